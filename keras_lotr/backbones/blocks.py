@@ -1,0 +1,57 @@
+"""What all backbones share: input scaling, convolution + batch norm, and their random start."""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def imagenet_scaling(images):
+    """RGB 0..255 -> zero mean and unit variance over ImageNet, as timm's weights expect."""
+    return layers.Rescaling(
+        scale=[1 / (255 * std) for std in IMAGENET_STD],
+        offset=[-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)],
+        name="imagenet_scaling",
+    )(images)
+
+
+def conv_bn(x, filters, kernel_size, *, conv, bn, stride=1, use_bias=False, activation=None):
+    """Convolution, batch norm, activation, with PyTorch's symmetric padding.
+
+    Args:
+        x: (B, h, w, C) features.
+        filters: output channels, or None to filter each channel by itself (depthwise).
+        conv, bn: names of the two layers.
+        activation: None, "relu" or "relu6".
+    """
+    if kernel_size > 1 and stride == 1:
+        padding = "same"  # SAME is symmetric at stride 1, and saves a layer
+    else:
+        padding = "valid"
+        if kernel_size > 1:
+            x = layers.ZeroPadding2D(kernel_size // 2, name=f"{conv}_pad")(x)
+    settings = {"strides": stride, "padding": padding, "use_bias": use_bias, "name": conv}
+    if filters is None:
+        x = layers.DepthwiseConv2D(kernel_size, depthwise_initializer=he_normal, **settings)(x)
+    else:
+        x = layers.Conv2D(filters, kernel_size, kernel_initializer=he_normal, **settings)(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=bn)(x)
+    if activation:
+        x = layers.Activation(activation, name=f"{conv}_{activation}")(x)
+    return x
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+def he_normal(shape, dtype=None):
+    """Normal with variance 2 / fan-in (He et al., ICCV 2015), drawn by NumPy.
+
+    JAX compiles its own sampler anew for every kernel shape: building MobileNetV2 took 20 s.
+    """
+    # NumPy's global state is the one that keras.utils.set_random_seed seeds.
+    rng = np.random.default_rng(np.random.randint(2**31))
+    values = rng.standard_normal(shape, dtype="float32") * math.sqrt(2 / math.prod(shape[:-1]))
+    return keras.ops.convert_to_tensor(values, dtype=dtype)

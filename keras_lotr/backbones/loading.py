@@ -1,0 +1,24 @@
+"""ImageNet weights for a backbone, from a file or the Hub, in timm's or keras.applications' layout."""
+
+from safetensors import safe_open
+
+from keras_lotr.backbones.keras_weights import load_keras_mobilenet_v2
+from keras_lotr.backbones.timm_weights import load_timm_weights
+
+
+def load_backbone_weights(backbone, source):
+    """Fill a backbone with pre-trained weights.
+
+    Args:
+        backbone: `MobileNetV2`, `ResNet50` or `HRNet`.
+        source: a safetensors file, or "hf://timm/mobilenetv2_100.ra_in1k[@revision]".
+    """
+    source = str(source)
+    if source.startswith("hf://"):
+        from huggingface_hub import hf_hub_download
+
+        repo, _, revision = source.removeprefix("hf://").partition("@")
+        source = hf_hub_download(repo, "model.safetensors", revision=revision or None)
+    with safe_open(source, framework="numpy") as file:
+        from_keras = any(key.endswith("/kernel") for key in file.keys())  # noqa: SIM118
+    (load_keras_mobilenet_v2 if from_keras else load_timm_weights)(backbone, source)

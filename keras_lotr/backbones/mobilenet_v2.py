@@ -1,0 +1,75 @@
+"""MobileNetV2 (Sandler et al., CVPR 2018), laid out so that timm's `mobilenetv2_100` weights fit.
+
+As timm's, and unlike keras.applications: stride-2 layers pad one pixel on each side (TensorFlow's
+SAME pads only right and bottom of an even image and samples one pixel off), batch normalisation
+has epsilon 1e-5, images are normalised by ImageNet's mean and standard deviation. A layer has the
+name of its timm module with "." as "_".
+"""
+
+import keras
+from keras import layers
+
+from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling
+
+# Table 2 of the MobileNetV2 paper: expansion, channels, repeats, stride of the first.
+STAGES = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+]
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+class MobileNetV2(keras.Model):
+    """RGB images (B, S, S, 3), 0..255 -> features (B, S/32, S/32, 1280).
+
+    Args:
+        image_size: side S of the input in pixels, a multiple of 32.
+
+    Example:
+
+    >>> import numpy as np
+    >>> MobileNetV2(image_size=64)(np.zeros((1, 64, 64, 3))).shape[1:] == (2, 2, 1280)
+    True
+    """
+
+    def __init__(self, image_size=192, name="mobilenet_v2", **kwargs):
+        # === Functional model ===
+        images = keras.Input((image_size, image_size, 3), name="images")
+        x = imagenet_scaling(images)
+        x = conv_bn(x, 32, 3, stride=2, conv="conv_stem", bn="bn1", activation="relu6")
+        for stage, (expansion, channels, repeats, stride) in enumerate(STAGES):
+            for block in range(repeats):
+                x = _inverted_residual(
+                    x, expansion, channels, stride if block == 0 else 1, f"blocks_{stage}_{block}"
+                )
+        x = conv_bn(x, 1280, 1, conv="conv_head", bn="bn2", activation="relu6")
+        super().__init__(images, x, name=name, **kwargs)
+
+        # === Config ===
+        self.image_size = image_size
+
+    def get_config(self):
+        return {"image_size": self.image_size, "name": self.name}
+
+
+def _inverted_residual(inputs, expansion, channels, stride, name):
+    """Widen (1x1), filter each channel (3x3), narrow (1x1); add the input where shapes agree."""
+    x = inputs
+    if expansion > 1:
+        depthwise, narrow = ("conv_dw", "bn2"), ("conv_pwl", "bn3")
+        width, conv, bn = inputs.shape[-1] * expansion, f"{name}_conv_pw", f"{name}_bn1"
+        x = conv_bn(x, width, 1, conv=conv, bn=bn, activation="relu6")
+    else:
+        depthwise, narrow = ("conv_dw", "bn1"), ("conv_pw", "bn2")
+    conv, bn = (f"{name}_{part}" for part in depthwise)
+    x = conv_bn(x, None, 3, stride=stride, conv=conv, bn=bn, activation="relu6")
+    conv, bn = (f"{name}_{part}" for part in narrow)
+    x = conv_bn(x, channels, 1, conv=conv, bn=bn)
+    if stride == 1 and inputs.shape[-1] == channels:
+        x = layers.Add(name=f"{name}_add")([x, inputs])
+    return x

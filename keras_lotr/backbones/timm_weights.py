@@ -1,0 +1,88 @@
+"""ImageNet weights as timm publishes them, put into the backbone of the same architecture.
+
+Our layers have the names of timm's modules with "." as "_", so that only the names of the tensors
+inside a layer and the order of the kernel axes remain to be translated.
+"""
+
+import numpy as np
+from keras import layers
+from safetensors.numpy import load_file
+
+# Keras' name of a variable -> PyTorch's name.
+TENSORS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def load_timm_weights(backbone, path):
+    """Fill a `MobileNetV2`, `ResNet50` or `HRNet` from a timm checkpoint.
+
+    Args:
+        backbone: the model to fill.
+        path: safetensors file with keys such as "layer1.0.bn1.running_mean". The classifier and
+            PyTorch's batch counters in it are left out.
+
+    Raises:
+        ValueError: naming what is missing, unexpected or of another shape, before any assignment.
+    """
+    variables, arrays = {}, {}
+    file = {_flat(key): value for key, value in load_file(path).items() if not _left_out(key)}
+    for layer in backbone.layers:
+        for variable in layer.weights:
+            key = f"{layer.name}.{TENSORS[variable.name]}"
+            variables[key] = variable
+            if key in file:
+                arrays[key] = _to_keras(file.pop(key), layer)
+    assign_all(variables, arrays | file, f"timm weights for {backbone.name} in {path}")
+
+
+def assign_all(variables, arrays, expected):
+    """Give every variable its array, or none of them.
+
+    Args:
+        variables, arrays: by the same keys.
+        expected: what the error message says was expected.
+    """
+    shapes = {key: tuple(variable.shape) for key, variable in variables.items()}
+    problems = {
+        "missing": [key for key in shapes if key not in arrays],
+        "unexpected": [key for key in arrays if key not in shapes],
+        "of another shape": [
+            f"{key} {arrays[key].shape} for {shape}"
+            for key, shape in shapes.items()
+            if key in arrays and arrays[key].shape != shape
+        ],
+    }
+    found = [f"{len(what)} {kind}: {_some(what)}" for kind, what in problems.items() if what]
+    if found:
+        raise ValueError(f"Expected {expected}. Received {'; '.join(found)}.")
+    for key, variable in variables.items():
+        variable.assign(arrays[key])
+
+
+def _some(names):
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _left_out(key):
+    return key.startswith(("classifier.", "fc.")) or key.endswith(".num_batches_tracked")
+
+
+def _flat(key):
+    """layer1.0.bn1.running_mean -> layer1_0_bn1.running_mean"""
+    module, _, tensor = key.rpartition(".")
+    return f"{module.replace('.', '_')}.{tensor}"
+
+
+def _to_keras(array, layer):
+    """Kernel axes (out, in, h, w) -> (h, w, in, out); depthwise (C, 1, h, w) -> (h, w, C, 1)."""
+    if array.ndim != 4:
+        return array
+    axes = (2, 3, 0, 1) if isinstance(layer, layers.DepthwiseConv2D) else (2, 3, 1, 0)
+    # safetensors 0.8 saves a strided array in the wrong order, so none may get into a variable.
+    return np.ascontiguousarray(array.transpose(axes))

@@ -1,0 +1,316 @@
+"""The backbones compute what timm's and keras.applications' do, from the same weights."""
+
+import contextlib
+import functools
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from safetensors.numpy import load_file, save_file
+
+from keras_lotr.backbones.blocks import IMAGENET_MEAN, IMAGENET_STD, he_normal
+from keras_lotr.backbones.hrnet import HRNet
+from keras_lotr.backbones.keras_weights import load_keras_mobilenet_v2
+from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
+from keras_lotr.backbones.resnet import ResNet50
+from keras_lotr.backbones.timm_weights import TENSORS, load_timm_weights
+
+# Keras 3.15 turns a torch tensor into an array in the way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
+BUILDERS = {
+    "mobilenetv2_100": MobileNetV2,
+    "resnet50": ResNet50,
+    "hrnet_w18": functools.partial(HRNet, 18),
+    "hrnet_w32": functools.partial(HRNet, 32),
+    "hrnet_w48": functools.partial(HRNet, 48),
+    "hrnet_w64": functools.partial(HRNet, 64),
+}
+SMALL = ("mobilenetv2_100", "resnet50", "hrnet_w18")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation():
+    """Most programs run once here, so that optimising them costs JAX more time than it saves."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@functools.lru_cache(maxsize=4)
+def _built(name, image_size):
+    """Building an HRNet takes seconds, so tests share it. None may rely on its weights."""
+    return BUILDERS[name](image_size=image_size)
+
+
+# === Parity with timm ===
+PARITY_CASES = [
+    # JAX compiles an HRNet's ops anew for each size.
+    pytest.param(name, image_size, marks=pytest.mark.slow)
+    if name == "hrnet_w18" and image_size > 96 and keras.backend.backend() == "jax"
+    else (name, image_size)
+    for name, image_size in itertools.product(SMALL, (64, 96, 192, 256))
+]
+
+
+@pytest.mark.parametrize(("name", "image_size"), PARITY_CASES)
+def test_features_equal_timms(name, image_size, timm_checkpoint):
+    assert _error_against_timm(name, image_size, timm_checkpoint) <= 1e-4
+
+
+@pytest.mark.slow
+def test_features_of_the_widest_hrnet_equal_timms(timm_checkpoint):
+    assert _error_against_timm("hrnet_w64", 64, timm_checkpoint) <= 1e-4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("hrnet_w32", marks=pytest.mark.slow),
+        pytest.param("hrnet_w48", marks=pytest.mark.slow),
+        "hrnet_w64",
+    ],
+)
+def test_wider_hrnets_have_as_many_parameters_as_timms(name, timm):
+    import torch
+
+    with torch.device("meta"):  # shapes only
+        theirs = timm.create_model(name, num_classes=0)
+    ours = BUILDERS[name](image_size=64)
+    assert ours.name == name
+    count = sum(int(np.prod(weight.shape)) for weight in ours.trainable_weights)
+    assert count == sum(parameter.numel() for parameter in theirs.parameters())
+
+
+def _error_against_timm(name, image_size, timm_checkpoint):
+    theirs, path = timm_checkpoint(name)
+    ours = _built(name, image_size)
+    load_timm_weights(ours, path)
+    images = np.random.default_rng(0).uniform(0, 255, (1, image_size, image_size, 3))
+    expected = _timm_features(theirs, images)
+    return _relative_error(_features(ours, images), expected)
+
+
+def _features(backbone, images):
+    images = images.astype("float32")
+    if keras.backend.backend() == "jax" and not isinstance(backbone, HRNet):
+        # JAX compiles a network sooner than its ops one by one, but takes a minute for an HRNet.
+        return backbone.predict_on_batch(images)
+    return ops.convert_to_numpy(backbone(images, training=False))
+
+
+def _timm_features(model, images):
+    import torch
+
+    scaled = (images / 255 - IMAGENET_MEAN) / IMAGENET_STD
+    with torch.no_grad():
+        features = model.forward_features(torch.tensor(scaled.transpose(0, 3, 1, 2)).float())
+    return features.numpy().transpose(0, 2, 3, 1)
+
+
+def _relative_error(actual, expected):
+    assert actual.shape == expected.shape
+    return np.abs(actual - expected).max() / np.abs(expected).max()
+
+
+@pytest.fixture(scope="module")
+def timm():
+    torch = pytest.importorskip("torch", reason="timm needs torch")
+    try:
+        return pytest.importorskip("timm", reason="the features are compared with timm's")
+    except RuntimeError:
+        # A torchvision without its compiled operators can be imported once these are declared.
+        for operator in ("nms", "qnms"):
+            schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            with contextlib.suppress(RuntimeError):  # declared by an earlier module already
+                torch.library.define(f"torchvision::{operator}", schema)
+        return pytest.importorskip("timm")
+
+
+@pytest.fixture(scope="module")
+def timm_checkpoint(timm, tmp_path_factory):
+    """name -> timm's model with random weights and batch norm statistics, and its saved weights."""
+    import torch
+    from safetensors.torch import save_file
+
+    @functools.cache
+    def make(name):
+        torch.manual_seed(0)
+        model = timm.create_model(name).eval()
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.normal_(module.bias, std=0.3)
+                module.running_mean.normal_(std=0.3)
+                module.running_var.uniform_(0.5, 2)
+        path = tmp_path_factory.mktemp("timm") / f"{name}.safetensors"
+        save_file(model.state_dict(), path)
+        return model, path
+
+    return make
+
+
+# === timm's checkpoints ===
+def _timm_arrays(backbone):
+    """Our weights under timm's names and with PyTorch's kernel axes."""
+    arrays = {"classifier.weight": np.zeros((10, 4)), "bn1.num_batches_tracked": np.array(3)}
+    for layer in backbone.layers:
+        for variable in layer.weights:
+            value = ops.convert_to_numpy(variable)
+            if value.ndim == 4:
+                depthwise = isinstance(layer, layers.DepthwiseConv2D)
+                value = value.transpose((2, 3, 0, 1) if depthwise else (3, 2, 0, 1))
+            arrays[f"{layer.name}.{TENSORS[variable.name]}"] = np.ascontiguousarray(value)
+    return arrays
+
+
+def _without_stem(arrays):
+    del arrays["conv_stem.weight"]
+
+
+def _with_a_narrow_stem(arrays):
+    arrays["conv_stem.weight"] = arrays["conv_stem.weight"][:16]
+
+
+def _with_more(arrays):
+    arrays |= {f"layer1.{block}.conv1.weight": np.zeros((4, 4, 1, 1)) for block in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_without_stem, r"Received 1 missing: conv_stem\.weight\.$"),
+        (
+            _with_a_narrow_stem,
+            r"1 of another shape: conv_stem.* \(3, 3, 3, 16\) for \(3, 3, 3, 32\)",
+        ),
+        (_with_more, r"Received 4 unexpected: layer1_0_conv1\.weight, .*, \.\.\.\.$"),
+    ],
+)
+def test_a_spoilt_timm_checkpoint_changes_nothing(spoil, message, tmp_path):
+    arrays = _timm_arrays(MobileNetV2(image_size=32))
+    spoil(arrays)
+    save_file(arrays, tmp_path / "spoilt.safetensors")
+    backbone = MobileNetV2(image_size=32)
+    before = backbone.get_weights()
+    with pytest.raises(ValueError, match=message):
+        load_timm_weights(backbone, tmp_path / "spoilt.safetensors")
+    for value, unchanged in zip(backbone.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, unchanged)
+
+
+def test_the_checkpoint_of_another_architecture_is_refused_in_one_message(tmp_path):
+    save_file(_timm_arrays(ResNet50(image_size=32)), tmp_path / "resnet50.safetensors")
+    backbone = MobileNetV2(image_size=32)
+    with pytest.raises(ValueError, match=r"for mobilenet_v2 .*missing.*unexpected.*another shape"):
+        load_timm_weights(backbone, tmp_path / "resnet50.safetensors")
+
+
+# === keras.applications' weights ===
+@pytest.fixture(scope="module")
+def keras_checkpoint(tmp_path_factory):
+    """keras.applications' MobileNetV2 with random weights and statistics, and its saved weights."""
+    # JAX compiles the default initializer for each shape; zeros are quick, and replaced below.
+    with keras.utils.custom_object_scope({"glorot_uniform": keras.initializers.Zeros}):
+        model = keras.applications.MobileNetV2((544, 544, 3), include_top=False, weights=None)
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            value = _random(rng, variable.name, variable.shape).astype("float32")
+            variable.assign(value)
+            arrays[f"{layer.name}/{variable.name}"] = value
+    path = tmp_path_factory.mktemp("keras") / "mobilenet_v2.safetensors"
+    save_file(arrays, path)
+    return model, path
+
+
+def _random(rng, variable_name, shape):
+    if variable_name == "kernel":
+        fan_in = np.prod(shape[:2] if shape[-1] == 1 else shape[:-1])  # 1: depthwise
+        return rng.normal(0, np.sqrt(2 / fan_in), shape)
+    if variable_name in ("gamma", "moving_variance"):
+        return rng.uniform(0.5, 1.5, shape)
+    return rng.normal(0, 0.3, shape)
+
+
+def test_features_equal_those_of_keras_applications_31_pixels_further(keras_checkpoint):
+    # Each of the five stride-2 layers looks one pixel further up and left: 1 + 2 + 4 + 8 + 16 = 31.
+    # At 544 pixels, the 491 that feature (8, 8) depends on lie inside either image.
+    theirs, path = keras_checkpoint
+    ours = MobileNetV2(image_size=544)
+    load_keras_mobilenet_v2(ours, path)
+    picture = np.random.default_rng(1).uniform(0, 255, (1, 544 + 31, 544 + 31, 3))
+    here, further = picture[:, :544, :544], picture[:, 31:, 31:]
+    expected = _features(theirs, here / 127.5 - 1)[0, 8, 8]
+    assert _relative_error(_features(ours, further)[0, 8, 8], expected) <= 1e-4
+    assert _relative_error(_features(ours, here)[0, 8, 8], expected) > 0.1
+
+
+def test_a_spoilt_keras_checkpoint_is_refused(keras_checkpoint, tmp_path):
+    arrays = load_file(keras_checkpoint[1])
+    del arrays["Conv1/kernel"]
+    arrays["bn_Conv1/gamma"] = arrays["bn_Conv1/gamma"][:16]
+    arrays["block_17_expand/kernel"] = arrays["Conv_1/kernel"]
+    save_file(arrays, tmp_path / "spoilt.safetensors")
+    with pytest.raises(
+        ValueError, match=r"Conv1/kernel; .*block_17.*; .*gamma \(16,\) for \(32,\)"
+    ):
+        load_keras_mobilenet_v2(MobileNetV2(image_size=32), tmp_path / "spoilt.safetensors")
+
+
+# === The models ===
+@pytest.mark.parametrize("name", SMALL)
+def test_a_second_instance_from_the_config_has_the_same_layers_and_weight_paths(name):
+    first = _built(name, 96)
+    second = type(first).from_config(first.get_config())
+    assert second.get_config() == first.get_config()
+    assert second.image_size == 96
+    # A layer without an explicit name would have another number in the second instance.
+    assert [layer.name for layer in second.layers] == [layer.name for layer in first.layers]
+    assert [v.path for v in second.weights] == [v.path for v in first.weights]
+
+
+@pytest.mark.parametrize("model", [MobileNetV2, ResNet50, HRNet])
+def test_keras_finds_the_class_by_its_registered_name(model):
+    registered = keras.saving.get_registered_name(model)
+    assert registered == f"keras_lotr>{model.__name__}"
+    assert keras.saving.get_registered_object(registered) is model
+
+
+def test_hrnet_knows_four_widths():
+    with pytest.raises(ValueError, match=r"Expected a width among .*Received: width=40"):
+        HRNet(width=40)
+
+
+def test_images_are_normalised_inside_the_model():
+    scaling = MobileNetV2(image_size=32).get_layer("imagenet_scaling")
+    mean, std = np.float32(IMAGENET_MEAN), np.float32(IMAGENET_STD)
+    colours = 255 * np.stack([mean, mean + std, np.zeros(3), np.ones(3)])[None, :, None]
+    scaled = ops.convert_to_numpy(scaling(colours))[0, :, 0]
+    expected = [np.zeros(3), np.ones(3), -mean / std, (1 - mean) / std]
+    np.testing.assert_allclose(scaled, expected, atol=1e-5)
+
+
+def test_random_kernels_follow_the_seed_and_have_variance_two_over_fan_in():
+    keras.utils.set_random_seed(3)
+    first, second = (ops.convert_to_numpy(he_normal((3, 3, 50, 80), "float32")) for _ in range(2))
+    keras.utils.set_random_seed(3)
+    again = ops.convert_to_numpy(he_normal((3, 3, 50, 80), "float32"))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - second).max() > 0.01
+    np.testing.assert_allclose(first.var(), 2 / (3 * 3 * 50), rtol=0.05)
+
+
+def test_a_layer_of_a_backbone_can_be_cloned():
+    config = MobileNetV2(image_size=32).get_layer("conv_stem").get_config()
+    assert layers.Conv2D.from_config(config).kernel_initializer is he_normal

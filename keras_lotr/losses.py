@@ -1,0 +1,141 @@
+"""The Wing loss (Feng et al., CVPR 2018) and LOTR's smooth-Wing loss, on pixel distances."""
+
+import math
+
+import keras
+from keras import ops
+
+
+def wing(y_true, y_pred, w=10.0, epsilon=2.0):
+    """Wing loss, Eq. 20 of the LOTR paper.
+
+    ```
+    w ln(1 + |x| / epsilon)    |x| < w
+    |x| - c                    else,  c = w - w ln(1 + w / epsilon)
+    ```
+
+    Args:
+        y_true, y_pred: (B, N, 2), crop pixels.
+        w: distance in pixels from which on the loss is linear.
+        epsilon: curvature of the logarithm, pixels.
+
+    Returns:
+        (B, N): the mean of the loss over x and y.
+
+    Example:
+
+    >>> float(wing([[[0.0, 0.0]]], [[[30.0, 30.0]]])[0, 0])  # 30 - (10 - 10 ln 6)
+    37.917...
+    """
+    x = _distance(y_true, y_pred)
+    c = w - w * math.log1p(w / epsilon)
+    return ops.mean(ops.where(x < w, w * ops.log1p(x / epsilon), x - c), axis=-1)
+
+
+def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
+    """Smooth-Wing loss, Eq. 21-24 of the LOTR paper: quadratic near zero, no jump of the slope.
+
+    ```
+    s x^2                                |x| < t,   s = (w + epsilon) / (2 t (epsilon + t))
+    (w + epsilon) ln(1 + |x| / epsilon) - c2        t <= |x| <= w
+    |x| - c1 - c2                        |x| > w,   c1 = w - (w + epsilon) ln(1 + w / epsilon)
+    ```
+
+    The paper prints c2 = s t^2, which leaves a step of 1.5e-4 at t; here c2 is the value that makes
+    the loss continuous, (w + epsilon) ln(1 + t / epsilon) - s t^2. Gradients are the same.
+
+    Args:
+        y_true, y_pred: (B, N, 2), crop pixels.
+        w, epsilon: as in `wing`.
+        t: half width in pixels of the quadratic part.
+
+    Returns:
+        (B, N): the mean of the loss over x and y.
+
+    Example:
+
+    >>> float(smooth_wing([[[0.0, 0.0]]], [[[30.0, 30.0]]])[0, 0])
+    41.471...
+    """
+    x = _distance(y_true, y_pred)
+    s = (w + epsilon) / (2 * t * (epsilon + t))
+    c1 = w - (w + epsilon) * math.log1p(w / epsilon)
+    c2 = (w + epsilon) * math.log1p(t / epsilon) - s * t**2
+    near, middle = s * x * x, (w + epsilon) * ops.log1p(x / epsilon) - c2
+    return ops.mean(ops.where(x < t, near, ops.where(x <= w, middle, x - c1 - c2)), axis=-1)
+
+
+def _distance(y_true, y_pred):
+    y_pred = ops.convert_to_tensor(y_pred)
+    return ops.abs(y_pred - ops.cast(y_true, y_pred.dtype))
+
+
+class _LandmarkLoss(keras.losses.Loss):
+    """A loss (B, N) that is weighted by face, (B,), or by landmark, (B, N)."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None and len(ops.shape(sample_weight)) == 1:
+            # Keras would lay (B,) along the landmarks.
+            like = ops.ones_like(ops.convert_to_tensor(y_pred)[..., 0])
+            sample_weight = ops.cast(sample_weight, like.dtype)[:, None] * like
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+class Wing(_LandmarkLoss):
+    """`wing` for `compile`. A `sample_weight` of (B, N) leaves out unlabelled landmarks.
+
+    Args:
+        w, epsilon: as in `wing`.
+
+    Example:
+
+    >>> loss = Wing(w=10.0, epsilon=2.0)
+    >>> float(loss([[[0.0, 0.0]]], [[[0.0, 0.0]]]))
+    0.0
+    """
+
+    def __init__(self, w=10.0, epsilon=2.0, name="wing", **kwargs):
+        super().__init__(name=name, **kwargs)
+        _check_positive(w=w, epsilon=epsilon)
+        self.w, self.epsilon = w, epsilon
+
+    def call(self, y_true, y_pred):
+        return wing(y_true, y_pred, self.w, self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "w": self.w, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+class SmoothWing(_LandmarkLoss):
+    """`smooth_wing` for `compile`. A `sample_weight` of (B, N) leaves out unlabelled landmarks.
+
+    Args:
+        w, epsilon, t: as in `smooth_wing`.
+
+    Example:
+
+    >>> loss = SmoothWing()
+    >>> float(loss([[[0.0, 0.0]]], [[[0.0, 0.0]]]))
+    0.0
+    """
+
+    def __init__(self, w=10.0, epsilon=2.0, t=0.01, name="smooth_wing", **kwargs):
+        super().__init__(name=name, **kwargs)
+        _check_positive(w=w, epsilon=epsilon, t=t)
+        if t >= w:
+            raise ValueError(f"Expected t < w. Received: t={t}, w={w}")
+        self.w, self.epsilon, self.t = w, epsilon, t
+
+    def call(self, y_true, y_pred):
+        return smooth_wing(y_true, y_pred, self.w, self.epsilon, self.t)
+
+    def get_config(self):
+        return {**super().get_config(), "w": self.w, "epsilon": self.epsilon, "t": self.t}
+
+
+def _check_positive(**values):
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"Expected {name} > 0. Received: {name}={value}")

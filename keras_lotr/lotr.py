@@ -1,0 +1,250 @@
+"""LOTR: face landmarks by coordinate regression (Watchareeruetai et al., IEEE Access 2022).
+
+Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> head.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_lotr.backbones.hrnet import HRNet
+from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
+from keras_lotr.backbones.resnet import ResNet50
+from keras_lotr.layers.feature_tokens import feature_tokens
+from keras_lotr.layers.landmark_head import LandmarkHead
+from keras_lotr.layers.tables import SineCode, Table, grid_centers
+from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
+from keras_lotr.presets import CropContract, PresetMixin
+from keras_lotr.schemes import get_scheme
+
+# Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes HRNet's
+# widest network and its classification neck is our choice; the paper says HRNet only.
+VARIANTS = {
+    "lotr_m": (MobileNetV2, 192, {"channels": 64, "deconv_filters": ()}),
+    "lotr_m_plus": (MobileNetV2, 192, {"channels": 256, "deconv_filters": (128, 64)}),
+    "lotr_r_plus": (ResNet50, 192, {"channels": 256, "deconv_filters": (128, 64)}),
+    "lotr_hr_plus": (HRNet, 256, {"channels": 256, "deconv_filters": (128, 64)}),
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+class LOTR(PresetMixin, keras.Model):
+    """RGB face crops (B, S, S, 3), 0..255 -> landmarks (B, N, 2) float32, crop pixels.
+
+    Points are (x, y), integer coordinates are pixel centres. Heads, width of the feed-forward
+    networks, norm placement and the start of the tables are not in the paper and ours.
+
+    Args:
+        backbone: a `keras.Model` with input (B, S, S, 3), RGB 0..255, and one feature map
+            (B, h, w, C) as output: one of `keras_lotr.backbones`, or any keras.applications or
+            keras_hub image backbone with its own scaling in front.
+        num_landmarks: N.
+        mean_shape: (N, 2), mean landmarks of the training faces as fractions of the crop; where
+            each landmark begins to look. None spreads them over the face.
+        channels: output channels of the 1x1 convolution on the feature map.
+        deconv_filters: filters of the deconvolutions that each double the feature map.
+        num_heads: attention heads.
+        ffn_dim: hidden width of the Transformer's feed-forward networks.
+        num_encoder_layers, num_decoder_layers: the paper found 2 and 2 best.
+        head_dim: width of the head's two hidden layers.
+        dropout: rate inside the Transformer.
+
+    Raises:
+        ValueError: for a backbone without a square input of fixed size or without one feature map,
+            or a `mean_shape` of another number of landmarks.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = LOTR(MobileNetV2(image_size=64), num_landmarks=5)
+    >>> model.predict(np.zeros((2, 64, 64, 3)), verbose=0).shape
+    (2, 5, 2)
+
+    Any Keras image model can be the backbone; the scaling that it expects goes in front:
+
+    >>> images = keras.Input((64, 64, 3))
+    >>> network = keras.applications.MobileNetV2(
+    ...     input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
+    >>> scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scaling")(images)
+    >>> model = LOTR(keras.Model(images, network(scaled)), num_landmarks=5)
+    """
+
+    def __init__(
+        self,
+        backbone,
+        num_landmarks,
+        mean_shape=None,
+        channels=64,
+        deconv_filters=(),
+        num_heads=8,
+        ffn_dim=512,
+        num_encoder_layers=2,
+        num_decoder_layers=2,
+        head_dim=512,
+        dropout=0.0,
+        name="lotr",
+        **kwargs,
+    ):
+        image_size = _image_size(backbone)
+        mean_shape = _checked_mean_shape(mean_shape, num_landmarks)
+        dim = deconv_filters[-1] if deconv_filters else channels
+        sizes = {"dim": dim, "num_heads": num_heads, "ffn_dim": ffn_dim, "dropout": dropout}
+
+        # === Layers ===
+        encoder = [EncoderLayer(**sizes, name=f"encoder{i + 1}") for i in range(num_encoder_layers)]
+        decoder = [DecoderLayer(**sizes, name=f"decoder{i + 1}") for i in range(num_decoder_layers)]
+        encoder_norm = layers.LayerNormalization(epsilon=1e-6, name="encoder_norm")
+        decoder_norm = layers.LayerNormalization(epsilon=1e-6, name="decoder_norm")
+        query_start = keras.initializers.RandomNormal(stddev=1e-4)
+        landmark_queries = Table(num_landmarks, dim, query_start, name="landmark_queries")
+        landmark_places = Table(num_landmarks, dim, SineCode(mean_shape), name="landmark_places")
+        head = LandmarkHead(image_size, mean_shape, head_dim, name="head")
+
+        # === Functional model ===
+        tokens, grid = feature_tokens(backbone.output, channels, deconv_filters)
+        start = SineCode(grid_centers(*grid))
+        positions = Table(grid[0] * grid[1], dim, start, name="token_positions")(tokens)
+        for layer in encoder:
+            tokens = layer(tokens, positions)
+        memory = encoder_norm(tokens)
+        landmarks, places = landmark_queries(memory), landmark_places(memory)
+        for layer in decoder:
+            landmarks = layer(landmarks, places, memory, positions)
+        points_crop = head(decoder_norm(landmarks))
+        super().__init__(backbone.input, points_crop, name=name, **kwargs)
+
+        # === Config ===
+        self.backbone = backbone
+        self.num_landmarks = num_landmarks
+        self.mean_shape = mean_shape
+        self.channels = channels
+        self.deconv_filters = tuple(deconv_filters)
+        self.num_heads = num_heads
+        self.ffn_dim = ffn_dim
+        self.num_encoder_layers = num_encoder_layers
+        self.num_decoder_layers = num_decoder_layers
+        self.head_dim = head_dim
+        self.dropout = dropout
+        self.image_size = image_size
+        self.token_grid = grid
+        self.crop_contract = CropContract.default(num_landmarks, image_size)
+
+    @classmethod
+    def from_variant(cls, variant, num_landmarks, image_size=None, **settings):
+        """A LOTR of the paper's Table 1, with untrained weights.
+
+        Args:
+            variant: "lotr_m", "lotr_m_plus", "lotr_r_plus" or "lotr_hr_plus".
+            num_landmarks: N.
+            image_size: side of the crop; None takes the paper's.
+            **settings: further arguments of `LOTR`.
+
+        Example:
+
+        >>> LOTR.from_variant("lotr_m", num_landmarks=68, image_size=64).token_grid
+        (2, 2)
+        """
+        if variant not in VARIANTS:
+            raise ValueError(f"Expected a variant, one of {list(VARIANTS)}. Received: {variant!r}")
+        backbone, paper_size, numbers = VARIANTS[variant]
+        size = image_size or paper_size
+        return cls(backbone(image_size=size), num_landmarks, **{**numbers, **settings})
+
+    def predict_points(self, crops, flip=False, batch_size=64):
+        """Landmarks of many crops.
+
+        Args:
+            crops: (F, S, S, 3), RGB 0..255.
+            flip: average with the landmarks of the mirrored crops (twice the time).
+            batch_size: crops in memory of the backend at a time.
+
+        Returns:
+            (F, N, 2) float32 array, crop pixels.
+        """
+        if not len(crops):
+            return np.zeros((0, self.num_landmarks, 2), np.float32)
+        points = self.predict(crops, batch_size, verbose=0)
+        if flip:
+            scheme = get_scheme(self.crop_contract.scheme)
+            mirrored = self.predict(crops[:, :, ::-1], batch_size, verbose=0)
+            points = (points + scheme.mirror(mirrored, self.image_size)) / 2
+        return points
+
+    def attention_maps(self, images):
+        """Which token each landmark looks at, layer by layer.
+
+        Args:
+            images: (B, S, S, 3), RGB 0..255.
+
+        Returns:
+            (B, decoder layers, heads, N, h, w) float32 array; each (h, w) map sums to 1.
+        """
+        names = ["landmark_queries", "landmark_places", "encoder_norm", "token_positions"]
+        graph = keras.Model(self.input, [self.get_layer(name).output for name in names])
+        landmarks, places, memory, positions = graph(ops.convert_to_tensor(images), training=False)
+        maps = []
+        for i in range(self.num_decoder_layers):
+            landmarks, attention = self.get_layer(f"decoder{i + 1}")(
+                landmarks, places, memory, positions, return_attention=True
+            )
+            maps.append(ops.convert_to_numpy(attention))
+        maps = np.stack(maps, axis=1).astype(np.float32)
+        return maps.reshape(*maps.shape[:-1], *self.token_grid)
+
+    def get_config(self):
+        return {
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "num_landmarks": self.num_landmarks,
+            "mean_shape": self.mean_shape.astype(float).round(4).tolist(),
+            "channels": self.channels,
+            "deconv_filters": list(self.deconv_filters),
+            "num_heads": self.num_heads,
+            "ffn_dim": self.ffn_dim,
+            "num_encoder_layers": self.num_encoder_layers,
+            "num_decoder_layers": self.num_decoder_layers,
+            "head_dim": self.head_dim,
+            "dropout": self.dropout,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "backbone": keras.saving.deserialize_keras_object(config["backbone"])})
+
+
+def _image_size(backbone):
+    """Side of the square input of a backbone that LOTR can use."""
+    if not isinstance(backbone, keras.Model):
+        raise ValueError(f"Expected a keras.Model as backbone. Received: {backbone!r}")
+    given, features = backbone.input, backbone.output
+    shape = getattr(given, "shape", None)
+    if shape is None or len(shape) != 4 or shape[1] is None or shape[1] != shape[2] or shape[3] != 3:
+        raise ValueError(
+            "Expected a backbone with one input (B, S, S, 3) of fixed size S. "
+            f"Received: {backbone.name} with input {shape or given}"
+        )
+    if len(getattr(features, "shape", ())) != 4:
+        raise ValueError(
+            "Expected a backbone with one feature map (B, h, w, C) as output. "
+            f"Received: {backbone.name} with output {getattr(features, 'shape', features)}"
+        )
+    return shape[1]
+
+
+def _checked_mean_shape(mean_shape, num_landmarks):
+    if mean_shape is None:
+        return _spread(num_landmarks)
+    mean_shape = np.asarray(mean_shape, np.float32)
+    if mean_shape.shape != (num_landmarks, 2) or not np.isfinite(mean_shape).all():
+        raise ValueError(
+            f"Expected a finite mean_shape of ({num_landmarks}, 2). Received: shape {mean_shape.shape}"
+        )
+    return mean_shape.round(4)
+
+
+def _spread(count):
+    """Places all over a face: a sunflower of `count` seeds, (count, 2) fractions of the crop."""
+    seed = np.arange(count) + 0.5
+    radius, angle = 0.38 * np.sqrt(seed / count), seed * np.pi * (3 - np.sqrt(5))
+    places = 0.5 + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    return places.round(4).astype(np.float32)

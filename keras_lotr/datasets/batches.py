@@ -1,0 +1,107 @@
+"""Batches for `fit`: faces are read, cropped and augmented here, in NumPy, for every backend."""
+
+import cv2
+import keras
+import numpy as np
+
+from keras_lotr import geometry
+from keras_lotr.datasets.augment import random_crop
+
+
+def read_rgb(path):
+    """The photo as (H, W, 3) uint8 RGB, in the pixels that data sets annotate.
+
+    Annotations count pixels as they are stored, so an EXIF rotation is not applied here.
+
+    Raises:
+        ValueError: naming the file, if it is missing or no picture.
+    """
+    image = cv2.imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise ValueError(f"Expected a picture in {path}. It is missing, cut or of another kind.")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def load_crops(samples, size, margin):
+    """The crops of samples as the crop contract says, without augmentation.
+
+    Returns:
+        crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32.
+    """
+    crops = np.empty((len(samples), size, size, 3), np.uint8)
+    points = []
+    for i, sample in enumerate(samples):
+        crop_from_image = geometry.crop_from_box(sample.box, size, margin)
+        crops[i] = geometry.warp(read_rgb(sample.path), crop_from_image, size)
+        points.append(geometry.apply(crop_from_image, sample.points_image))
+    return crops, np.array(points, np.float32)
+
+
+class LandmarkBatches(keras.utils.PyDataset):
+    """Augmented batches (crops uint8, points_crop float32) for `keras.Model.fit`.
+
+    A batch depends on seed, epoch and its number only, so that a resumed training sees the
+    same faces as one that was never interrupted.
+
+    Args:
+        groups: lists of `Sample`, one scheme; an epoch draws the same number from each list.
+        size, margin: of the crop contract.
+        augmentation: `Augmentation`.
+        batch_size: faces in a batch.
+        samples_per_epoch: None: the length of the first list times the number of lists.
+        seed: of all that is random.
+        epoch: the first epoch.
+        **kwargs: of `keras.utils.PyDataset`, such as `workers`.
+    """
+
+    def __init__(
+        self,
+        groups,
+        size,
+        margin,
+        augmentation,
+        batch_size=16,
+        samples_per_epoch=None,
+        seed=0,
+        epoch=0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.groups, self.size, self.margin = groups, size, margin
+        self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
+        count = samples_per_epoch or len(groups[0]) * len(groups)
+        self.samples_per_epoch = max(count, batch_size)
+        self.start(epoch)
+
+    def __len__(self):
+        return self.samples_per_epoch // self.batch_size
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        crops = np.empty((len(chosen), self.size, self.size, 3), np.uint8)
+        points = []
+        for i, sample in enumerate(chosen):
+            crops[i], points_crop = random_crop(
+                read_rgb(sample.path), sample.points_image, sample.box, sample.scheme,
+                self.size, self.margin, self.augmentation, rng,
+            )  # fmt: skip
+            points.append(points_crop)
+        return crops, np.array(points)
+
+    def on_epoch_end(self):
+        self.start(self.epoch + 1)
+
+    def start(self, epoch):
+        """Draw the order of an epoch."""
+        self.epoch = epoch
+        rng = np.random.default_rng([self.seed, epoch])
+        share = -(-self.samples_per_epoch // len(self.groups))
+        drawn = [group[i] for group in self.groups for i in _draw(len(group), share, rng)]
+        self.order = [drawn[i] for i in rng.permutation(len(drawn))]
+
+
+def _draw(length, count, rng):
+    """`count` numbers below `length`, each as often as any other, but for the last round."""
+    rounds = [rng.permutation(length) for _ in range(-(-count // length))]
+    return np.concatenate(rounds)[:count]

@@ -1,0 +1,96 @@
+"""COCO keypoints, as CVAT, Roboflow, Label Studio, MMPose and others write them.
+
+    annotations/person_keypoints_train2017.json     images in train2017/, images/ or images/train2017/
+    train/_annotations.coco.json                    images beside it (Roboflow: train, valid, test)
+
+or one such file itself: {"images": [{"id", "file_name"}], "annotations": [{"image_id",
+"keypoints": [x, y, v, ...]}]} (cocodataset.org/#format-data). Coordinates are "0-indexed" there,
+the top left pixel is (0, 0), and are taken as they are. v = 0 means not labelled: a face that
+lacks a landmark is left out, with one warning per file.
+
+The name of the file or its folder tells the split; files that tell none serve any split, and so
+does a file that is given itself. The box of a face is that of its landmarks; `bbox` is not used.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.datasets.samples import Sample, in_scheme, natural_key, of_split, read_json
+
+
+def read(folder, split="train", scheme=None):
+    """Faces of COCO files.
+
+    Args:
+        folder: the folder of the data set, or a COCO file.
+        split: "train", "val" or "test".
+        scheme: None: the known scheme of 68, 98 or 106 landmarks ("jd106"), plainN for any other.
+            A scheme of as many landmarks says in which order the file has them.
+    """
+    folder = Path(folder)
+    files = [folder] if folder.is_file() else of_split(_files(folder), folder, split)
+    samples = {}
+    for file in files:
+        for sample in _read_file(file, scheme):
+            # Files of subsets beside the whole ("..._test_blur.json") repeat its faces.
+            samples.setdefault((sample.path, sample.points_image.tobytes()), sample)
+    return list(samples.values())
+
+
+def is_here(folder):
+    """Whether it is a JSON file or a folder with COCO files at their usual places."""
+    folder = Path(folder)
+    return bool(_files(folder)) or (folder.is_file() and folder.suffix.lower() == ".json")
+
+
+def _files(folder):
+    patterns = ("annotations/*.json", "_annotations.coco.json", "*/_annotations.coco.json")
+    return sorted((path for p in patterns for path in folder.glob(p)), key=natural_key)
+
+
+def _read_file(file, scheme):
+    content = read_json(file)
+    if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
+        raise ValueError(f'Expected a COCO file, {{"images", "annotations"}}, in {file}.')
+    places = _image_places(file)
+    names = {image.get("id"): image.get("file_name") for image in content["images"]}
+    annotations = [a for a in content["annotations"] if a.get("keypoints")]
+    samples = []
+    for annotation in annotations:
+        keypoints, name = _keypoints(annotation, file), names.get(annotation.get("image_id"))
+        if name is None:
+            raise ValueError(f"Expected an image of annotation {annotation.get('id')} in {file}.")
+        if (keypoints[:, 2] > 0).all():
+            points, own = in_scheme(keypoints[:, :2], scheme)
+            samples.append(Sample(_image(places, name), points, own))
+    num_skipped = len(annotations) - len(samples)
+    if num_skipped:
+        warnings.warn(
+            f"{num_skipped} of {len(annotations)} faces of {file} left out: they have keypoints "
+            "that are not labelled (v = 0), and landmarks have to be complete."
+        )
+    return samples
+
+
+def _keypoints(annotation, file):
+    try:
+        return np.array(annotation["keypoints"], np.float64).reshape(-1, 3)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected keypoints [x, y, v, ...] in annotation {annotation.get('id')} of {file}. "
+            f"Received: {error}"
+        ) from None
+
+
+def _image_places(file):
+    """Folders in which images of the file may lie."""
+    root = file.parent.parent if file.parent.name == "annotations" else file.parent
+    subset = file.stem.split("_")[-1]
+    return root, root / "images", root / "images" / subset, root / subset
+
+
+def _image(places, name):
+    """The image, where it is; in the first place if it is nowhere, for the error message."""
+    return next((p / name for p in places if (p / name).is_file()), places[0] / name)

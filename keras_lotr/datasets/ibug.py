@@ -1,0 +1,94 @@
+"""Trees of `.pts` files beside their images: 300-W (AFW, HELEN, LFPW, iBUG, 300W), Menpo, one's own.
+
+    version: 1
+    n_points: 68
+    {
+    446.000000 91.000000
+    ...
+    }
+
+**Coordinates are 1-based**, so 1 is subtracted: "saved in the matlab convention of 1 being the
+first index, i.e. the coordinates of the top left pixel in an image are x=1, y=1" (300-W's page,
+ibug.doc.ic.ac.uk/resources/300-W; Menpo's PTS importer does the same, menpo/menpo issue 160).
+
+Names of folders tell the split: `trainset`, `testset`, `train`, ... AFW, iBUG and 300W come without
+such a folder; beside sets that have one they are what the 300-W protocol makes of them, AFW
+training and the others test. A tree without any is one set, used for whichever split is asked.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.datasets.samples import (
+    IMAGE_ENDINGS,
+    Sample,
+    in_scheme,
+    natural_key,
+    of_split,
+    read_text,
+    split_of,
+    tags_of,
+)
+
+_PROTOCOL_300W = {"afw": "train", "ibug": "test", "300w": "test"}
+
+
+def read(folder, split="train", scheme=None):
+    """Faces of the tree, tagged with the name of their data set, the folders that they lie in.
+
+    Args:
+        folder: the tree.
+        split: "train", "val" or "test".
+        scheme: None: "ibug68" for 68 landmarks, plainN for any other number.
+    """
+    folder = Path(folder)
+    files = {Path(root): names for root, names in _walk(folder)}
+    samples = []
+    for place in sorted(of_split(files, folder, split, _PROTOCOL_300W), key=natural_key):
+        tags = tags_of(place, folder) or (_set_name(folder),)
+        images = {Path(n).stem: n for n in files[place] if n.lower().endswith(IMAGE_ENDINGS)}
+        for name in sorted(filter(_is_label, files[place]), key=natural_key):
+            points, own = in_scheme(_read_points(place / name), scheme)
+            image = place / images.get(Path(name).stem, Path(name).with_suffix(".jpg"))
+            samples.append(Sample(image, points, own, tags=tags))
+    return samples
+
+
+def is_here(folder):
+    """Whether there is a `.pts` file in or under the folder."""
+    return any(True for _ in _walk(folder))
+
+
+def _walk(folder):
+    """(folder, names of its files) of the folders that have labels."""
+    for root, _, names in os.walk(folder, followlinks=True):
+        if any(map(_is_label, names)):
+            yield root, names
+
+
+def _is_label(name):
+    """Whether it is a label: not of a mirrored copy, nor what macOS adds to archives (`._x.pts`)."""
+    return name.lower().endswith(".pts") and not (name[0] == "." or "_mirror." in name)
+
+
+def _set_name(folder):
+    """The name of the folder, or of what is around it if that tells a split: helen/trainset."""
+    return next(name for name in reversed(folder.absolute().parts) if split_of(name) is None)
+
+
+def _read_points(path):
+    """The landmarks of a file, 0-based."""
+    head, _, body = read_text(path).partition("{")
+    numbers = body.partition("}")[0].split()
+    num_points = head.partition("n_points:")[2].split()[:1]
+    try:
+        if numbers and [str(len(numbers) // 2)] == num_points:
+            return np.array(numbers, np.float64).reshape(-1, 2) - 1
+    except ValueError:
+        pass
+    raise ValueError(
+        f"Expected 'n_points: N' and N lines 'x y' between braces in {path}. "
+        f"Received: n_points {num_points}, {len(numbers)} fields between the braces"
+    )

@@ -1,0 +1,89 @@
+"""JD-landmark (Grand Challenge of 106-p Facial Landmark Localization, ICME 2019), and LaPa.
+
+    Training_data/<AFW|HELEN|IBUG|LFPW>/{picture,landmark}    AFW_134212_1_0.jpg + .jpg.txt
+    Test_data/{picture,landmark,rect}                         the same, and .jpg.rect
+    LaPa/<train|val|test>/{images,labels,landmarks}           X.jpg + X.txt
+
+A landmark file is the line `106` and 106 lines `x y`; the top left pixel is (0, 0) (submission
+guidelines of the third challenge, fllc3-icme2021.github.io/evaluation.html; folders as in public
+code that reads the set, none of it official; LaPa as in MMPose's lapa2coco.py).
+
+Any pair of folders `picture` or `images` and `landmark` or `landmarks` is read. Names on the way
+to it tell the split and the tags (AFW, HELEN, ...). The box of a face is that of its landmarks, as
+the challenge's error is defined; `rect` is not used. Pictures without landmarks are left out.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.datasets.samples import (
+    IMAGE_ENDINGS,
+    Sample,
+    natural_key,
+    of_split,
+    read_text,
+    tags_of,
+)
+from keras_lotr.schemes import convert
+
+_IMAGE_FOLDERS = ("picture", "pictures", "image", "images")
+_LABEL_FOLDERS = ("landmark", "landmarks")
+
+
+def read(folder, split="train", scheme="jd106"):
+    """Faces of JD-landmark or LaPa, tagged with the folders that they lie in.
+
+    Args:
+        folder: any folder around the pairs of folders.
+        split: "train", "val" or "test".
+        scheme: "jd106", or "insightface106": the same points in InsightFace's order.
+    """
+    folder = Path(folder)
+    pairs = {labels.parent: (images, labels) for images, labels in _pairs(folder)}
+    samples = []
+    for place in sorted(of_split(pairs, folder, split), key=natural_key):
+        for image, points in _read_pair(*pairs[place]):
+            points = convert(points, "jd106", scheme)
+            samples.append(Sample(image, points, scheme, tags=tags_of(place, folder)))
+    return samples
+
+
+def is_here(folder):
+    """Whether folders with images and their 106 landmarks are in or under the folder."""
+    return any(any(labels.glob("*.txt")) for _, labels in _pairs(folder))
+
+
+def _pairs(folder):
+    """All pairs of an image folder and its landmark folder."""
+    for root, names, _ in os.walk(folder, followlinks=True):
+        kinds = {name.lower(): Path(root, name) for name in names}
+        images = [kinds[name] for name in _IMAGE_FOLDERS if name in kinds]
+        labels = [kinds[name] for name in _LABEL_FOLDERS if name in kinds]
+        if images and labels:
+            yield images[0], labels[0]
+
+
+def _read_pair(images, labels):
+    """(image, points) of every landmark file; X.jpg.txt and X.txt both belong to X.jpg."""
+    names = sorted(name for name in os.listdir(images) if name.lower().endswith(IMAGE_ENDINGS))
+    image_of = {Path(name).stem: name for name in names} | {name: name for name in names}
+    # Files whose name starts with a dot are what macOS adds to archives.
+    files = [path for path in labels.glob("*.txt") if not path.name.startswith(".")]
+    for path in sorted(files, key=natural_key):
+        image = image_of.get(path.stem, path.stem)
+        yield images / image, _read_points(path)
+
+
+def _read_points(path):
+    numbers = read_text(path).split()
+    try:
+        if numbers[:1] == ["106"] and len(numbers) == 1 + 2 * 106:
+            return np.array(numbers[1:], np.float64).reshape(-1, 2)
+    except ValueError:
+        pass
+    raise ValueError(
+        f"Expected the line 106 and 106 lines 'x y' in {path}. "
+        f"Received: {len(numbers)} fields that start with {numbers[:3]}"
+    )

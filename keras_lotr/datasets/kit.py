@@ -1,0 +1,29 @@
+"""A kit folder: `images/` and `labels.json`, a list of {"image", "split", "points68", ...}."""
+
+from pathlib import Path
+
+from keras_lotr.datasets.samples import Sample, label_key, read_json
+
+
+def read(folder, split="train", scheme="ibug68"):
+    """Faces of a kit folder that carry landmarks of the scheme, tagged with their `set`."""
+    key = label_key(scheme)
+    folder = Path(folder)
+    entries = read_json(folder / "labels.json")
+    if not isinstance(entries, list) or not all("image" in entry for entry in entries):
+        raise ValueError(
+            f'Expected a list of {{"image": ..., "{key}": ...}} in {folder / "labels.json"}.'
+        )
+    samples = []
+    for entry in entries:
+        if entry.get("split", split) == split and key in entry:
+            tags = (entry["set"],) if "set" in entry else ()
+            samples.append(
+                Sample(folder / "images" / entry["image"], entry[key], scheme, tags=tags)
+            )
+    return samples
+
+
+def is_here(folder):
+    """Whether the folder is a kit."""
+    return (Path(folder) / "labels.json").is_file()

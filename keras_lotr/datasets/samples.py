@@ -1,0 +1,173 @@
+"""What every reader returns, faces with their landmarks in photo pixels, and what readers share."""
+
+import json
+import os
+import re
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.geometry import box_of
+from keras_lotr.schemes import convert, get_scheme
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
+
+# The names that kits and rendered shards have for the landmarks of a scheme.
+_LABEL_KEYS = {"ibug68": "points68", "wflw98": "points98", "jd106": "points106"}
+
+# The usual scheme of so many landmarks.
+_SCHEME_OF_NUMBER = {68: "ibug68", 98: "wflw98", 106: "jd106"}
+
+_SPLIT_WORD = re.compile(r"(?<![a-z])(train|val|test)(ing|id|idation)?(set|data)?(?![a-z])")
+
+
+class NoFaces(ValueError):
+    """The data set has no faces in the split asked for."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One annotated face.
+
+    Attributes:
+        path: the image file.
+        points_image: (N, 2) float32, photo pixels.
+        scheme: name of the landmark scheme.
+        box: (4,) float32 x0, y0, x1, y1; the box around the landmarks unless the data set's own
+            is given.
+        tags: names of the subsets that the face belongs to, such as "pose".
+    """
+
+    path: str
+    points_image: np.ndarray
+    scheme: str
+    box: np.ndarray = None
+    tags: tuple = field(default=())
+
+    def __post_init__(self):
+        points = np.asarray(self.points_image, np.float32)
+        expected = (get_scheme(self.scheme).num_landmarks, 2)
+        if points.shape != expected or not np.isfinite(points).all():
+            raise ValueError(
+                f"Expected {expected} finite landmarks ({self.scheme}) for {self.path}. "
+                f"Received: shape {points.shape}, finite: {bool(np.isfinite(points).all())}"
+            )
+        box = box_of(points) if self.box is None else np.asarray(self.box, np.float32)
+        if box.shape != (4,) or not (box[2:] > box[:2]).all():
+            raise ValueError(
+                f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.path}. "
+                f"Received: {box.tolist()}"
+            )
+        object.__setattr__(self, "path", os.fspath(self.path))
+        object.__setattr__(self, "points_image", points)
+        object.__setattr__(self, "box", box)
+
+
+def existing(path):
+    """The path, if it is there.
+
+    Raises:
+        FileNotFoundError: saying which file of the data set is missing.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"The data set lacks {path}.")
+    return path
+
+
+def read_text(path):
+    """The content of a text file of the data set, without the mark that Windows puts in front."""
+    try:
+        return existing(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Expected text (UTF-8) in {path}: {error}") from None
+
+
+def read_json(path):
+    """The content of a JSON file of the data set, with its name in the error if it is broken."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"Expected JSON in {path}: {error}") from None
+
+
+def label_key(scheme):
+    """The name that kits and rendered shards have for the landmarks of this scheme."""
+    if scheme not in _LABEL_KEYS:
+        raise ValueError(f"Expected one of the schemes {sorted(_LABEL_KEYS)}. Received: {scheme!r}")
+    return _LABEL_KEYS[scheme]
+
+
+def in_scheme(points, scheme=None):
+    """Landmarks of a file that does not say their order: in which scheme are they?
+
+    Args:
+        points: (N, 2).
+        scheme: None: the usual scheme of N landmarks, plainN if there is none. A scheme of N
+            landmarks: the user says that this is their order. Any other: they are converted.
+
+    Returns:
+        The landmarks and the name of their scheme.
+    """
+    usual = _SCHEME_OF_NUMBER.get(len(points), f"plain{len(points)}")
+    if scheme is None:
+        return points, usual
+    if get_scheme(scheme).num_landmarks == len(points):
+        return points, scheme
+    return convert(points, usual, scheme), scheme
+
+
+def natural_key(path):
+    """Sort key by which photo 9 comes before photo 10."""
+    parts = re.split(r"(\d+)", os.fspath(path))
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def split_of(name):
+    """The split that a name such as "trainset", "valid" or "Test_data" tells, or None."""
+    word = _SPLIT_WORD.search(name.lower())
+    return word and word[1]
+
+
+def of_split(paths, folder, split, known=None):
+    """Those of the files or folders that belong to the split, as the names on the way tell.
+
+    Where no name tells, they are one set, used for whichever split is asked. Where only some
+    tell, the others are left out with a warning.
+
+    Args:
+        paths: files or folders under `folder`.
+        known: {lower-case name: split} of folders that belong to a split without being named so;
+            of several on the way the innermost counts.
+    """
+    names_of = {path: path.relative_to(folder).parts for path in paths}
+    splits = {path: _first(map(split_of, names)) for path, names in names_of.items()}
+    if not any(splits.values()):
+        return list(splits)
+    for path, names in names_of.items():
+        splits[path] = splits[path] or _first((known or {}).get(n.lower()) for n in names[::-1])
+    lost = [path for path, told in splits.items() if told is None]
+    if lost:
+        warnings.warn(
+            f"{name_some(lost)} left out: not in a folder named train, val or test, as others are. "
+            "Read that alone, or rename it."
+        )
+    return [path for path, told in splits.items() if told == split]
+
+
+def _first(values):
+    return next(filter(None, values), None)
+
+
+def tags_of(place, folder):
+    """The names on the way from `folder` to the folder `place` that tell no split."""
+    return tuple(name for name in place.relative_to(folder).parts if split_of(name) is None)
+
+
+def name_some(paths):
+    """For messages: the first three paths, and how many there are."""
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(os.fspath(path) for path in paths[:3]) + more

@@ -1,0 +1,603 @@
+"""Readers of data sets, on tiny data sets written here, and on the kit of real faces if it is there."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from keras_lotr.datasets import READERS, Sample, ibug, jd106, read_samples, wflw
+from keras_lotr.datasets.samples import in_scheme, natural_key, split_of
+from keras_lotr.schemes import convert, get_scheme
+
+KIT = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
+
+
+def make_points(num_landmarks, seed=0):
+    return np.random.default_rng(seed).integers(2, 60, (num_landmarks, 2)) + 0.25
+
+
+def make_image(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((64, 64, 3), 90, np.uint8))
+
+
+def write(path, text, newline="\n"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.replace("\n", newline).encode())
+    return path
+
+
+def names(samples):
+    return [Path(sample.path).name for sample in samples]
+
+
+def check_points(sample, points, scheme):
+    assert sample.scheme == scheme
+    assert sample.points_image.dtype == np.float32
+    np.testing.assert_allclose(sample.points_image, points, atol=1e-4)
+    np.testing.assert_allclose(sample.box, [*points.min(0), *points.max(0)], atol=1e-4)
+
+
+class TestReadSamples:
+    def test_missing_folder(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match="There is no .*nowhere"):
+            read_samples(tmp_path / "nowhere")
+
+    def test_unknown_kind(self, tmp_path):
+        with pytest.raises(ValueError, match="no data set of a known kind.*'kit'.*'ibug'"):
+            read_samples(tmp_path)
+
+    def test_unknown_reader(self, tmp_path):
+        with pytest.raises(ValueError, match="Expected a reader.*Received: 'foo'"):
+            read_samples(tmp_path, reader="foo")
+
+    def test_unknown_split(self, tmp_path):
+        with pytest.raises(ValueError, match=r"one of \['train', 'val', 'test'\].*'all'"):
+            read_samples(tmp_path, "all")
+
+    def test_no_face(self, tmp_path):
+        write_kit(tmp_path)
+        with pytest.raises(ValueError, match="No face of split 'test' with jd106 landmarks"):
+            read_samples(tmp_path, "test", "jd106")
+
+    def test_missing_images_are_named_once(self, tmp_path):
+        for i in range(5):
+            write(tmp_path / f"{i}.pts", pts(make_points(5)))
+        with pytest.raises(FileNotFoundError, match="lacks 5 of .*0.jpg, .*2.jpg and 2 more"):
+            read_samples(tmp_path)
+
+    def test_two_schemes(self, tmp_path):
+        write_pts(tmp_path / "front.jpg", make_points(68))
+        write_pts(tmp_path / "side.jpg", make_points(39))
+        with pytest.raises(ValueError, match="one landmark scheme.*ibug68 in .*plain39 in .*side"):
+            read_samples(tmp_path)
+
+    def test_every_reader_sees_only_its_own(self, tmp_path):
+        folders = {name: tmp_path / name for name in READERS}
+        write_kit(folders["kit"])
+        write_shards(folders["facesynth"])
+        write_wflw(folders["wflw"])
+        write_jd(folders["jd106"])
+        write_roboflow(folders["coco"])
+        write_csv(folders["csv"])
+        write_300w(folders["ibug"])
+        for name, folder in folders.items():
+            assert next(n for n, reader in READERS.items() if reader.is_here(folder)) == name
+            assert read_samples(folder)
+
+
+class TestSample:
+    def test_wrong_points(self):
+        with pytest.raises(ValueError, match=r"Expected \(68, 2\) finite.*a.jpg.*\(5, 2\)"):
+            Sample("a.jpg", np.zeros((5, 2)), "ibug68")
+        with pytest.raises(ValueError, match="a.jpg.*finite: False"):
+            Sample("a.jpg", np.full((68, 2), np.nan), "ibug68")
+
+    def test_empty_box(self):
+        with pytest.raises(ValueError, match="Expected a box.*a.jpg.*Received"):
+            Sample("a.jpg", np.zeros((68, 2)), "ibug68")
+
+    def test_own_box(self):
+        sample = Sample("a.jpg", make_points(68), "ibug68", box=(1, 2, 3, 4))
+        assert sample.box.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train", "train"),
+        ("trainset", "train"),
+        ("Training_data", "train"),
+        ("person_keypoints_train2017", "train"),
+        ("valid", "val"),
+        ("Validation", "val"),
+        ("Test_data1", "test"),
+        ("testset", "test"),
+        ("trainval", None),
+        ("latest", None),
+        ("values", None),
+        ("afw", None),
+    ],
+)
+def test_split_of(name, split):
+    assert split_of(name) == split
+
+
+def test_natural_order():
+    assert sorted(["a10.jpg", "a9.jpg", "b1.jpg"], key=natural_key) == [
+        "a9.jpg",
+        "a10.jpg",
+        "b1.jpg",
+    ]
+
+
+def test_in_scheme():
+    points = make_points(106)
+    assert in_scheme(points)[1] == "jd106"
+    assert in_scheme(points, "insightface106") == (points, "insightface106")
+    assert in_scheme(make_points(7))[1] == "plain7"
+    picked, scheme = in_scheme(make_points(98), "ibug68")
+    assert picked.shape == (68, 2) and scheme == "ibug68"
+    with pytest.raises(ValueError, match="Expected one of the conversions.*plain7 -> ibug68"):
+        in_scheme(make_points(7), "ibug68")
+
+
+# Kit folders.
+
+
+def write_kit(folder):
+    entries = [
+        {"image": "a.jpg", "split": "train", "set": "helen", "points68": make_points(68).tolist()},
+        {"image": "b.jpg", "split": "val", "points98": make_points(98).tolist()},
+        {"image": "c.jpg", "points68": make_points(68, 1).tolist()},
+    ]
+    for entry in entries:
+        make_image(folder / "images" / entry["image"])
+    write(folder / "labels.json", json.dumps(entries))
+
+
+class TestKit:
+    def test_read(self, tmp_path):
+        write_kit(tmp_path)
+        first, second = read_samples(tmp_path)
+        check_points(first, make_points(68), "ibug68")
+        assert first.tags == ("helen",) and second.tags == ()
+        assert names([first, second]) == ["a.jpg", "c.jpg"]
+        assert names(read_samples(tmp_path, "val", "wflw98")) == ["b.jpg"]
+
+    def test_unknown_scheme(self, tmp_path):
+        write_kit(tmp_path)
+        with pytest.raises(ValueError, match="one of the schemes.*Received: 'plain5'"):
+            read_samples(tmp_path, scheme="plain5")
+
+    @pytest.mark.parametrize("text", ["{", "{}", '[{"points68": []}]'])
+    def test_broken_labels(self, tmp_path, text):
+        write(tmp_path / "labels.json", text)
+        with pytest.raises(ValueError, match="Expected .* in .*labels.json"):
+            read_samples(tmp_path)
+
+
+# Rendered shards.
+
+
+def write_shards(folder, numbers=(0, 19)):
+    for number in numbers:
+        shard = folder / f"shard-{number:05d}"
+        for index in (1000 * number, 1000 * number + 1):
+            make_image(shard / f"{index:08d}.jpg")
+        points = {f"points{n}": np.stack([make_points(n)] * 2) for n in (68, 98, 106)}
+        np.savez(shard / "labels.npz", index=[1000 * number, 1000 * number + 1], **points)
+
+
+class TestFacesynth:
+    def test_read(self, tmp_path):
+        write_shards(tmp_path)
+        train = read_samples(tmp_path, scheme="jd106")
+        check_points(train[0], make_points(106), "jd106")
+        assert names(train) == ["00000000.jpg", "00000001.jpg"]
+        assert names(read_samples(tmp_path, "val")) == ["00019000.jpg", "00019001.jpg"]
+
+    def test_unfinished_shard(self, tmp_path):
+        write_shards(tmp_path)
+        (tmp_path / "shard-00001").mkdir()
+        with pytest.raises(FileNotFoundError, match="lacks .*shard-00001.*labels.npz"):
+            read_samples(tmp_path)
+
+
+# WFLW.
+
+WFLW_NAME = "0--Parade/0_Parade_marchingband_1_{}.jpg"
+
+
+def wflw_fields(i):
+    return " ".join(str(value) for value in make_points(98, i).ravel())
+
+
+def write_wflw(folder, newline="\n"):
+    lists = folder / "WFLW_annotations"
+    flagged = lists / "list_98pt_rect_attr_train_test"
+    for i in range(4):
+        make_image(folder / "WFLW_images" / WFLW_NAME.format(i))
+    rows = [f"{wflw_fields(i)} 1 2 50 60 {{}} {WFLW_NAME.format(i)}\n" for i in range(4)]
+    train = rows[0].format("0 0 0 0 0 0") + rows[1].format("1 0 0 1 0 1")
+    test = rows[2].format("0 1 1 0 1 0") + rows[3].format("0 0 0 0 0 0")
+    write(flagged / "list_98pt_rect_attr_train.txt", train, newline)
+    write(flagged / "list_98pt_rect_attr_test.txt", test, newline)
+    plain = [f"{wflw_fields(i)} {WFLW_NAME.format(i)}\n" for i in (2, 3)]
+    write(lists / "list_98pt_test" / "list_98pt_test.txt", "".join(plain), newline)
+    for name in ("largepose", "expression", "illumination", "makeup", "occlusion", "blur"):
+        members = plain[:1] if name in ("expression", "makeup") else []
+        write(lists / "list_98pt_test" / f"list_98pt_test_{name}.txt", "".join(members), newline)
+    return flagged
+
+
+class TestWflw:
+    @pytest.mark.parametrize("newline", ["\n", "\r\n"])
+    def test_read(self, tmp_path, newline):
+        write_wflw(tmp_path, newline)
+        first, second = read_samples(tmp_path)
+        check_points(first, make_points(98), "wflw98")
+        assert first.tags == ()
+        assert second.tags == ("pose", "make-up", "blur")
+        assert read_samples(tmp_path, "test")[0].tags == (
+            "expression",
+            "illumination",
+            "occlusion",
+        )
+
+    def test_any_folder_of_the_download(self, tmp_path):
+        flagged = write_wflw(tmp_path)
+        expected = names(read_samples(tmp_path))
+        assert names(read_samples(flagged)) == names(read_samples(flagged.parent)) == expected
+
+    def test_list_beside_images(self, tmp_path):
+        flagged = write_wflw(tmp_path)
+        (flagged / "list_98pt_rect_attr_test.txt").rename(tmp_path / "list_98pt_rect_attr_test.txt")
+        assert len(read_samples(tmp_path, "test")) == 2
+
+    def test_lists_without_flags(self, tmp_path):
+        flagged = write_wflw(tmp_path)
+        (flagged / "list_98pt_rect_attr_test.txt").unlink()
+        first, second = read_samples(tmp_path, "test")
+        check_points(first, make_points(98, 2), "wflw98")
+        assert first.tags == ("expression", "make-up") and second.tags == ()
+
+    def test_as_68(self, tmp_path):
+        write_wflw(tmp_path)
+        sample = read_samples(tmp_path, scheme="ibug68")[0]
+        check_points(sample, convert(make_points(98), "wflw98", "ibug68"), "ibug68")
+
+    def test_no_val(self, tmp_path):
+        write_wflw(tmp_path)
+        with pytest.raises(ValueError, match="'train' and 'test' only: hold some.*'val'"):
+            read_samples(tmp_path, "val")
+
+    def test_missing_list(self, tmp_path):
+        flagged = write_wflw(tmp_path)
+        (flagged / "list_98pt_rect_attr_train.txt").unlink()
+        with pytest.raises(FileNotFoundError, match="Expected list_98pt_rect_attr_train.txt"):
+            read_samples(tmp_path)
+
+    def test_missing_images(self, tmp_path):
+        write_wflw(tmp_path)
+        (tmp_path / "WFLW_images").rename(tmp_path / "elsewhere")
+        with pytest.raises(FileNotFoundError, match="lacks .*WFLW_images"):
+            read_samples(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("1 2 3", "Expected 207 fields .*line 2. Received: 3"),
+            (" ".join(["x"] * 207), "Expected 98 points of x in .*could not convert"),
+        ],
+    )
+    def test_malformed_line(self, tmp_path, line, message):
+        path = write_wflw(tmp_path) / "list_98pt_rect_attr_train.txt"
+        write(path, path.read_text().splitlines()[0] + "\n" + line)
+        with pytest.raises(ValueError, match=message):
+            wflw.read(tmp_path)
+
+
+# JD-landmark and LaPa.
+
+
+def landmark_text(points):
+    return "\n".join([str(len(points)), *(f"{x} {y}" for x, y in points)]) + "\n"
+
+
+def write_jd(folder):
+    faces = [
+        ("Training_data/AFW", "AFW_10_1.jpg"),
+        ("Training_data/AFW", "AFW_9_1.jpg"),
+        ("Training_data/LFPW", "LFPW_image_test_0001_1.jpg"),
+        ("Test_data", "2.jpg"),
+    ]
+    for seed, (place, name) in enumerate(faces):
+        make_image(folder / place / "picture" / name)
+        text = landmark_text(make_points(106, seed))
+        write(folder / place / "landmark" / f"{name}.txt", text, "\r\n")
+
+
+class TestJd106:
+    def test_read(self, tmp_path):
+        write_jd(tmp_path)
+        train = read_samples(tmp_path)
+        assert names(train) == ["AFW_9_1.jpg", "AFW_10_1.jpg", "LFPW_image_test_0001_1.jpg"]
+        check_points(train[0], make_points(106, 1), "jd106")
+        assert [sample.tags for sample in train] == [("AFW",), ("AFW",), ("LFPW",)]
+        (test,) = read_samples(tmp_path, "test")
+        check_points(test, make_points(106, 3), "jd106")
+        assert test.tags == ()
+
+    def test_one_part_serves_any_split(self, tmp_path):
+        write_jd(tmp_path)
+        assert len(read_samples(tmp_path / "Training_data", "val")) == 3
+
+    def test_lapa(self, tmp_path):
+        for part in ("train", "val", "test"):
+            make_image(tmp_path / part / "images" / "1_0.jpg")
+            write(tmp_path / part / "landmarks" / "1_0.txt", landmark_text(make_points(106)))
+        (sample,) = read_samples(tmp_path, "val")
+        assert Path(sample.path).parts[-3:] == ("val", "images", "1_0.jpg")
+
+    def test_insightface_order(self, tmp_path):
+        write_jd(tmp_path)
+        sample = read_samples(tmp_path, "test", "insightface106")[0]
+        expected = convert(make_points(106, 3), "jd106", "insightface106")
+        check_points(sample, expected, "insightface106")
+
+    def test_missing_picture(self, tmp_path):
+        write_jd(tmp_path)
+        (tmp_path / "Test_data" / "picture" / "2.jpg").unlink()
+        with pytest.raises(FileNotFoundError, match="lacks 1 of its image files: .*2.jpg"):
+            read_samples(tmp_path, "test")
+
+    @pytest.mark.parametrize("text", ["", "105\n1 2\n", "106\n1 2\n", "106\n" + "x y\n" * 106])
+    def test_malformed_file(self, tmp_path, text):
+        write_jd(tmp_path)
+        write(tmp_path / "Test_data" / "landmark" / "2.jpg.txt", text)
+        with pytest.raises(ValueError, match="106 lines 'x y' in .*2.jpg.txt. Received: "):
+            jd106.read(tmp_path, "test")
+
+
+# Trees of .pts files.
+
+
+def pts(points):
+    lines = [f"{x} {y}" for x, y in np.asarray(points) + 1]
+    return "\n".join(["version: 1", f"n_points:  {len(points)}", "{", *lines, "}", ""])
+
+
+def write_pts(image, points, newline="\n"):
+    make_image(image)
+    write(image.with_suffix(".pts"), pts(points), newline)
+
+
+def write_300w(folder):
+    places = ["afw", "helen/trainset", "helen/testset", "lfpw/testset", "ibug", "300W/01_Indoor"]
+    for seed, place in enumerate(places):
+        write_pts(folder / place / "image_10_train.png", make_points(68, seed), "\r\n")
+    write_pts(folder / "afw" / "image_9_mirror.jpg", make_points(68))
+
+
+class TestIbug:
+    def test_points_are_one_based_in_the_file(self, tmp_path):
+        points = np.array([[0.0, 0.0], [63.0, 2.5], [4.0, 40.0]])
+        write_pts(tmp_path / "a.jpeg", points)
+        assert "{\n1.0 1.0\n64.0 3.5\n" in (tmp_path / "a.pts").read_text()
+        (sample,) = read_samples(tmp_path)
+        check_points(sample, points, "plain3")
+
+    def test_300w_protocol(self, tmp_path):
+        write_300w(tmp_path)
+        train, test = read_samples(tmp_path), read_samples(tmp_path, "test")
+        check_points(train[0], make_points(68, 0), "ibug68")
+        assert [s.tags for s in train] == [("afw",), ("helen",)]
+        assert [s.tags for s in test] == [("300W", "01_Indoor"), ("helen",), ("ibug",), ("lfpw",)]
+
+    def test_protocol_within_a_folder_of_that_name(self, tmp_path):
+        write_300w(tmp_path / "300w")
+        assert [s.tags for s in read_samples(tmp_path)] == [("300w", "afw"), ("300w", "helen")]
+
+    def test_one_set_serves_any_split(self, tmp_path):
+        write_300w(tmp_path)
+        for split in ("train", "val", "test"):
+            (sample,) = read_samples(tmp_path / "helen" / "trainset", split)
+            assert sample.tags == ("helen",)
+
+    def test_folders_that_tell_no_split(self, tmp_path):
+        for place in ("train", "val", "other"):
+            write_pts(tmp_path / place / "a.jpg", make_points(5))
+        with pytest.warns(UserWarning, match="other left out: not in a folder named train"):
+            (sample,) = read_samples(tmp_path, "val")
+        assert Path(sample.path).parent.name == "val"
+
+    def test_natural_order(self, tmp_path):
+        for name in ("10.jpg", "9.bmp", "._9.jpg"):
+            write_pts(tmp_path / name, make_points(5))
+        assert names(read_samples(tmp_path)) == ["9.bmp", "10.jpg"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "version: 1\nn_points: 3\n{\n1 2\n}\n",
+            "version: 1\nn_points: 1\n{\nx y\n}\n",
+            "version: 1\nn_points: 1\n{\n1 2 3\n}\n",
+            "1 2\n3 4\n",
+        ],
+    )
+    def test_malformed_file(self, tmp_path, text):
+        write(tmp_path / "a.pts", text)
+        with pytest.raises(ValueError, match="Expected 'n_points: N' and .*a.pts. Received: "):
+            ibug.read(tmp_path)
+
+    def test_not_text(self, tmp_path):
+        (tmp_path / "a.pts").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ValueError, match=r"Expected text \(UTF-8\) in .*a.pts"):
+            read_samples(tmp_path)
+
+
+# COCO.
+
+
+def coco_content(*faces):
+    """One image per face, which is (file name, points, visibility of the first point)."""
+    images, annotations = [], []
+    for i, (name, points, visible) in enumerate(faces):
+        keypoints = np.column_stack([points, np.full(len(points), 2.0)])
+        keypoints[0, 2] = visible
+        images.append({"id": i, "file_name": name})
+        annotations.append({"id": i, "image_id": i, "keypoints": keypoints.ravel().tolist()})
+    annotations.append({"id": 99, "image_id": 0, "bbox": [1, 2, 3, 4]})
+    return {"images": images, "annotations": annotations}
+
+
+def write_roboflow(folder):
+    for part in ("train", "valid"):
+        make_image(folder / part / f"{part}.jpg")
+        content = coco_content((f"{part}.jpg", make_points(5), 2))
+        write(folder / part / "_annotations.coco.json", "\ufeff" + json.dumps(content))
+
+
+class TestCoco:
+    def test_roboflow(self, tmp_path):
+        write_roboflow(tmp_path)
+        (sample,) = read_samples(tmp_path, "val")
+        check_points(sample, make_points(5), "plain5")
+        assert names([sample]) == ["valid.jpg"]
+
+    @pytest.mark.parametrize(
+        "images", ["", "images", "train2017", "images/train2017", "annotations"]
+    )
+    def test_places_of_images(self, tmp_path, images):
+        if images == "annotations":
+            images, file = "", tmp_path / "person_keypoints_train2017.json"
+        else:
+            file = tmp_path / "annotations" / "person_keypoints_train2017.json"
+        make_image(tmp_path / images / "sub" / "a.jpg")
+        write(file, json.dumps(coco_content(("sub/a.jpg", make_points(68), 1))))
+        folder = file if file.parent == tmp_path else tmp_path
+        (sample,) = read_samples(folder)
+        check_points(sample, make_points(68), "ibug68")
+
+    def test_a_file_serves_any_split(self, tmp_path):
+        write_roboflow(tmp_path)
+        file = tmp_path / "train" / "_annotations.coco.json"
+        assert names(read_samples(file, "test")) == ["train.jpg"]
+
+    def test_subset_files_repeat_faces(self, tmp_path):
+        make_image(tmp_path / "images" / "a.jpg")
+        text = json.dumps(coco_content(("a.jpg", make_points(98), 1)))
+        write(tmp_path / "annotations" / "face_landmarks_wflw_test.json", text)
+        write(tmp_path / "annotations" / "face_landmarks_wflw_test_blur.json", text)
+        assert len(read_samples(tmp_path, "test", "wflw98")) == 1
+        assert read_samples(tmp_path, "test", "ibug68")[0].scheme == "ibug68"
+
+    def test_order_of_106_landmarks(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        content = coco_content(("a.jpg", make_points(106), 1))
+        file = write(tmp_path / "faces.json", json.dumps(content))
+        assert read_samples(file)[0].scheme == "jd106"
+        check_points(
+            read_samples(file, scheme="insightface106")[0], make_points(106), "insightface106"
+        )
+
+    def test_unlabelled_keypoints(self, tmp_path):
+        faces = [(f"{i}.jpg", make_points(5, i), i) for i in (0, 1, 2)]
+        for name, _, _ in faces:
+            make_image(tmp_path / name)
+        file = write(tmp_path / "faces.json", json.dumps(coco_content(*faces)))
+        with pytest.warns(UserWarning, match="1 of 3 faces of .*faces.json left out") as caught:
+            samples = read_samples(file)
+        assert names(samples) == ["1.jpg", "2.jpg"] and len(caught) == 1
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ([], 'Expected a COCO file, {"images", "annotations"}, in .*faces.json'),
+            ({"images": [], "annotations": [{"image_id": 1, "keypoints": [1, 2, 2]}]}, "image of"),
+            (
+                {"images": [], "annotations": [{"id": 7, "keypoints": [1, 2]}]},
+                r"Expected keypoints \[x, y, v, ...\] in annotation 7 of .*faces.json",
+            ),
+        ],
+    )
+    def test_malformed_file(self, tmp_path, content, message):
+        file = write(tmp_path / "faces.json", json.dumps(content))
+        with pytest.raises(ValueError, match=message):
+            read_samples(file)
+
+
+# CSV.
+
+
+def write_csv(folder, newline="\n"):
+    rows = ["image,x0,y0,x1,y1,split,note"]
+    for i, split in enumerate(["train", "valid", "test"]):
+        make_image(folder / "photos" / f"{i}.jpg")
+        rows.append(f"photos/{i}.jpg,{i}.5,2,30,40.25,{split},")
+    return write(folder / "faces.csv", "\ufeff" + "\n".join(rows) + "\n\n", newline)
+
+
+class TestCsv:
+    @pytest.mark.parametrize("newline", ["\n", "\r\n"])
+    def test_read(self, tmp_path, newline):
+        file = write_csv(tmp_path, newline)
+        for source in (tmp_path, file):
+            (sample,) = read_samples(source, "val")
+            check_points(sample, np.array([[1.5, 2], [30, 40.25]]), "plain2")
+            assert names([sample]) == ["1.jpg"]
+
+    def test_without_split(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        write(tmp_path / "faces.csv", "image, x0, y0, x1, y1\na.jpg, 1, 2, 3, 4\na.jpg,1,2,5,6\n")
+        for split in ("train", "val", "test"):
+            assert len(read_samples(tmp_path, split)) == 2
+
+    def test_named_scheme(self, tmp_path):
+        file = write_csv(tmp_path)
+        assert read_samples(file, scheme="plain2")[0].scheme == "plain2"
+        with pytest.raises(ValueError, match="Expected one of the conversions.*plain2 -> ibug68"):
+            read_samples(file, scheme="ibug68")
+
+    @pytest.mark.parametrize(
+        "row",
+        ["a.jpg,1,2,3", "a.jpg,1,2,3,4,train,5", "a.jpg,1,x,3,4,train", "a.jpg,1,nan,3,4,train",
+         "a.jpg,1,,3,4,train", "a.jpg,1,2,3,4,", "a.jpg,1,2,3,4,all"],
+    )  # fmt: skip
+    def test_malformed_row(self, tmp_path, row):
+        file = write(tmp_path / "faces.csv", f"image,x0,y0,x1,y1,split\na.jpg,1,2,3,4,train\n{row}")
+        with pytest.raises(ValueError, match="Expected 6 fields.*faces.csv, line 3. Received: a"):
+            read_samples(file)
+
+    @pytest.mark.parametrize("header", ["", "name,x0,y0", "image,split", "image,x0,x1,y0"])
+    def test_malformed_header(self, tmp_path, header):
+        file = write(tmp_path / "faces.csv", header)
+        with pytest.raises(ValueError, match="Expected the header image,x0,y0,.*Received: "):
+            read_samples(file)
+
+    def test_several_files(self, tmp_path):
+        write_csv(tmp_path)
+        write(tmp_path / "more.csv", "image,x0,y0\n")
+        assert not READERS["csv"].is_here(tmp_path)
+        with pytest.raises(ValueError, match=r"Expected one CSV file.*\['faces.csv', 'more.csv'\]"):
+            read_samples(tmp_path, reader="csv")
+
+
+@pytest.mark.skipif(not KIT.is_dir(), reason="the kit of real faces is not beside the checkout")
+class TestRealKit:
+    def test_counts(self):
+        assert len(read_samples(KIT)) == 1809
+        assert len(read_samples(KIT, "val")) == 200
+
+    def test_wflw98(self):
+        samples = read_samples(KIT, "train", "wflw98") + read_samples(KIT, "val", "wflw98")
+        assert len(samples) == 2966
+        for sample in samples[:: len(samples) // 20]:
+            height, width = cv2.imread(sample.path).shape[:2]
+            assert sample.points_image.shape == (get_scheme("wflw98").num_landmarks, 2)
+            assert (sample.points_image > -0.5).all()
+            assert (sample.points_image < [width - 0.5, height - 0.5]).all()

@@ -1,0 +1,52 @@
+"""LOTR: face landmarks with Keras 3, on TensorFlow, JAX and PyTorch.
+
+A name is imported when it is first used: `import keras_lotr` and `keras-lotr --help` start no
+backend.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for editors; the table below is what runs
+    from keras_lotr.drawing import draw
+    from keras_lotr.images import read_image
+    from keras_lotr.landmarker import FaceLandmarker, FaceLandmarks
+    from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
+    from keras_lotr.lotr import LOTR
+    from keras_lotr.metrics import AreaUnderCED, FailureRate, NormalizedMeanError
+
+__all__ = [
+    "LOTR",
+    "AreaUnderCED",
+    "FaceLandmarker",
+    "FaceLandmarks",
+    "FailureRate",
+    "NormalizedMeanError",
+    "SmoothWing",
+    "Wing",
+    "draw",
+    "read_image",
+    "smooth_wing",
+    "wing",
+]
+
+_MODULES = {
+    "drawing": ("draw",),
+    "images": ("read_image",),
+    "landmarker": ("FaceLandmarker", "FaceLandmarks"),
+    "losses": ("SmoothWing", "Wing", "smooth_wing", "wing"),
+    "lotr": ("LOTR",),
+    "metrics": ("AreaUnderCED", "FailureRate", "NormalizedMeanError"),
+}
+
+
+def __getattr__(name):
+    for module, names in _MODULES.items():
+        if name in names:
+            globals()[name] = getattr(import_module(f"keras_lotr.{module}"), name)
+            return globals()[name]
+    raise AttributeError(f"module 'keras_lotr' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

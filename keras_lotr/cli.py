@@ -1,0 +1,116 @@
+"""The `keras-lotr` command: each subcommand is a thin call of one function of the library."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from keras_lotr.cli_errors import Commands
+
+# TensorFlow's and OpenCV's own notes; they are read when those libraries are first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="keras-lotr")
+def main():
+    """Find the landmarks of faces: predict, train, evaluate."""
+
+
+@main.command()
+@click.argument("source", nargs=-1, required=True)
+@click.option("--preset", default="lotr_m_300w", show_default=True, help="Name, folder or hf://...")
+@click.option("--boxes", type=Path, help="JSON or CSV of boxes around landmarks; no detector then.")
+@click.option("--detector", default="yunet", help="yunet, or a YuNet .onnx file [yunet].")
+@click.option("--threshold", type=click.FloatRange(0, 1), default=0.7, help="Detector's [0.7].")
+@click.option("--output", type=Path, help="Folder, or file for all [JSON to standard output].")
+@click.option("--format", "formats", help="json, csv, pts, coco; several with commas.")
+@click.option("--draw", is_flag=True, help="Also write pictures with the landmarks drawn.")
+@click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
+def predict(source, preset, boxes, detector, threshold, output, formats, draw, flip):
+    """Find the landmarks of the faces in SOURCE: pictures, folders, patterns or URLs."""
+    from keras_lotr.face_detector import load_detector
+    from keras_lotr.images import expand
+    from keras_lotr.landmarker import FaceLandmarker
+    from keras_lotr.prediction import predict_files, read_boxes
+
+    pictures = expand(source)
+    given = read_boxes(boxes) if boxes else None
+    detect = "yunet" if boxes else load_detector(detector, threshold)
+    landmarker = FaceLandmarker.from_preset(preset, detect, flip)
+    kinds = formats and formats.replace(" ", "").split(",")
+    failed = predict_files(landmarker, pictures, given, output, kinds, draw)
+    if failed:
+        sys.exit(2 if failed == len(pictures) else 1)
+
+
+@main.command()
+@click.argument("recipe")
+@click.option("--data", multiple=True, required=True, help="Data set folder; repeat for more.")
+@click.option("--out", type=Path, help="Folder of the run [runs/RECIPE].")
+@click.option("--init", help="Preset, or .safetensors file of a LOTR, to start from.")
+@click.option("--backbone-weights", help="ImageNet start, instead of the recipe's: file, or hf://timm/...")
+@click.option("--reader", help="Reader of the data [recognised from the files].")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Threads that prepare batches.")
+@click.option("--resume", is_flag=True, help="Go on where a stopped run left off.")
+def train(recipe, data, out, init, backbone_weights, reader, epochs, workers, resume):
+    """Train RECIPE, a preset's name or a recipe.json, on the faces of --data."""
+    from dataclasses import replace
+
+    from keras_lotr.recipes import Recipe
+    from keras_lotr.training import train
+
+    settings = Recipe.load(recipe)
+    given = {"epochs": epochs, "backbone_weights": backbone_weights}
+    settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
+    out = out or Path("runs") / Path(recipe).stem
+    preset = train(settings, data, out, init, reader, resume, workers)
+    click.echo(f"Best weights: {preset}")
+
+
+@main.command()
+@click.argument("preset")
+@click.option("--data", required=True, help="Data set folder.")
+@click.option("--split", default="test", help="train, val or test [test].")
+@click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
+@click.option("--reader", help="Reader of the data [recognised from the files].")
+@click.option("--output", type=Path, help="Also write JSON here, and a CSV of the faces beside it.")
+def evaluate(preset, data, split, flip, reader, output):
+    """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
+    from keras_lotr import evaluation
+
+    results, faces = evaluation.evaluate(preset, data, split, flip, reader)
+    click.echo(evaluation.as_text(results))
+    if output:
+        evaluation.write_results(results, faces, output)
+
+
+@main.command()
+def presets():
+    """List the presets that can be loaded by name."""
+    from keras_lotr.publishing import preset_table
+
+    click.echo(preset_table())
+
+
+@main.command()
+@click.argument("run", type=Path)
+@click.argument("folder", type=Path)
+@click.option("--float16", is_flag=True, help="Halve the file of the weights.")
+def prepare(run, folder, float16):
+    """Make a preset FOLDER to ship from a training RUN: weights, recipe, history."""
+    from keras_lotr.publishing import prepare
+
+    prepare(run, folder, "float16" if float16 else None)
+
+
+@main.command()
+@click.argument("folder", type=Path)
+def card(folder):
+    """Fill in metadata.json of a preset FOLDER and write its card, README.md, from its files."""
+    from keras_lotr.publishing import write_card
+
+    click.echo(f"Wrote {write_card(folder)}")

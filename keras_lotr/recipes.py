@@ -1,0 +1,145 @@
+"""Recipes: what a training is made of, as a JSON file that travels with the preset."""
+
+import json
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import keras
+
+from keras_lotr.datasets.augment import Augmentation
+from keras_lotr.lotr import VARIANTS
+from keras_lotr.presets import RECIPE, resolve
+from keras_lotr.schemes import get_scheme
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training is made of but the data; `recipe.json` of a preset.
+
+    Attributes:
+        variant: of the paper's Table 1, see `keras_lotr.lotr.VARIANTS`.
+        scheme: landmark scheme.
+        image_size: side of the crop; None: the variant's.
+        margin: of the crop contract.
+        model: further arguments of `LOTR`.
+        backbone_weights: ImageNet start, see `load_backbone_weights`; None: random weights.
+        frozen_layers: beginnings of names of backbone layers that are not trained.
+        freeze_batch_norm: keep the backbone's batch norm as pre-trained (faster on a CPU).
+        optimizer: "adamw", or "lamb" as in the paper.
+        learning_rate: peak; warm-up rises to it, the schedule leads down from it.
+        schedule: "cosine" to zero, or "steps": x 0.1 after 50 % and 75 %, as in the paper.
+        warmup_steps: steps of the linear rise.
+        backbone_rate: the backbone's learning rate over that of the rest.
+        weight_decay, clipnorm: of the optimizer.
+        ema: momentum of the moving average of the weights that is evaluated and kept; 0: none.
+        batch_size, epochs: as usual.
+        samples_per_epoch: None: as many as the first data folder has, times the folders.
+        augmentation: fields of `Augmentation`.
+        seed: of weights and data.
+        notes: what one should know of this recipe; carried along.
+    """
+
+    variant: str = "lotr_m"
+    scheme: str = "ibug68"
+    image_size: int = None
+    margin: float = 1.3
+    model: dict = field(default_factory=dict)
+    backbone_weights: str = None
+    frozen_layers: list = field(default_factory=list)
+    freeze_batch_norm: bool = True
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warmup_steps: int = 100
+    backbone_rate: float = 0.5
+    weight_decay: float = 1e-4
+    clipnorm: float = 10.0
+    ema: float = 0.998
+    batch_size: int = 16
+    epochs: int = 100
+    samples_per_epoch: int = None
+    augmentation: dict = field(default_factory=dict)
+    seed: int = 0
+    notes: str = ""
+
+    @classmethod
+    def load(cls, preset):
+        """The recipe in a JSON file, or that of a preset.
+
+        Raises:
+            ValueError: unknown keys or values, naming the known ones.
+        """
+        if str(preset).endswith(".json"):
+            path = Path(preset)
+            if not path.is_file():
+                raise FileNotFoundError(f"Expected a recipe. There is no {path}.")
+        else:
+            path = resolve(preset).path(RECIPE)
+            if path is None:
+                raise ValueError(f"The preset {preset} has no {RECIPE}.")
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"Expected JSON in {path}: {error}") from None
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(entries) - set(known))
+        if unknown:
+            raise ValueError(f"{path} has unknown keys {unknown}; known are {known}.")
+        return cls(**entries)
+
+    def __post_init__(self):
+        for name, choices in (
+            ("variant", list(VARIANTS)),
+            ("optimizer", ["adamw", "lamb"]),
+            ("schedule", ["cosine", "steps"]),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
+        get_scheme(self.scheme)
+        Augmentation(**self.augmentation)
+
+    @property
+    def size(self):
+        """Side of the crop in pixels."""
+        return self.image_size or VARIANTS[self.variant][1]
+
+    def optimizer_for(self, model, steps):
+        """The Keras optimizer of a training of so many steps.
+
+        The backbone's slower rate is part of the update step: Keras has one rate per optimizer.
+        """
+        base = {"adamw": keras.optimizers.AdamW, "lamb": keras.optimizers.Lamb}[self.optimizer]
+        slow = {v.path for v in model.backbone.trainable_variables}
+        optimizer = _slow_for(base, slow, self.backbone_rate)(
+            self._learning_rate(steps),
+            weight_decay=self.weight_decay,
+            clipnorm=self.clipnorm,
+            use_ema=self.ema > 0,
+            ema_momentum=self.ema or 0.99,
+            name="optimizer",
+        )
+        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma", "table"])
+        return optimizer
+
+    def _learning_rate(self, steps):
+        rest = max(1, steps - self.warmup_steps)
+        if self.schedule == "cosine":
+            return keras.optimizers.schedules.CosineDecay(
+                0.0, rest, warmup_target=self.learning_rate, warmup_steps=self.warmup_steps
+            )
+        bounds = [math.ceil(steps * part) for part in (0.5, 0.75)]
+        rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
+
+
+def _slow_for(base, paths, rate):
+    """The optimizer class with a slower rate for the variables of these paths."""
+
+    class WithSlowBackbone(base):
+        def update_step(self, gradient, variable, learning_rate):
+            index = self._get_variable_index(variable)
+            factor = rate if self._trainable_variables[index].path in paths else 1.0
+            super().update_step(gradient, variable, learning_rate * factor)
+
+    return WithSlowBackbone

@@ -101,7 +101,7 @@ class LOTR(PresetMixin, keras.Model):
         head = LandmarkHead(image_size, mean_shape, head_dim, name="head")
 
         # === Functional model ===
-        tokens, grid = feature_tokens(backbone.output, channels, deconv_filters)
+        tokens, grid = feature_tokens(backbone.outputs[0], channels, deconv_filters)
         start = SineCode(grid_centers(*grid))
         positions = Table(grid[0] * grid[1], dim, start, name="token_positions")(tokens)
         for layer in encoder:
@@ -111,7 +111,7 @@ class LOTR(PresetMixin, keras.Model):
         for layer in decoder:
             landmarks = layer(landmarks, places, memory, positions)
         points_crop = head(decoder_norm(landmarks))
-        super().__init__(backbone.input, points_crop, name=name, **kwargs)
+        super().__init__(backbone.inputs[0], points_crop, name=name, **kwargs)
 
         # === Config ===
         self.backbone = backbone
@@ -216,19 +216,20 @@ def _image_size(backbone):
     """Side of the square input of a backbone that LOTR can use."""
     if not isinstance(backbone, keras.Model):
         raise ValueError(f"Expected a keras.Model as backbone. Received: {backbone!r}")
-    given, features = backbone.input, backbone.output
-    shape = getattr(given, "shape", None)
-    if shape is None or len(shape) != 4 or shape[1] is None or shape[1] != shape[2] or shape[3] != 3:
+    inputs = [tuple(x.shape) for x in getattr(backbone, "inputs", None) or ()]
+    outputs = [tuple(x.shape) for x in getattr(backbone, "outputs", None) or ()]
+    size = inputs[0][1] if inputs and len(inputs[0]) == 4 else None
+    if inputs != [(None, size, size, 3)] or size is None:
         raise ValueError(
             "Expected a backbone with one input (B, S, S, 3) of fixed size S. "
-            f"Received: {backbone.name} with input {shape or given}"
+            f"Received: {backbone.name} with input {inputs}"
         )
-    if len(getattr(features, "shape", ())) != 4:
+    if len(outputs) != 1 or len(outputs[0]) != 4:
         raise ValueError(
             "Expected a backbone with one feature map (B, h, w, C) as output. "
-            f"Received: {backbone.name} with output {getattr(features, 'shape', features)}"
+            f"Received: {backbone.name} with output {outputs}"
         )
-    return shape[1]
+    return size
 
 
 def _checked_mean_shape(mean_shape, num_landmarks):

@@ -116,7 +116,16 @@ def _card(name, facts, results, contract):
         facts["limits"],
     ]
     if results is not None:
-        lines += ["", "## Results", "", *_results_table(results)]
+        flip = "with" if results["flip"] else "without"
+        lines += [
+            "",
+            "## Results",
+            "",
+            f"`{results['data']}`, split {results['split']}, true boxes, {flip} flip averaging, in "
+            "per cent:",
+            "",
+            *results_table(results),
+        ]
     lines += [
         "",
         "## Citation",
@@ -127,10 +136,8 @@ def _card(name, facts, results, contract):
     return "\n".join(lines) + "\n"
 
 
-def _results_table(results):
-    flip = "with" if results["flip"] else "without"
-    yield f"`{results['data']}`, split {results['split']}, true boxes, {flip} flip averaging, per cent:"
-    yield ""
+def results_table(results):
+    """Lines of a Markdown table of the content of a results.json."""
     yield "| faces | number | NME | FR@8 | FR@10 | AUC@8 | AUC@10 |"
     yield "|---|---|---|---|---|---|---|"
     for name, part in {"all": results, **results["subsets"]}.items():

@@ -2,8 +2,10 @@
 
 import contextlib
 import csv
+import ctypes
 import json
 import math
+import platform
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -170,6 +172,10 @@ class Run(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.time()
 
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 0:
+            _keep_memory()
+
     def on_epoch_end(self, epoch, logs=None):
         logs["val_nme"] = nme = self._validate()
         best = min((row["val_nme"] for row in self.history), default=math.inf)
@@ -228,3 +234,16 @@ class Run(keras.callbacks.Callback):
             self.history = json.loads(file.metadata()["history"])
             for key, variable in self._state().items():
                 variable.assign(file.get_tensor(key))
+
+
+def _keep_memory():
+    """Have glibc keep freed memory instead of giving it back to the system at once.
+
+    TensorFlow sets the limit to 128 KB when it starts to read a data set; activations are then
+    fetched from the system anew in each step, which took 45 % of a CPU training's time (21 of
+    47 CPU seconds of 15 steps of 32 crops; 7 of 30 with this).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD
+        libc.mallopt(ctypes.c_int(-4), ctypes.c_int(0))  # M_MMAP_MAX

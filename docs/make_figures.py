@@ -1,18 +1,22 @@
 """Draw the pictures of the documentation: `python docs/make_figures.py`. Needs matplotlib."""
 
 import csv
+import json
 from pathlib import Path
 
+import cv2
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from keras_lotr import FaceLandmarker, draw, read_image
 from keras_lotr.presets import resolve
 from keras_lotr.schemes import convert, get_scheme
 
 FIGURES = Path(__file__).parent / "figures"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 COLORS = {"contour": "#4c72b0", "brows": "#937860", "nose": "#55a868", "eyes": "#c44e52", "mouth": "#8172b3"}
 
 
@@ -50,6 +54,20 @@ def draw_schemes():
     figure.savefig(FIGURES / "schemes.png", dpi=70)
 
 
+def draw_predictions(preset):
+    """The example pictures with the landmarks that a preset finds."""
+    with open(EXAMPLES / "boxes.json", encoding="utf-8") as file:
+        boxes = json.load(file)
+    paths = [EXAMPLES / name for name in boxes]
+    landmarker = FaceLandmarker.from_preset(preset, flip=True)
+    drawn = [
+        cv2.resize(draw(read_image(path), faces), (512, 512), interpolation=cv2.INTER_CUBIC)
+        for path, faces in zip(paths, landmarker(paths, list(boxes.values())), strict=True)
+    ]
+    rows = [np.hstack(drawn[i : i + 3]) for i in range(0, len(drawn), 3)]
+    cv2.imwrite(str(FIGURES / "predictions.jpg"), np.vstack(rows)[..., ::-1])
+
+
 def draw_history(preset):
     """Training loss and validation NME over epochs, from a preset's history.csv."""
     with open(resolve(preset).path("history.csv"), newline="", encoding="utf-8") as file:
@@ -69,4 +87,5 @@ def draw_history(preset):
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     draw_schemes()
+    draw_predictions("lotr_m_300w")
     draw_history("lotr_m_300w")

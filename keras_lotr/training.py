@@ -61,7 +61,7 @@ def train(
     _check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
     groups, validation = _read(data, recipe.scheme, reader)
-    model = _build(recipe, groups, init)
+    model = build(recipe, groups, init)
     batches = LandmarkBatches(
         groups,
         recipe.size,
@@ -120,7 +120,7 @@ def _validation_of(folder, scheme, reader):
         return []
 
 
-def _build(recipe, groups, init):
+def build(recipe, groups, init):
     """The model of the recipe with its starting weights."""
     num_landmarks = len(groups[0][0].points_image)
     mean_shape = _mean_shape(groups[0], recipe.margin)
@@ -174,7 +174,7 @@ class Run(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == 0:
-            _keep_memory()
+            keep_memory()
 
     def on_epoch_end(self, epoch, logs=None):
         logs["val_nme"] = nme = self._validate()
@@ -236,7 +236,7 @@ class Run(keras.callbacks.Callback):
                 variable.assign(file.get_tensor(key))
 
 
-def _keep_memory():
+def keep_memory():
     """Have glibc keep freed memory instead of giving it back to the system at once.
 
     TensorFlow sets the limit to 128 KB when it starts to read a data set; activations are then

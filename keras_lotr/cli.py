@@ -35,13 +35,15 @@ def predict(source, preset, boxes, detector, threshold, output, formats, draw, f
     from keras_lotr.images import expand
     from keras_lotr.landmarker import FaceLandmarker
     from keras_lotr.prediction import predict_files, read_boxes
+    from keras_lotr.result_files import open_results
 
     pictures = expand(source)
+    kinds = formats and formats.replace(" ", "").split(",")
+    results = open_results(pictures, output, kinds, draw)
     given = read_boxes(boxes) if boxes else None
     detect = "yunet" if boxes else load_detector(detector, threshold)
     landmarker = FaceLandmarker.from_preset(preset, detect, flip)
-    kinds = formats and formats.replace(" ", "").split(",")
-    failed = predict_files(landmarker, pictures, given, output, kinds, draw)
+    failed = predict_files(landmarker, pictures, results, given)
     if failed:
         sys.exit(2 if failed == len(pictures) else 1)
 

@@ -163,12 +163,19 @@ class LOTR(PresetMixin, keras.Model):
         """
         if not len(crops):
             return np.zeros((0, self.num_landmarks, 2), np.float32)
-        points = self.predict(crops, batch_size, verbose=0)
+        points = self._predict_padded(crops, batch_size)
         if flip:
             scheme = get_scheme(self.crop_contract.scheme)
-            mirrored = self.predict(crops[:, :, ::-1], batch_size, verbose=0)
+            mirrored = self._predict_padded(crops[:, :, ::-1], batch_size)
             points = (points + scheme.mirror(mirrored, self.image_size)) / 2
         return points
+
+    def _predict_padded(self, crops, batch_size):
+        """`predict` in batches of a power of two, so that few shapes are ever compiled."""
+        batch_size = min(batch_size, 1 << (len(crops) - 1).bit_length())
+        padding = -len(crops) % batch_size
+        padded = np.concatenate([crops, np.zeros_like(crops[:1]).repeat(padding, 0)])
+        return self.predict(padded, batch_size, verbose=0)[: len(crops)]
 
     def attention_maps(self, images):
         """Which token each landmark looks at, layer by layer.

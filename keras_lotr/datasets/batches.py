@@ -9,14 +9,14 @@ from keras_lotr.datasets.augment import random_crop
 
 
 def read_rgb(path):
-    """The photo as (H, W, 3) uint8 RGB, in the pixels that data sets annotate.
+    """The photo as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
 
-    Annotations count pixels as they are stored, so an EXIF rotation is not applied here.
+    The same pixels that `FaceLandmarker` counts, so that what it found can be trained on.
 
     Raises:
         ValueError: naming the file, if it is missing or no picture.
     """
-    image = cv2.imread(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = cv2.imread(path, cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError(f"Expected a picture in {path}. It is missing, cut or of another kind.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,128 @@
+"""Landmarks drawn on a photo."""
+
+import cv2
+import numpy as np
+
+from keras_lotr.schemes import get_scheme
+
+# RGB, bright and apart from skin; each region of a scheme has its own.
+_COLORS = {
+    "contour": (86, 204, 255),
+    "brows": (255, 196, 61),
+    "nose": (120, 255, 150),
+    "eyes": (255, 255, 255),
+    "mouth": (255, 110, 150),
+}
+_OTHER = (86, 204, 255)
+_WHITE = (255, 255, 255)
+_DARK = (20, 24, 32)
+
+# OpenCV draws at fractions of a pixel: coordinates are integers in units of 1 / 2^4 pixel.
+_SHIFT = 4
+
+# Pixels of a face that is large enough for lines to look smooth.
+_FINE_SIZE = 700
+
+
+def draw(image, faces, points=True, contours=True, numbers=False, boxes=False):
+    """Draw landmarks, each region in its colour; sizes follow the size of the face.
+
+    Args:
+        image: (H, W, 3) uint8 RGB; it is not changed.
+        faces: list of `FaceLandmarks`.
+        points: a dot at each landmark.
+        contours: lines along the contours of the scheme.
+        numbers: the number of each landmark beside it.
+        boxes: the box that the crop was made from.
+
+    Returns:
+        (H, W, 3) uint8 RGB array.
+
+    Raises:
+        ValueError: not such an image.
+
+    Example:
+
+    >>> import numpy as np
+    >>> draw(np.zeros((48, 64, 3), np.uint8), []).shape
+    (48, 64, 3)
+    """
+    image = np.asarray(image)
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(
+            "Expected an image (H, W, 3) uint8 RGB, as read_image gives it. "
+            f"Received: shape {image.shape}, {image.dtype}"
+        )
+    canvas = np.array(image, order="C")
+    for face in faces:
+        _draw_face(canvas, face, points, contours, numbers, boxes)
+    return canvas
+
+
+def _draw_face(canvas, face, points, contours, numbers, boxes):
+    """Draw on a magnified copy of the face's surroundings and put that back, averaged.
+
+    Lines thinner than a pixel come out faint instead of coarse, and pixels on which nothing is
+    drawn stay what they were.
+    """
+    size = max(1.0, np.ptp(face.points, axis=0).max())
+    factor = int(np.clip(np.ceil(_FINE_SIZE / size), 1, 8))
+    x0, y0, x1, y1 = _surroundings(canvas.shape, face, size)
+    patch = canvas[y0:y1, x0:x1]
+    if not patch.size:
+        return
+    fine = patch.repeat(factor, 0).repeat(factor, 1)
+    stroke = max(size / 200, 0.45) * factor
+
+    def place(at):
+        return (np.asarray(at, np.float64) - (x0, y0) + 0.5) * factor - 0.5
+
+    scheme, at = get_scheme(face.scheme), place(face.points)
+    if boxes:
+        x, y = place(np.reshape(face.box, (2, 2))).T
+        _draw_line(fine, np.stack([x[[0, 1, 1, 0]], y[[0, 0, 1, 1]]], -1), True, _WHITE, stroke)
+    if contours:
+        for line in scheme.contours:
+            color = _COLORS.get(line.region, _OTHER)
+            _draw_line(fine, at[list(line.indices)], line.closed, color, stroke)
+    if points:
+        for region, indices in scheme.regions.items():
+            for center in at[list(indices)]:
+                _draw_dot(fine, center, _COLORS.get(region, _OTHER), stroke)
+    if numbers:
+        _draw_numbers(fine, at, stroke)
+    patch[:] = cv2.resize(fine, patch.shape[1::-1], interpolation=cv2.INTER_AREA)
+
+
+def _surroundings(shape, face, size):
+    """x0, y0, x1, y1 of the pixels that may be drawn on."""
+    corners = np.concatenate([face.points, np.reshape(face.box, (2, 2))])
+    limit = shape[1], shape[0]
+    first = np.clip(np.floor(corners.min(0) - 0.1 * size - 2), 0, limit)
+    last = np.clip(np.ceil(corners.max(0) + 0.1 * size + 3), 0, limit)
+    return (*first.astype(int), *last.astype(int))
+
+
+def _draw_line(fine, points, closed, color, stroke):
+    # A dark rim first: bright lines on bright skin.
+    for paint, width in ((_DARK, 1.7 * stroke), (color, stroke)):
+        width = max(1, round(width))
+        cv2.polylines(fine, [_fixed(points)], closed, paint, width, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_dot(fine, center, color, stroke):
+    center = tuple(map(int, _fixed(center)))
+    for paint, radius in ((_DARK, 1.9 * stroke), (color, 1.5 * stroke)):
+        cv2.circle(fine, center, int(_fixed(radius)), paint, -1, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_numbers(fine, points, stroke):
+    scale, beside = 0.19 * stroke, np.array([1.5, -1.5]) * stroke
+    for number, at in enumerate(np.rint(points + beside).astype(int)):
+        for color, width in ((_DARK, 3), (_WHITE, 1)):
+            text = (str(number), tuple(map(int, at)), cv2.FONT_HERSHEY_SIMPLEX, scale)
+            cv2.putText(fine, *text, color, max(1, round(width * stroke / 4)), cv2.LINE_AA)
+
+
+def _fixed(points):
+    return np.rint(np.asarray(points, np.float64) * 2**_SHIFT).astype(np.int32)

@@ -1,0 +1,104 @@
+"""How many pixels a picture file claims to have, read from its first bytes without decoding it.
+
+OpenCV decodes whatever a header says, up to 2^30 pixels, and its limit can only be set before the
+process starts; a file of a few kilobytes must not be able to ask for gigabytes.
+"""
+
+import struct
+
+# Start-of-frame markers of JPEG: C0 .. CF without the tables C4, C8 and CC.
+_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# Markers of JPEG without a length behind them.
+_JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
+
+
+def claimed_size(data):
+    """Width and height in the header of a JPEG, PNG, WebP, BMP, GIF or TIFF file.
+
+    Args:
+        data: bytes of the file.
+
+    Returns:
+        (width, height) as stored, before any EXIF rotation; None for any other kind of file and
+        for a header that is cut or broken.
+
+    Example:
+
+    >>> claimed_size(b"GIF89a" + bytes([7, 0, 5, 0]))
+    (7, 5)
+    """
+    readers = {
+        b"\xff\xd8\xff": _jpeg,
+        b"\x89PNG\r\n\x1a\n": _png,
+        b"RIFF": _webp,
+        b"BM": _bmp,
+        b"GIF8": _gif,
+        b"II*\0": _tiff,
+        b"MM\0*": _tiff,
+    }
+    for start, reader in readers.items():
+        if data.startswith(start):
+            try:
+                return reader(data)
+            except (struct.error, IndexError):
+                return None
+    return None
+
+
+def _png(data):
+    return struct.unpack_from(">II", data, 16)
+
+
+def _gif(data):
+    return struct.unpack_from("<HH", data, 6)
+
+
+def _bmp(data):
+    if struct.unpack_from("<I", data, 14)[0] == 12:  # the header of OS/2
+        return struct.unpack_from("<HH", data, 18)
+    width, height = struct.unpack_from("<ii", data, 18)
+    return abs(width), abs(height)  # a negative height says that the rows begin at the top
+
+
+def _jpeg(data):
+    at = 2
+    while True:
+        while data[at] == 0xFF and data[at + 1] == 0xFF:  # padding
+            at += 1
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        at += 2 if marker in _JPEG_BARE else 2 + struct.unpack_from(">H", data, at + 2)[0]
+
+
+def _webp(data):
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return 1 + _three_bytes(data, 24), 1 + _three_bytes(data, 27)
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _three_bytes(data, at):
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16
+
+
+def _tiff(data):
+    order = "<" if data[:2] == b"II" else ">"
+    directory = struct.unpack_from(f"{order}I", data, 4)[0]
+    sides = {}
+    for i in range(struct.unpack_from(f"{order}H", data, directory)[0]):
+        at = directory + 2 + 12 * i
+        tag, kind = struct.unpack_from(f"{order}HH", data, at)
+        if tag in (256, 257):
+            # Kind 3 is a 16-bit number, otherwise 32 bits.
+            sides[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+    return (sides[256], sides[257]) if len(sides) == 2 else None

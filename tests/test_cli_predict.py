@@ -1,0 +1,187 @@
+"""`keras-lotr predict`, with a tiny untrained preset."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
+from keras_lotr.cli import main
+from keras_lotr.datasets import read_samples
+from keras_lotr.lotr import LOTR
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    LOTR(MobileNetV2(image_size=64), num_landmarks=68).save_to_preset(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two photos, and boxes.json for them: two faces and none."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.jpg", "b.png"):
+        cv2.imwrite(str(folder / name), np.full((120, 160, 3), 99, np.uint8))
+    boxes = {"a.jpg": [[20, 20, 80, 90], [60, 30, 150, 110]], "b.png": []}
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(preset):
+    return LOTR.from_preset(preset)
+
+
+@pytest.fixture
+def predict(preset, model, photos, monkeypatch):
+    """Runs the command; the model is loaded and compiled once for all tests."""
+    monkeypatch.chdir(photos.parent)
+    load = LOTR.from_preset
+    monkeypatch.setattr(LOTR, "from_preset", lambda p: model if p == preset else load(p))
+
+    def run(*arguments, boxes="boxes.json"):
+        given = ["--boxes", boxes] if boxes else []
+        arguments = ["predict", "--preset", preset, *given, *map(str, arguments)]
+        return CliRunner().invoke(main, arguments)
+
+    return run
+
+
+class TestOutput:
+    def test_json_to_standard_output(self, predict):
+        result = predict("in")
+        assert result.exit_code == 0, result.stderr
+        first, second = json.loads(result.stdout)
+        assert list(first) == ["source", "width", "height", "faces"]
+        assert (first["source"], first["width"]) == (os.path.join("in", "a.jpg"), 160)
+        assert first["faces"][0]["box"] == [20, 20, 80, 90]
+        assert np.shape(first["faces"][1]["points"]) == (68, 2)
+        assert second["faces"] == []
+        assert "No face in in/b.png" in result.stderr.replace(os.sep, "/")
+
+    def test_folder_with_everything(self, predict, tmp_path):
+        result = predict("in", "--output", "out", "--format", "json,csv,pts,coco", "--draw")
+        assert result.exit_code == 0, result.stderr
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            *("a.csv", "a.jpg", "a.json", "a_0.pts", "a_1.pts", "b.csv", "b.jpg", "b.json"),
+            "coco.json",
+        ]
+        drawn = cv2.imread(str(tmp_path / "out" / "a.jpg"))
+        assert drawn.shape == (120, 160, 3)
+        assert np.abs(drawn.astype(int) - 99).max() > 50
+        faces = json.loads((tmp_path / "out" / "a.json").read_text())[0]["faces"]
+        for file in ("a.csv", "coco.json"):
+            samples = read_samples(tmp_path / "out" / file)
+            points = [sample.points_image for sample in samples]
+            np.testing.assert_allclose(points, [face["points"] for face in faces], atol=1e-3)
+
+    def test_one_file(self, predict, tmp_path):
+        assert predict("in", "--output", "all.json").exit_code == 0
+        assert len(json.loads((tmp_path / "all.json").read_text())) == 2
+        assert predict("in", "--output", "all.csv").exit_code == 0
+        assert len((tmp_path / "all.csv").read_text().splitlines()) == 3
+        assert predict("in", "--output", "coco.json", "--format", "coco").exit_code == 0
+        assert len(read_samples(tmp_path / "coco.json")) == 2
+
+    def test_same_name_in_two_folders(self, predict, tmp_path):
+        (tmp_path / "more").mkdir()
+        os.link(tmp_path / "in" / "a.jpg", tmp_path / "more" / "a.jpg")
+        assert predict("in", "more", "--output", "out").exit_code == 0
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert names == ["a.json", "a_2.json", "b.json"]
+
+    def test_originals_are_not_replaced(self, predict, photos):
+        before = (photos / "a.jpg").read_bytes()
+        result = predict("in", "--output", "in", "--draw")
+        assert result.exit_code == 2
+        assert "would replace a.jpg" in result.stderr
+        assert (photos / "a.jpg").read_bytes() == before
+
+    def test_boxes_as_csv_and_flip(self, predict, tmp_path):
+        (tmp_path / "boxes.csv").write_text("image,x0,y0,x1,y1\na.jpg,20,20,80,90\n")
+        plain = predict("in/a.jpg", boxes="boxes.csv")
+        assert len(json.loads(plain.stdout)[0]["faces"]) == 1
+        flipped = predict("in/a.jpg", "--flip", boxes="boxes.csv")
+        assert flipped.exit_code == 0
+        assert flipped.stdout != plain.stdout
+
+
+class TestBadInput:
+    def test_one_bad_file_among_many(self, predict, photos):
+        (photos / "c.jpg").write_bytes((photos / "a.jpg").read_bytes()[:200])
+        boxes = {name: [[20, 20, 80, 90]] for name in ("a.jpg", "b.png", "c.jpg")}
+        (photos.parent / "more.json").write_text(json.dumps(boxes))
+        result = predict("in", "in/no.jpg", boxes="more.json")
+        assert result.exit_code == 1
+        assert len(json.loads(result.stdout)) == 2
+        first, second = result.stderr.splitlines()
+        assert "no boxes for in/no.jpg" in first
+        assert "c.jpg is cut off" in second
+
+    def test_box_outside(self, predict, photos):
+        (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
+        result = predict("in/a.jpg", boxes="far.json")
+        assert result.exit_code == 2
+        assert "in/a.jpg: Expected a box in the photo of 160 x 120" in result.stderr
+        assert result.stdout == ""
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["none/*.jpg"], "There is none in none/*.jpg"),
+            (["in", "--draw"], "Expected a folder as output"),
+            (["in", "--draw", "--output", "a.json"], "Expected a folder as output"),
+            (["in", "--format", "xml"], "Expected formats of json, csv, pts, coco"),
+            (["in", "--format", "json,csv"], "Expected a folder as output for the formats"),
+            (["in", "--format", "pts"], "Expected a folder as output for the formats"),
+            (["in", "--output", "a.pts"], "a .pts file holds one face"),
+            (["in/a.jpg", "--output", "a.pts"], "There are 2: use a folder"),
+            (["in", "--preset", "no_such"], "There is no preset 'no_such'"),
+            (["in", "--boxes", "no.json"], "There is no file of boxes no.json"),
+            (["in", "--threshold", "7"], "threshold"),
+        ],
+    )
+    def test_usage(self, predict, arguments, sentence):
+        result = predict(*arguments)
+        assert result.exit_code == 2
+        assert sentence in result.stderr
+        assert "Traceback" not in result.output
+
+    @pytest.mark.parametrize("text", ["hello", "[1]", '{"a.jpg": [[1, 2, "x", 4]]}', '{"a": 5}'])
+    def test_broken_boxes(self, predict, tmp_path, text):
+        (tmp_path / "broken.json").write_text(text)
+        result = predict("in", boxes="broken.json")
+        assert result.exit_code == 2
+        assert "Expected boxes as JSON" in result.stderr
+
+    def test_missing_detector(self, predict):
+        result = predict("in", "--detector", "no.onnx", boxes=None)
+        assert result.exit_code == 2
+        assert "There is no face detector no.onnx" in result.stderr
+
+
+class TestCommand:
+    def run(self, *arguments, **options):
+        start = "from keras_lotr.cli import main; main(prog_name='keras-lotr')"
+        command = [sys.executable, "-c", start, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+    def test_predict(self, preset, photos):
+        arguments = ["predict", "in", "--preset", preset, "--boxes", "boxes.json"]
+        result = self.run(*arguments, cwd=photos.parent)
+        assert result.returncode == 0, result.stderr
+        assert len(json.loads(result.stdout)[0]["faces"]) == 2
+        # The program itself says one thing; what a backend logs is not its own.
+        assert result.stderr.count("keras-lotr:") == 1
+
+    def test_help_starts_no_backend(self):
+        code = "import sys; from keras_lotr import cli; sys.exit('keras' in sys.modules)"
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

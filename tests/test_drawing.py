@@ -1,0 +1,80 @@
+"""Landmarks drawn on a photo."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from keras_lotr.drawing import draw
+from keras_lotr.schemes import get_scheme
+
+
+def make_face(size, scheme="ibug68", at=(40, 40)):
+    count = get_scheme(scheme).num_landmarks
+    points = np.random.default_rng(0).uniform(0, size, (count, 2)).astype(np.float32) + at
+    return SimpleNamespace(points=points, scheme=scheme, box=np.r_[points.min(0), points.max(0)])
+
+
+def changed(image, drawn):
+    return (image != drawn).any(-1)
+
+
+@pytest.mark.parametrize("size", [3, 20, 100, 900])
+def test_only_around_the_face(size):
+    image = np.random.default_rng(1).integers(0, 255, (1000, 1000, 3)).astype(np.uint8)
+    before = image.copy()
+    drawn = draw(image, [make_face(size)], numbers=True, boxes=True)
+    np.testing.assert_array_equal(image, before)
+    assert drawn.dtype == np.uint8
+    rows, columns = np.nonzero(changed(image, drawn))
+    assert len(rows)
+    low, high = 40 - 0.1 * size - 5, 40 + 1.1 * size + 5
+    assert min(rows.min(), columns.min()) >= low
+    assert max(rows.max(), columns.max()) <= high
+
+
+def test_dot_lies_on_its_landmark():
+    """The centre of mass of what is drawn is the landmark, to a tenth of a pixel."""
+    image = np.zeros((120, 120, 3), np.uint8)
+    points = np.array([[50.3, 60.7], [50.3, 60.7]], np.float32)
+    face = SimpleNamespace(points=points, scheme="plain2", box=np.array([20, 20, 90, 90]))
+    weight = draw(image, [face]).astype(float).sum(-1)
+    rows, columns = np.mgrid[:120, :120]
+    center = [(weight * columns).sum() / weight.sum(), (weight * rows).sum() / weight.sum()]
+    np.testing.assert_allclose(center, points[0], atol=0.1)
+
+
+def test_switches():
+    image = np.full((200, 200, 3), 128, np.uint8)
+    face = make_face(100)
+    nothing = draw(image, [face], points=False, contours=False)
+    np.testing.assert_array_equal(nothing, image)
+    for switch in ("points", "contours", "numbers", "boxes"):
+        only = {"points": False, "contours": False, switch: True}
+        assert changed(image, draw(image, [face], **only)).any()
+
+
+@pytest.mark.parametrize("scheme", ["wflw98", "jd106", "insightface106", "plain7"])
+def test_schemes(scheme):
+    image = np.zeros((200, 200, 3), np.uint8)
+    assert changed(image, draw(image, [make_face(100, scheme)])).any()
+
+
+def test_outside_the_photo():
+    image = np.zeros((50, 60, 3), np.uint8)
+    for at in ((-30, -30), (30, 30), (500, 500)):
+        assert draw(image, [make_face(40, at=at)], boxes=True).shape == image.shape
+
+
+def test_read_only_and_strided_image():
+    image = np.zeros((100, 100, 3), np.uint8)[:, ::-1]
+    image.flags.writeable = False
+    assert changed(image, draw(image, [make_face(40)])).any()
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((5, 5, 4), "u1")]
+)
+def test_wrong_image(image):
+    with pytest.raises(ValueError, match="Expected an image"):
+        draw(image, [])

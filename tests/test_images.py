@@ -1,0 +1,221 @@
+"""Whatever a user hands over as a picture, good and bad."""
+
+import http.server
+import io
+import struct
+import threading
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lotr.image_size import claimed_size
+from keras_lotr.images import expand, read_image
+
+
+@pytest.fixture
+def rgb():
+    """12 x 20, red on the left, blue on the right."""
+    image = np.zeros((12, 20, 3), np.uint8)
+    image[:, :10, 0] = 250
+    image[:, 10:, 2] = 200
+    return image
+
+
+def encode(image, ending):
+    return cv2.imencode(ending, image)[1].tobytes()
+
+
+def pil_bytes(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_claiming(width, height):
+    def chunk(name, data):
+        body = name + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+
+
+class TestSources:
+    def test_path_bytes_pil_and_array_agree(self, rgb, tmp_path):
+        path = tmp_path / "photo ü.png"
+        data = encode(rgb[..., ::-1], ".png")
+        path.write_bytes(data)
+        for source in (path, str(path), data, bytearray(data), Image.fromarray(rgb), rgb):
+            image = read_image(source)
+            assert image.dtype == np.uint8
+            np.testing.assert_array_equal(image, rgb)
+
+    def test_url(self, rgb):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200 if self.path == "/a.png" else 404)
+                self.end_headers()
+                if self.path == "/a.png":
+                    self.wfile.write(encode(rgb[..., ::-1], ".png"))
+
+            def log_message(self, *args):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            root = f"http://127.0.0.1:{server.server_port}"
+            np.testing.assert_array_equal(read_image(f"{root}/a.png"), rgb)
+            with pytest.raises(OSError, match=r"Cannot download .*/b.png.*404"):
+                read_image(f"{root}/b.png")
+            server.shutdown()
+        with pytest.raises(OSError, match="Cannot download"):
+            read_image(f"{root}/a.png")
+
+    def test_too_large_download(self, rgb, monkeypatch):
+        monkeypatch.setattr("keras_lotr.images._MAX_DOWNLOAD_BYTES", 10)
+        monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: io.BytesIO(bytes(11)))
+        with pytest.raises(ValueError, match="at most 10 bytes at http://x/y"):
+            read_image("http://x/y")
+
+    def test_other_object(self):
+        with pytest.raises(ValueError, match=r"path, URL, bytes, PIL image.*Received: int"):
+            read_image(3)
+
+    def test_missing_and_folder(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"no picture .*nowhere.jpg"):
+            read_image(tmp_path / "nowhere.jpg")
+        with pytest.raises(ValueError, match="is a folder"):
+            read_image(tmp_path)
+
+
+class TestFiles:
+    @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+    def test_exif_orientation(self, rgb, orientation):
+        turned = {1: rgb, 3: rgb[::-1, ::-1], 6: np.rot90(rgb, 1), 8: np.rot90(rgb, -1)}
+        picture = Image.fromarray(np.ascontiguousarray(turned[orientation]))
+        exif = Image.Exif()
+        exif[274] = orientation
+        data = pil_bytes(picture, "JPEG", exif=exif, quality=95, subsampling=0)
+        for source in (data, Image.open(io.BytesIO(data))):
+            image = read_image(source)
+            assert image.shape == rgb.shape
+            assert np.abs(image.astype(int) - rgb).mean() < 6
+
+    def test_grey_rgba_and_16_bit(self, tmp_path):
+        grey = np.full((5, 6), 77, np.uint8)
+        assert read_image(encode(grey, ".png"))[2, 3].tolist() == [77, 77, 77]
+        rgba = np.dstack([grey, grey + 1, grey + 2, np.zeros_like(grey)])
+        assert read_image(encode(rgba[..., [2, 1, 0, 3]], ".png"))[0, 0].tolist() == [77, 78, 79]
+        deep = np.full((5, 6, 3), 40000, np.uint16)
+        assert abs(int(read_image(encode(deep, ".png"))[0, 0, 0]) - 156) <= 1
+
+    def test_pil_modes(self):
+        picture = Image.new("RGB", (6, 5), (10, 20, 30))
+        for mode in ("L", "RGBA", "P", "CMYK", "LA", "1"):
+            assert read_image(picture.convert(mode)).shape == (5, 6, 3)
+        deep = Image.fromarray(np.full((5, 6), 40000, np.uint16))
+        assert read_image(deep)[0, 0].tolist() == [156] * 3
+
+    def test_one_pixel(self):
+        assert read_image(encode(np.zeros((1, 1, 3), np.uint8), ".png")).shape == (1, 1, 3)
+
+    @pytest.mark.parametrize("ending", [".jpg", ".png", ".bmp", ".webp", ".gif", ".tiff"])
+    def test_kinds_whole_and_cut(self, ending, tmp_path):
+        noise = np.random.default_rng(0).integers(0, 255, (40, 61, 3)).astype(np.uint8)
+        data = encode(noise, ending)
+        assert claimed_size(data) == (61, 40)
+        assert read_image(data).shape == (40, 61, 3)
+        path = tmp_path / f"cut{ending}"
+        for length in (0, 3, 20, len(data) // 2, len(data) - 2):
+            path.write_bytes(data[:length])
+            with pytest.raises(ValueError, match=r"Expected a picture .*cut\."):
+                read_image(path)
+
+    def test_no_picture(self, tmp_path):
+        path = tmp_path / "notes.jpg"
+        path.write_text("hello")
+        with pytest.raises(ValueError, match=r"notes.jpg is of another kind"):
+            read_image(path)
+
+    def test_bomb_is_refused_before_decoding(self, monkeypatch):
+        monkeypatch.setattr("cv2.imdecode", None)
+        with pytest.raises(ValueError, match=r"at most 100,000,000 pixels.*20000 x 20000"):
+            read_image(png_claiming(20000, 20000))
+
+    def test_broken_header_with_huge_size(self):
+        with pytest.raises(ValueError, match="Expected a picture"):
+            read_image(png_claiming(2000, 2000))
+
+
+class TestClaimedSize:
+    def test_pil_variants(self):
+        picture = Image.new("RGB", (33, 21), (1, 2, 3))
+        for kind, options in (
+            ("JPEG", {"progressive": True}),
+            ("WEBP", {"lossless": True}),
+            ("WEBP", {"quality": 50}),
+            ("TIFF", {"compression": "tiff_lzw"}),
+        ):
+            assert claimed_size(pil_bytes(picture, kind, **options)) == (33, 21)
+        transparent = Image.new("RGBA", (33, 21), (1, 2, 3, 4))
+        assert claimed_size(pil_bytes(transparent, "WEBP")) == (33, 21)
+
+    def test_any_cut_is_none_or_the_size(self):
+        data = pil_bytes(Image.new("RGB", (33, 21)), "JPEG")
+        assert {claimed_size(data[:n]) for n in range(len(data))} == {None, (33, 21)}
+
+    def test_other_kinds(self):
+        assert claimed_size(b"") is None
+        assert claimed_size(b"%PDF-1.4") is None
+
+
+class TestArrays:
+    def test_shapes(self):
+        grey = np.full((4, 5), 9, np.uint8)
+        for array in (grey, grey[..., None], np.dstack([grey] * 3), np.dstack([grey] * 4)):
+            assert read_image(array).tolist() == np.full((4, 5, 3), 9).tolist()
+
+    def test_numbers(self):
+        assert read_image(np.full((2, 2), 65535, np.uint16)).max() == 255
+        assert read_image(np.full((2, 2), 257 * 99, np.uint16))[0, 0, 0] == 99
+        assert read_image(np.full((2, 2, 3), 0.5, np.float32))[0, 0, 0] == 128
+        assert read_image(np.full((2, 2, 3), 99.6))[0, 0, 0] == 100
+
+    @pytest.mark.parametrize("value", [-0.1, 255.5, np.nan, np.inf])
+    def test_float_out_of_range(self, value):
+        image = np.full((2, 2, 3), 0.5)
+        image[0, 0, 0] = value
+        with pytest.raises(ValueError, match=r"0\.\.1 or in 0\.\.255"):
+            read_image(image)
+
+    @pytest.mark.parametrize("shape", [(4,), (2, 4, 5, 3), (4, 5, 2), (0, 5, 3), (4, 0)])
+    def test_wrong_shape(self, shape):
+        with pytest.raises(ValueError, match="Expected one picture as an array"):
+            read_image(np.zeros(shape, np.uint8))
+
+    @pytest.mark.parametrize("dtype", [np.int64, bool, complex])
+    def test_wrong_dtype(self, dtype):
+        with pytest.raises(ValueError, match=r"uint8, uint16 or float.*Received"):
+            read_image(np.zeros((4, 5, 3), dtype))
+
+
+class TestExpand:
+    def test_folder_glob_file_and_url(self, tmp_path):
+        for name in ("b10.jpg", "b9.JPG", "c.png", "notes.txt"):
+            (tmp_path / name).touch()
+        folder = [str(tmp_path / n) for n in ("b9.JPG", "b10.jpg", "c.png")]
+        assert expand([tmp_path]) == folder
+        assert expand([tmp_path / "*.jpg"]) == [folder[1]]
+        assert expand(["no.jpg", "https://x/y", tmp_path, folder[2]]) == [
+            *("no.jpg", "https://x/y"),
+            *folder,
+        ]
+
+    def test_nothing(self, tmp_path):
+        for source in (tmp_path, tmp_path / "*.jpg"):
+            with pytest.raises(ValueError, match="There is none in"):
+                expand([source])

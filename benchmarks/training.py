@@ -39,7 +39,11 @@ def main():
     recipe = Recipe.load(arguments.recipe)
     samples = read_samples(arguments.data, "train", recipe.scheme)
     batches = LandmarkBatches(
-        [samples], recipe.size, recipe.margin, Augmentation(**recipe.augmentation), recipe.batch_size
+        [samples],
+        recipe.size,
+        recipe.margin,
+        Augmentation(**recipe.augmentation),
+        recipe.batch_size,
     )
     model = build(recipe, [samples], init=None)
     model.compile(recipe.optimizer_for(model, steps=1000), SmoothWing())
@@ -48,9 +52,11 @@ def main():
         model.train_on_batch(crops, points)
     keep_memory()
     count = iter(range(10**9))
-    pipeline = rate(lambda: batches[next(count) % len(batches)], recipe.batch_size, arguments.seconds)
+    pipeline = rate(
+        lambda: batches[next(count) % len(batches)], recipe.batch_size, arguments.seconds
+    )
     step = rate(lambda: model.train_on_batch(crops, points), recipe.batch_size, arguments.seconds)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {keras.backend.backend()}")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {keras.backend.backend()}")
     print(f"input pipeline {pipeline:7.0f} crops per CPU second")
     print(f"training step  {step:7.0f} crops per CPU second")
     print(f"ratio          {pipeline / step:7.1f}")

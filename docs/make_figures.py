@@ -17,7 +17,13 @@ from keras_lotr.schemes import convert, get_scheme
 
 FIGURES = Path(__file__).parent / "figures"
 EXAMPLES = Path(__file__).parent.parent / "examples"
-COLORS = {"contour": "#4c72b0", "brows": "#937860", "nose": "#55a868", "eyes": "#c44e52", "mouth": "#8172b3"}
+COLORS = {
+    "contour": "#4c72b0",
+    "brows": "#937860",
+    "nose": "#55a868",
+    "eyes": "#c44e52",
+    "mouth": "#8172b3",
+}
 
 
 def mean_face(preset):
@@ -42,12 +48,16 @@ def draw_schemes():
             if contour.closed:
                 line = np.vstack([line, line[:1]])
             style = "-" if contour in scheme.contours else "none"
-            axis.plot(*line.T, linestyle=style, marker="o", ms=4, color=COLORS[contour.region], alpha=0.6)
+            axis.plot(
+                *line.T, linestyle=style, marker="o", ms=4, color=COLORS[contour.region], alpha=0.6
+            )
         for i, (x, y) in enumerate(points):
             axis.annotate(str(i), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=9)
         five = scheme.five(points)
         axis.plot(*five.T, "*", markersize=11, color="black", alpha=0.35)
-        axis.set_title(f"{name}: {scheme.num_landmarks} landmarks, NME by {scheme.normalizer}", fontsize=14)
+        axis.set_title(
+            f"{name}: {scheme.num_landmarks} landmarks, NME by {scheme.normalizer}", fontsize=14
+        )
         axis.set_aspect("equal")
         axis.invert_yaxis()
         axis.axis("off")
@@ -74,11 +84,17 @@ def draw_history(preset):
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) for row in rows]
     figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axis.plot(epochs, [float(row["val_nme"]) for row in rows], color="#c44e52", label="NME on val, %")
-    axis.set(xlabel="epoch", ylabel="NME on val, % (no flip averaging)", title=f"{preset}: training")
+    axis.plot(
+        epochs, [float(row["val_nme"]) for row in rows], color="#c44e52", label="NME on val, %"
+    )
+    axis.set(
+        xlabel="epoch", ylabel="NME on val, % (no flip averaging)", title=f"{preset}: training"
+    )
     axis.grid(alpha=0.3)
     second = axis.twinx()
-    second.plot(epochs, [float(row["loss"]) for row in rows], color="#4c72b0", alpha=0.6, label="loss")
+    second.plot(
+        epochs, [float(row["loss"]) for row in rows], color="#4c72b0", alpha=0.6, label="loss"
+    )
     second.set_ylabel("smooth-Wing loss on augmented training faces")
     figure.legend(loc="upper right", bbox_to_anchor=(0.9, 0.9))
     figure.savefig(FIGURES / f"history_{preset}.png", dpi=80)

@@ -1,4 +1,6 @@
-"""Fill the tables of README.md and MODEL_CARD.md from the presets' files: `python docs/make_tables.py`.
+"""Fill the tables of README.md and MODEL_CARD.md from the presets' files.
+
+    python docs/make_tables.py
 
 A table stands between `<!-- name -->` and `<!-- /name -->`; nothing in between is typed by hand.
 """
@@ -24,7 +26,8 @@ def tables():
 
 def heading(measured):
     flip = "with" if measured["flip"] else "without"
-    return f"`{measured['data']}`, split {measured['split']}, true boxes, {flip} flip averaging, per cent:"
+    where = f"`{measured['data']}`, split {measured['split']}"
+    return f"{where}, true boxes, {flip} flip averaging, per cent:"
 
 
 def fill(text, filled):

@@ -53,7 +53,9 @@ def predict(source, preset, boxes, detector, threshold, output, formats, draw, f
 @click.option("--data", multiple=True, required=True, help="Data set folder; repeat for more.")
 @click.option("--out", type=Path, help="Folder of the run [runs/RECIPE].")
 @click.option("--init", help="Preset, or .safetensors file of a LOTR, to start from.")
-@click.option("--backbone-weights", help="ImageNet start, instead of the recipe's: file, or hf://timm/...")
+@click.option(
+    "--backbone-weights", help="ImageNet start, instead of the recipe's: file, or hf://timm/..."
+)
 @click.option("--reader", help="Reader of the data [recognised from the files].")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Threads that prepare batches.")

@@ -14,5 +14,3 @@ class Commands(click.Group):
         except (ValueError, OSError, ImportError) as error:
             click.echo(f"keras-lotr: {error}", err=True)
             sys.exit(2)
-
-

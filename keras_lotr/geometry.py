@@ -66,12 +66,12 @@ def fit_similarity(points_from, points_to):
         points_from, points_to: (N, 2), N >= 2, not all points in one place.
     """
     a, b = np.asarray(points_from, np.float64), np.asarray(points_to, np.float64)
+    if not (np.isfinite(a).all() and np.isfinite(b).all() and np.ptp(a, axis=0).any()):
+        raise ValueError("Expected at least two different finite points to fit a similarity.")
     mean_a, mean_b = a.mean(0), b.mean(0)
     # As complex numbers a rotation with scale is one factor, and least squares is one division.
     za, zb = (a - mean_a) @ [1, 1j], (b - mean_b) @ [1, 1j]
     power = np.vdot(za, za).real
-    if not np.isfinite(power) or power <= 0:
-        raise ValueError("Expected at least two different finite points to fit a similarity.")
     factor = np.vdot(za, zb) / power
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return np.column_stack([linear, mean_b - linear @ mean_a])

@@ -29,7 +29,7 @@ def wing(y_true, y_pred, w=10.0, epsilon=2.0):
     """
     x = _distance(y_true, y_pred)
     c = w - w * math.log1p(w / epsilon)
-    return ops.mean(ops.where(x < w, w * ops.log1p(x / epsilon), x - c), axis=-1)
+    return _mean(ops.where(x < w, w * ops.log1p(x / epsilon), x - c))
 
 
 def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
@@ -62,12 +62,17 @@ def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
     c1 = w - (w + epsilon) * math.log1p(w / epsilon)
     c2 = (w + epsilon) * math.log1p(t / epsilon) - s * t**2
     near, middle = s * x * x, (w + epsilon) * ops.log1p(x / epsilon) - c2
-    return ops.mean(ops.where(x < t, near, ops.where(x <= w, middle, x - c1 - c2)), axis=-1)
+    return _mean(ops.where(x < t, near, ops.where(x <= w, middle, x - c1 - c2)))
 
 
 def _distance(y_true, y_pred):
     y_pred = ops.convert_to_tensor(y_pred)
     return ops.abs(y_pred - ops.cast(y_true, y_pred.dtype))
+
+
+def _mean(losses):
+    """Over x and y. `ops.mean` of float64 is float32 inside (Keras 3.15, JAX and torch)."""
+    return ops.sum(losses, axis=-1) / 2
 
 
 class _LandmarkLoss(keras.losses.Loss):

@@ -17,8 +17,8 @@ from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 from keras_lotr.presets import CropContract, PresetMixin
 from keras_lotr.schemes import get_scheme
 
-# Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes HRNet's
-# widest network and its classification neck is our choice; the paper says HRNet only.
+# Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
+# HRNet's widest network and its classification neck is our choice; the paper says HRNet only.
 VARIANTS = {
     "lotr_m": (MobileNetV2, 192, {"channels": 64, "deconv_filters": ()}),
     "lotr_m_plus": (MobileNetV2, 192, {"channels": 256, "deconv_filters": (128, 64)}),
@@ -216,7 +216,9 @@ class LOTR(PresetMixin, keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "backbone": keras.saving.deserialize_keras_object(config["backbone"])})
+        return cls(
+            **{**config, "backbone": keras.saving.deserialize_keras_object(config["backbone"])}
+        )
 
 
 def _image_size(backbone):
@@ -245,7 +247,8 @@ def _checked_mean_shape(mean_shape, num_landmarks):
     mean_shape = np.asarray(mean_shape, np.float32)
     if mean_shape.shape != (num_landmarks, 2) or not np.isfinite(mean_shape).all():
         raise ValueError(
-            f"Expected a finite mean_shape of ({num_landmarks}, 2). Received: shape {mean_shape.shape}"
+            f"Expected a finite mean_shape of ({num_landmarks}, 2). "
+            f"Received: shape {mean_shape.shape}"
         )
     return mean_shape.round(4)
 

@@ -156,7 +156,9 @@ class PresetMixin:
     new_for_other_landmarks = ("landmark_queries/", "landmark_places/", "head/")
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, num_landmarks=None, mean_shape=None, dtype=None):
+    def from_preset(
+        cls, preset, load_weights=True, num_landmarks=None, mean_shape=None, dtype=None
+    ):
         """Load a model.
 
         Args:
@@ -193,16 +195,21 @@ class PresetMixin:
         config = files.json(CONFIG)
         if config is None:
             raise ValueError(f"Expected a preset. {files.name} has no {CONFIG}.")
-        if not isinstance(config, dict) or config.get("registered_name") != f"keras_lotr>{cls.__name__}":
+        if (
+            not isinstance(config, dict)
+            or config.get("registered_name") != f"keras_lotr>{cls.__name__}"
+        ):
             raise ValueError(f"Expected a {cls.__name__} in {files.name}/{CONFIG}.")
         if config.get("format_version", 0) > FORMAT_VERSION:
-            raise ValueError(f"{files.name} was made by a newer keras-lotr: update it to load this preset.")
+            raise ValueError(
+                f"{files.name} was made by a newer keras-lotr: update it to load this preset."
+            )
         _refuse_foreign_code(config, files.name)
-        anew = num_landmarks is not None and num_landmarks != config["config"]["num_landmarks"]
-        if anew:
-            config["config"] |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
         policy = keras.config.dtype_policy()
         try:
+            anew = num_landmarks not in (None, config["config"]["num_landmarks"])
+            if anew:
+                config["config"] |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
             keras.config.set_dtype_policy(dtype or policy)
             model = cls.from_config(config["config"])
         except (KeyError, TypeError) as error:
@@ -235,7 +242,9 @@ def save_config(model, folder):
     config = keras.saving.serialize_keras_object(model)
     _strip(config)
     write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **config})
-    write_json(folder / PREPROCESSOR, {**asdict(model.crop_contract), "channels": "RGB", "range": [0, 255]})
+    write_json(
+        folder / PREPROCESSOR, {**asdict(model.crop_contract), "channels": "RGB", "range": [0, 255]}
+    )
 
 
 def write_json(path, content):
@@ -247,10 +256,13 @@ def write_json(path, content):
 
 def _strip(config):
     """Leave out how the model was built and compiled: a preset is numbers, not a session."""
-    for key in ("build_config", "compile_config"):
-        config.pop(key, None)
-    for value in config.values():
-        if isinstance(value, dict):
+    if isinstance(config, list):
+        for value in config:
+            _strip(value)
+    elif isinstance(config, dict):
+        for key in ("build_config", "compile_config"):
+            config.pop(key, None)
+        for value in config.values():
             _strip(value)
 
 

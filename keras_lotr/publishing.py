@@ -7,10 +7,17 @@ and facts that are filled in here (parameters, weights_sha256, nme and what it w
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets import METADATA, RECIPE, RESULTS, WEIGHTS, local_presets, resolve, write_json
+from keras_lotr.presets import (
+    METADATA,
+    RECIPE,
+    RESULTS,
+    WEIGHTS,
+    local_presets,
+    resolve,
+    write_json,
+)
 
 HISTORY = "history.csv"
 
@@ -58,9 +65,13 @@ def write_card(folder):
     """
     files = resolve(folder)
     facts = files.json(METADATA) or {}
-    missing = [k for k in ("title", "trained_on", "data_licence", "licence", "limits") if k not in facts]
+    missing = [
+        k for k in ("title", "trained_on", "data_licence", "licence", "limits") if k not in facts
+    ]
     if missing:
-        raise ValueError(f"Expected {missing} in {folder / METADATA}: only a person can write these.")
+        raise ValueError(
+            f"Expected {missing} in {folder / METADATA}: only a person can write these."
+        )
     model = LOTR.from_preset(folder, load_weights=False)
     facts["parameters"] = model.count_params()
     weights, results = files.path(WEIGHTS), files.json(RESULTS)
@@ -143,8 +154,8 @@ def results_table(results):
     for name, part in {"all": results, **results["subsets"]}.items():
         rates, areas = part["failure_rate"], part["auc"]
         yield (
-            f"| {name} | {part['faces']} | {part['nme']:.2f} | {rates['8']:.2f} | {rates['10']:.2f} "
-            f"| {areas['8']:.2f} | {areas['10']:.2f} |"
+            f"| {name} | {part['faces']} | {part['nme']:.2f} | {rates['8']:.2f} "
+            f"| {rates['10']:.2f} | {areas['8']:.2f} | {areas['10']:.2f} |"
         )
     yield ""
     regions = ", ".join(f"{region} {nme:.2f}" for region, nme in results["regions"].items())

@@ -30,7 +30,7 @@ class Recipe:
         learning_rate: peak; warm-up rises to it, the schedule leads down from it.
         schedule: "cosine" to zero, or "steps": x 0.1 after 50 % and 75 %, as in the paper.
         warmup_steps: steps of the linear rise.
-        backbone_rate: the backbone's learning rate over that of the rest.
+        backbone_rate: the backbone's learning rate over that of the rest; 0 freezes it.
         weight_decay, clipnorm: of the optimizer.
         ema: momentum of the moving average of the weights that is evaluated and kept; 0: none.
         batch_size, epochs: as usual.

@@ -30,7 +30,9 @@ def named_weights(model):
             seen.add(id(variable))
             key = prefix + variable.path.removeprefix(f"{layer.name}/")
             if key in named:
-                raise ValueError(f"Two weights have the key {key!r}: give their layers other names.")
+                raise ValueError(
+                    f"Two weights have the key {key!r}: give their layers other names."
+                )
             named[key] = variable
 
     if getattr(model, "backbone", None) is not None:

@@ -22,7 +22,6 @@ from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import RECIPE, CropContract, write_json
-from keras_lotr.recipes import Recipe
 from keras_lotr.safetensors_io import load_weights, open_safetensors, save_arrays
 
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
@@ -87,6 +86,7 @@ def train(
         initial_epoch=len(run.history),
         epochs=recipe.epochs,
         callbacks=[run],
+        shuffle=False,  # the batches are in random order; Keras' own would not resume exactly
         verbose=verbose,
     )
     return out / BEST
@@ -95,7 +95,9 @@ def train(
 def _check_out(out, resume):
     has_run = (out / CHECKPOINT).exists() or (out / HISTORY).exists()
     if has_run and not resume:
-        raise ValueError(f"{out} already holds a training. Go on with it (--resume) or take another folder.")
+        raise ValueError(
+            f"{out} already holds a training. Go on with it (--resume) or take another folder."
+        )
     if resume and not (out / CHECKPOINT).exists():
         raise ValueError(f"There is nothing to resume in {out}: it has no {CHECKPOINT}.")
 
@@ -136,6 +138,8 @@ def build(recipe, groups, init):
         if init is not None:
             load_weights(model, init)
     model.crop_contract = contract
+    if recipe.backbone_rate == 0:
+        model.backbone.trainable = False  # weight decay has one rate for all weights
     for layer in model.backbone.layers:
         normalizes = isinstance(layer, keras.layers.BatchNormalization)
         if layer.name.startswith(tuple(recipe.frozen_layers)) or (

@@ -1,4 +1,4 @@
-"""Readers of data sets, on tiny data sets written here, and on the kit of real faces if it is there."""
+"""Readers of data sets, on tiny data sets written here, and on the kit of real faces."""
 
 import json
 from pathlib import Path

@@ -53,5 +53,7 @@ def he_normal(shape, dtype=None):
     """
     # NumPy's global state is the one that keras.utils.set_random_seed seeds.
     rng = np.random.default_rng(np.random.randint(2**31))
-    values = rng.standard_normal(shape, dtype="float32") * math.sqrt(2 / math.prod(shape[:-1]))
+    depthwise = shape[-1] == 1  # (h, w, C, 1): each channel has its own filter
+    fan_in = math.prod(shape[:2] if depthwise else shape[:-1])
+    values = rng.standard_normal(shape, dtype="float32") * math.sqrt(2 / fan_in)
     return keras.ops.convert_to_tensor(values, dtype=dtype)

@@ -1,10 +1,10 @@
 """HRNet (Wang et al., TPAMI 2020), laid out so that timm's `hrnet_w18` .. `hrnet_w64` weights fit.
 
 Branches at 1/4, 1/8, 1/16 and 1/32 of the image run side by side and are fused again and again.
-The end is that of the ImageNet classifier (Fig. 11 of arXiv:1904.04514): each branch is widened,
-and they are joined from the finest to the coarsest. Paddings are symmetric, the fusions upsample
-by repetition, images are normalised by ImageNet's mean and standard deviation. A layer has the
-name of its timm module with "." as "_".
+The end is that of the paper's ImageNet classifier: each branch is widened, and they are joined from
+the finest to the coarsest. Paddings are symmetric, the fusions upsample by repetition, images are
+normalised by ImageNet's mean and standard deviation. A layer has the name of its timm module with
+"." as "_".
 """
 
 import keras

@@ -1,4 +1,4 @@
-"""ImageNet weights for a backbone, from a file or the Hub, in timm's or keras.applications' layout."""
+"""ImageNet weights for a backbone, of timm or keras.applications, from a file or the Hub."""
 
 from safetensors import safe_open
 

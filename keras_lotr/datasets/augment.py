@@ -98,7 +98,7 @@ def _change_colors(crop, amount, rng):
 def _degrade(crop, rng):
     kind, size = rng.integers(3), crop.shape[0]
     if kind == 0:
-        return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, size / 64))
+        return cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.5, max(0.5, size / 64)))
     if kind == 1:
         small = cv2.resize(crop, None, fx=(f := rng.uniform(0.2, 0.6)), fy=f)
         return cv2.resize(small, (size, size))

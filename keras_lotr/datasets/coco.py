@@ -1,6 +1,6 @@
 """COCO keypoints, as CVAT, Roboflow, Label Studio, MMPose and others write them.
 
-    annotations/person_keypoints_train2017.json     images in train2017/, images/ or images/train2017/
+    annotations/person_keypoints_train2017.json     images in train2017/ or images/[train2017/]
     train/_annotations.coco.json                    images beside it (Roboflow: train, valid, test)
 
 or one such file itself: {"images": [{"id", "file_name"}], "annotations": [{"image_id",
@@ -69,7 +69,8 @@ def _read_file(file, scheme):
     if num_skipped:
         warnings.warn(
             f"{num_skipped} of {len(annotations)} faces of {file} left out: they have keypoints "
-            "that are not labelled (v = 0), and landmarks have to be complete."
+            "that are not labelled (v = 0), and landmarks have to be complete.",
+            stacklevel=2,
         )
     return samples
 

@@ -1,4 +1,4 @@
-"""Trees of `.pts` files beside their images: 300-W (AFW, HELEN, LFPW, iBUG, 300W), Menpo, one's own.
+"""Trees of `.pts` files beside their images: 300-W (AFW, HELEN, LFPW, iBUG, 300W), Menpo, your own.
 
     version: 1
     n_points: 68
@@ -69,7 +69,7 @@ def _walk(folder):
 
 
 def _is_label(name):
-    """Whether it is a label: not of a mirrored copy, nor what macOS adds to archives (`._x.pts`)."""
+    """Whether it is a label: not of a mirrored copy, nor macOS' addition to archives (`._x.pts`)."""
     return name.lower().endswith(".pts") and not (name[0] == "." or "_mirror." in name)
 
 

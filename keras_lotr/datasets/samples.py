@@ -153,7 +153,8 @@ def of_split(paths, folder, split, known=None):
     if lost:
         warnings.warn(
             f"{name_some(lost)} left out: not in a folder named train, val or test, as others are. "
-            "Read that alone, or rename it."
+            "Read that alone, or rename it.",
+            stacklevel=2,
         )
     return [path for path, told in splits.items() if told == split]
 

@@ -28,7 +28,7 @@ def sine_code(points_unit, dim, temperature=20.0):
     Example:
 
     >>> import numpy as np
-    >>> sine_code(np.array([[0.5, 0.25]]), dim=8).round(3)[0, :4].tolist()  # sin y cos y sin x cos x
+    >>> sine_code(np.array([[0.5, 0.25]]), dim=8).round(3)[0, :4].tolist()  # sin, cos of y, x
     [1.0, 0.0, 0.0, -1.0]
     """
     count = dim // 4
@@ -40,7 +40,9 @@ def sine_code(points_unit, dim, temperature=20.0):
 
 def grid_centers(height, width):
     """The centres of the tokens' cells as fractions of the crop, row by row: (h * w, 2)."""
-    y, x = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
+    y, x = np.meshgrid(
+        (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij"
+    )
     return np.stack([x.ravel(), y.ravel()], axis=-1)
 
 
@@ -96,4 +98,9 @@ class Table(layers.Layer):
 
     def get_config(self):
         initializer = keras.initializers.serialize(self.initializer)
-        return {**super().get_config(), "rows": self.rows, "dim": self.dim, "initializer": initializer}
+        return {
+            **super().get_config(),
+            "rows": self.rows,
+            "dim": self.dim,
+            "initializer": initializer,
+        }

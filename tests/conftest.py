@@ -1,0 +1,45 @@
+"""Fixtures of all tests; the functions behind them are in `tiny.py`."""
+
+from pathlib import Path
+
+import keras
+import pytest
+import tiny
+
+from keras_lotr.lotr import VARIANTS
+
+
+@pytest.fixture(scope="session")
+def backend():
+    """Name of the running Keras backend."""
+    return keras.backend.backend()
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Folder beside the checkout with data that is not part of the project."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs the folder shared/ beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lotr():
+    """Makes a LOTR of a few thousand weights: `tiny_lotr(num_landmarks=5, backbone=None, ...)`."""
+    return tiny.tiny_lotr
+
+
+@pytest.fixture(scope="session")
+def rendered_faces(tmp_path_factory):
+    """A kit folder of 12 drawn faces, 4 of them for validation."""
+    splits = ["train"] * 8 + ["val"] * 4
+    return tiny.write_faces(tmp_path_factory.mktemp("faces") / "kit", splits)
+
+
+@pytest.fixture(scope="module")
+def tiny_variant():
+    """The variant "lotr_m" is tiny as long as a module runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(VARIANTS, "lotr_m", tiny.tiny_variant())
+        yield

@@ -1,0 +1,124 @@
+"""Who may import whom, and that importing the library loads nothing that is not needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "keras_lotr"
+
+# Leaves import nothing of ours, but that metrics and presets read landmark schemes, which are data.
+MAY_IMPORT = {
+    "geometry": set(),
+    "schemes": set(),
+    "losses": set(),
+    "safetensors_io": set(),
+    "metrics": {"schemes"},
+    "layers": {"layers"},
+    "backbones": {"backbones"},
+    "datasets": {"datasets", "geometry", "schemes"},
+    "presets": {"safetensors_io", "schemes"},
+    "lotr": {"backbones", "layers", "presets", "schemes"},
+    "complexity": set(),
+    "recipes": {"datasets", "lotr", "presets", "schemes"},
+}
+VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
+TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}
+PIXEL_SIDE = {"geometry", "schemes", "face_detector", "drawing", "datasets"}
+BACKENDS = {"tensorflow", "jax", "torch"}
+PICTURES = {"cv2", "PIL", "matplotlib", "skimage", "imageio"}
+
+
+def part_of(path):
+    """The module or subpackage that a file belongs to."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(path):
+    """Full names of all that a file imports, inside of functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+IMPORTS = {path: imports_of(path) for path in FILES}
+ours = pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+
+
+def own(path):
+    names = [name.split(".") for name in IMPORTS[path] if name.startswith("keras_lotr.")]
+    return {name[1] for name in names} - {"LOTR"}
+
+
+def foreign(path):
+    return {name.split(".")[0] for name in IMPORTS[path]}
+
+
+@ours
+def test_layers_of_the_house(path):
+    part = part_of(path)
+    if part in MAY_IMPORT:
+        assert own(path) <= MAY_IMPORT[part]
+    if part in VERBS:
+        assert not own(path) & (VERBS | {"cli"}) - {part}
+    if part not in {"cli", "cli_errors"}:
+        assert "cli" not in own(path)
+
+
+@ours
+def test_tensor_side_knows_no_backend_and_no_pictures(path):
+    if part_of(path) in TENSOR_SIDE:
+        assert not foreign(path) & (BACKENDS | PICTURES)
+
+
+@ours
+def test_pixel_side_knows_no_tensors(path):
+    if part_of(path) in PIXEL_SIDE:
+        assert not foreign(path) & BACKENDS
+        assert not [name for name in IMPORTS[path] if name.startswith("keras.ops")]
+        if part_of(path) != "datasets":  # its PyDataset is the door to `fit`
+            assert "keras" not in foreign(path)
+
+
+@ours
+def test_backends_by_name_only_where_a_file_format_needs_one(path):
+    if part_of(path) != "export":
+        assert not foreign(path) & BACKENDS
+
+
+LOADED = """
+import sys
+import keras
+before = set(sys.modules)
+import keras_lotr
+print(*(name for name in set(sys.modules) - before if "." not in name))
+"""
+
+
+def test_import_loads_only_what_is_needed():
+    run = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "keras_lotr" in loaded
+    unwanted = BACKENDS | {
+        "matplotlib", "gradio", "huggingface_hub", "keras_hub", "timm", "onnxruntime", "onnx",
+        "requests", "httpx", "PIL", "click", "tqdm",
+    }  # fmt: skip
+    assert not loaded & unwanted
+
+
+def test_public_names():
+    import keras_lotr
+
+    for name in keras_lotr.__all__:
+        assert getattr(keras_lotr, name).__doc__
+    assert list(keras_lotr.__all__) == sorted(
+        keras_lotr.__all__, key=lambda n: (n.upper() != n, n[0].islower(), n)
+    )

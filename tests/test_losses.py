@@ -1,0 +1,175 @@
+"""Wing and smooth-Wing: the formulas, their smoothness, and how they are weighted and saved."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from tiny import value_and_slope
+
+from keras_lotr import SmoothWing, Wing, smooth_wing, wing
+
+LOSSES = [Wing, SmoothWing]
+DTYPES = ["float32", "float64"]
+
+
+def numpy_wing(x, w, epsilon):
+    return np.where(x < w, w * np.log(1 + x / epsilon), x - w + w * np.log(1 + w / epsilon))
+
+
+def numpy_smooth_wing(x, w, epsilon, t):
+    s = (w + epsilon) / (2 * t * (epsilon + t))
+    c1 = w - (w + epsilon) * np.log(1 + w / epsilon)
+    c2 = (w + epsilon) * np.log(1 + t / epsilon) - s * t**2
+    return np.select(
+        [x < t, x <= w], [s * x**2, (w + epsilon) * np.log(1 + x / epsilon) - c2], x - c1 - c2
+    )
+
+
+def of_distance(loss, **settings):
+    """The loss as a function of the distance along one axis."""
+
+    def function(x):
+        pair = ops.stack([x, x], axis=-1)[None]
+        return loss(ops.zeros_like(pair), pair, **settings)[0]
+
+    return function
+
+
+@contextlib.contextmanager
+def precision(dtype):
+    """JAX computes with float64 only when told to."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(dtype == "float64"):
+        yield
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("settings", [(10.0, 2.0, 0.01), (5.0, 0.5, 0.2), (1.0, 3.0, 0.9)])
+def test_equals_numpy(settings, dtype):
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 192, (4, 7, 2)).astype(dtype)
+    scale = 10 ** rng.uniform(-4, 2, truth.shape)
+    points = (truth + scale * rng.choice([-1, 1], truth.shape)).astype(dtype)
+    x = np.abs(points - truth)
+    with precision(dtype):
+        computed = [wing(truth, points, *settings[:2]), smooth_wing(truth, points, *settings)]
+        computed = [ops.convert_to_numpy(values) for values in computed]
+    expected = [numpy_wing(x, *settings[:2]), numpy_smooth_wing(x, *settings)]
+    for ours, theirs in zip(computed, expected, strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, theirs.mean(-1), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("joint", [0.01, 10.0])
+def test_smooth_wing_and_its_slope_have_no_step(joint, dtype):
+    near = 1e-6 if dtype == "float32" else 1e-10
+    x = np.array([joint * (1 - near), joint * (1 + near)], dtype)
+    assert x[0] < x[1]
+    values, slopes = value_and_slope(of_distance(smooth_wing), x)
+    assert values.dtype == slopes.dtype == dtype
+    assert abs(values[1] - values[0]) <= 2 * slopes[0] * (x[1] - x[0]) + 8 * np.spacing(values[0])
+    assert abs(slopes[1] / slopes[0] - 1) <= 10 * near
+    analytic = 1.0 if joint == 10 else 12 / 2.01
+    np.testing.assert_allclose(slopes, analytic, rtol=10 * near)
+
+
+def test_smooth_wing_changes_as_its_slope_says():
+    x = np.array([0.005, 0.009, 0.01, 0.011, 1.0, 9.9, 10.0, 10.1, 30.0])
+    function, step = of_distance(smooth_wing), 1e-7
+    slopes = value_and_slope(function, x)[1]
+    up, down = (value_and_slope(function, x + h)[0] for h in (step, -step))
+    np.testing.assert_allclose((up - down) / (2 * step), slopes, rtol=1e-4)
+
+
+def test_wing_has_its_known_step_of_the_slope():
+    values, slopes = value_and_slope(of_distance(wing), np.array([10 - 1e-9, 10 + 1e-9]))
+    np.testing.assert_allclose(values[0], values[1], atol=1e-8)
+    np.testing.assert_allclose(slopes, [10 / 12, 1.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", [wing, smooth_wing])
+def test_slope_is_finite_where_prediction_is_exact(loss, dtype):
+    values, slopes = value_and_slope(of_distance(loss), np.zeros(3, dtype))
+    assert (values == 0).all()
+    assert np.isfinite(slopes).all()
+
+
+# === As keras.losses.Loss ===
+@pytest.mark.parametrize("faces", [3, 7])  # as many faces as landmarks: no accident of broadcasting
+@pytest.mark.parametrize("loss", LOSSES)
+def test_sample_weights(loss, faces):
+    rng = np.random.default_rng(1)
+    truth, points = rng.uniform(0, 64, (2, faces, 7, 2)).astype("float32")
+    values = ops.convert_to_numpy(loss(reduction="none")(truth, points))
+    assert values.shape == (faces, 7)
+    of_landmarks = rng.integers(0, 2, (faces, 7)).astype("float32")
+    of_faces = rng.uniform(0, 1, faces).astype("float32")
+    for weights, like_values in ((of_landmarks, of_landmarks), (of_faces, of_faces[:, None])):
+        factors = np.broadcast_to(like_values, values.shape)
+        weighted = values * factors
+        for reduction, expected in (
+            ("none", weighted),
+            ("sum", weighted.sum()),
+            ("sum_over_batch_size", weighted.mean()),
+            (
+                "mean_with_sample_weight",
+                weighted.sum() / np.broadcast_to(factors, values.shape).sum(),
+            ),
+        ):
+            computed = ops.convert_to_numpy(loss(reduction=reduction)(truth, points, weights))
+            np.testing.assert_allclose(computed, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_masked_landmark_teaches_nothing(loss):
+    truth = np.zeros((2, 4, 2), "float32")
+    masked, changed = np.ones((2, 4), "float32"), truth + 3
+    masked[:, 2], changed[:, 2] = 0, 1e6
+    assert float(loss()(truth, changed, masked)) == float(loss()(truth, truth + 3, masked))
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 5)])
+def test_fit_with_sample_weight(shape):
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(10), layers.Reshape((5, 2))])
+    model.compile("sgd", SmoothWing())
+    x, y = np.ones((4, 3), "float32"), np.full((4, 5, 2), 30, "float32")
+    weight = np.zeros(shape, "float32")
+    before = [ops.convert_to_numpy(v) for v in model.weights]
+    history = model.fit(x, y, sample_weight=weight, verbose=0)
+    assert history.history["loss"] == [0.0]
+    for old, variable in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(old, ops.convert_to_numpy(variable))
+    assert model.fit(x, y, sample_weight=weight + 1, verbose=0).history["loss"][0] > 1
+
+
+@pytest.mark.parametrize("loss", [Wing(5.0, 1.0), SmoothWing(5.0, 1.0, 0.5, reduction="sum")])
+def test_config(loss):
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(again) is type(loss)
+    assert again.get_config() == loss.get_config()
+    truth, points = np.zeros((1, 2, 2)), np.array([[[0.1, 3], [7, -20]]])
+    assert float(again(truth, points)) == float(loss(truth, points))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"w": 0}, "w > 0.*w=0"), ({"epsilon": -1}, "epsilon > 0"), ({"w": float("nan")}, "w > 0")],
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_bad_settings(loss, settings, message):
+    with pytest.raises(ValueError, match=message):
+        loss(**settings)
+
+
+@pytest.mark.parametrize("t", [0, 10.0, 11])
+def test_bad_t(t):
+    with pytest.raises(ValueError, match="Expected t"):
+        SmoothWing(t=t)

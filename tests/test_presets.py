@@ -1,0 +1,305 @@
+"""Presets: found by name, folder or handle; what is kept, what is refused, what is said."""
+
+import json
+import os
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from tiny import SIZE, assert_same_weights, random_crops, randomize, tiny_backbone, weights_of
+
+from keras_lotr import LOTR
+from keras_lotr.presets import (
+    CONFIG,
+    FORMAT_VERSION,
+    METADATA,
+    PREPROCESSOR,
+    WEIGHTS,
+    CropContract,
+    load_crop_contract,
+    local_presets,
+    resolve,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tiny_lotr):
+    model = randomize(tiny_lotr(68, mean_shape=np.full((68, 2), 0.4)))
+    model.crop_contract = CropContract("ibug68", SIZE, margin=1.7)
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "tiny_68"
+    model.save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "copy")
+
+
+def change_config(folder, **changes):
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**config, **changes}))
+
+
+def add_layer(folder, layer):
+    """Put a layer into the backbone of a preset."""
+    config = json.loads((folder / CONFIG).read_text())
+    config["config"]["backbone"]["config"]["layers"].append(layer)
+    (folder / CONFIG).write_text(json.dumps(config))
+
+
+# === Round trip ===
+def test_round_trip(model, saved):
+    again = LOTR.from_preset(saved)
+    assert type(again) is LOTR
+    assert again.crop_contract == model.crop_contract
+    np.testing.assert_array_equal(again.mean_shape, model.mean_shape)
+    assert_same_weights(weights_of(again), weights_of(model))
+    crops = random_crops()
+    np.testing.assert_allclose(
+        again.predict(crops, verbose=0), model.predict(crops, verbose=0), atol=1e-4
+    )
+
+
+def test_files(saved):
+    assert sorted(p.name for p in saved.iterdir()) == [CONFIG, WEIGHTS, PREPROCESSOR]
+    config = json.loads((saved / CONFIG).read_text())
+    assert config["registered_name"] == "keras_lotr>LOTR"
+    assert config["format_version"] == FORMAT_VERSION
+    assert json.loads((saved / PREPROCESSOR).read_text()) == {
+        "scheme": "ibug68", "image_size": SIZE, "margin": 1.7, "channels": "RGB", "range": [0, 255],
+    }  # fmt: skip
+
+
+def test_config_holds_no_session(tiny_lotr, tmp_path):
+    model = tiny_lotr(5)
+    model.compile("adamw", "mse")
+    model.save_to_preset(tmp_path)
+    text = (tmp_path / CONFIG).read_text()
+    assert "compile_config" not in text
+    assert "build_config" not in text
+
+
+def test_saving_again_replaces(tiny_lotr, copy):
+    other = tiny_lotr(5)
+    other.save_to_preset(copy)
+    assert LOTR.from_preset(copy).num_landmarks == 5
+
+
+def test_float16(model, saved, tmp_path):
+    model.save_to_preset(tmp_path, dtype="float16")
+    assert (tmp_path / WEIGHTS).stat().st_size < 0.75 * (saved / WEIGHTS).stat().st_size
+    crops = random_crops()
+    points = LOTR.from_preset(tmp_path).predict(crops, verbose=0)
+    np.testing.assert_allclose(points, model.predict(crops, verbose=0), atol=0.1)
+
+
+def test_dtype(saved):
+    before = keras.config.dtype_policy()
+    model = LOTR.from_preset(saved, dtype="mixed_bfloat16")
+    assert model.get_layer("encoder1").compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy() == before
+    assert model.predict(random_crops(), verbose=0).dtype == np.float32
+
+
+def test_without_weights(copy):
+    (copy / WEIGHTS).unlink()
+    assert LOTR.from_preset(copy, load_weights=False).crop_contract.margin == 1.7
+    with pytest.raises(
+        ValueError, match=r"no trained weights yet.*keras-lotr train.*load_weights=False"
+    ):
+        LOTR.from_preset(copy)
+
+
+def test_load_weights_false_is_fresh(model, saved):
+    fresh = weights_of(LOTR.from_preset(saved, load_weights=False))
+    assert (fresh["head/hidden1/kernel"] != weights_of(model)["head/hidden1/kernel"]).any()
+
+
+# === Another number of landmarks ===
+def test_other_number_of_landmarks(model, saved):
+    mean_shape = np.random.default_rng(0).uniform(size=(21, 2)).astype("float32")
+    other = LOTR.from_preset(saved, num_landmarks=21, mean_shape=mean_shape)
+    assert other.output_shape == (None, 21, 2)
+    assert other.crop_contract == CropContract("plain21", SIZE, margin=1.7)
+    np.testing.assert_allclose(other.mean_shape, mean_shape, atol=1e-4)
+    old, new = weights_of(model), weights_of(other)
+    assert old.keys() == new.keys()
+    anew = ("landmark_queries/", "landmark_places/", "head/")
+    for key in old:
+        if not key.startswith(anew):
+            np.testing.assert_array_equal(new[key], old[key], err_msg=key)
+    assert new["landmark_queries/table"].shape == (21, 16)
+    assert (new["head/hidden1/kernel"] != old["head/hidden1/kernel"]).any()
+
+
+@pytest.mark.parametrize(("count", "scheme"), [(98, "wflw98"), (106, "jd106")])
+def test_other_number_has_its_usual_scheme(saved, count, scheme):
+    other = LOTR.from_preset(saved, load_weights=False, num_landmarks=count)
+    assert other.crop_contract == CropContract(scheme, SIZE, margin=1.7)
+
+
+def test_same_number_of_landmarks_keeps_all(model, saved):
+    same = LOTR.from_preset(saved, num_landmarks=68)
+    assert_same_weights(weights_of(same), weights_of(model))
+
+
+# === Finding ===
+@pytest.fixture
+def named(saved, tmp_path, monkeypatch):
+    """Two presets in a folder of $KERAS_LOTR_PRESETS."""
+    for name in ("tiny_one", "tiny_two"):
+        shutil.copytree(saved, tmp_path / "mine" / name)
+    (tmp_path / "mine" / "tiny_two" / METADATA).write_text('{"nme": 5}')
+    monkeypatch.setenv("KERAS_LOTR_PRESETS", str(tmp_path / "mine"))
+    return tmp_path / "mine"
+
+
+def test_presets_of_the_environment(named):
+    assert resolve("tiny_one").folder == named / "tiny_one"
+    assert LOTR.from_preset("tiny_one", load_weights=False).num_landmarks == 68
+    assert LOTR.presets["tiny_one"] == {}
+    assert LOTR.presets["tiny_two"] == {"nme": 5}
+    assert {"tiny_one", "tiny_two"} <= local_presets().keys()
+
+
+def test_several_folders_the_first_counts(named, tmp_path, monkeypatch):
+    shutil.copytree(named / "tiny_one", tmp_path / "more" / "tiny_one")
+    shutil.copytree(named / "tiny_one", tmp_path / "more" / "tiny_three")
+    monkeypatch.setenv("KERAS_LOTR_PRESETS", f"{named}{os.pathsep}{tmp_path / 'more'}")
+    assert resolve("tiny_one").folder == named / "tiny_one"
+    assert resolve("tiny_three").folder == tmp_path / "more" / "tiny_three"
+
+
+def test_unknown_name_offers_the_nearest(named):
+    with pytest.raises(ValueError, match=r"no preset 'tiny_twoo'. Nearest: tiny_two, tiny_one"):
+        LOTR.from_preset("tiny_twoo")
+
+
+def test_name_like_no_other_offers_all(named):
+    with pytest.raises(ValueError, match=r"no preset 'qqqq'.*tiny_one, tiny_two.*hf://org/name"):
+        LOTR.from_preset("qqqq")
+
+
+def test_folder_without_config(tmp_path):
+    with pytest.raises(ValueError, match=rf"Expected a preset folder.*has no {CONFIG}"):
+        LOTR.from_preset(tmp_path)
+
+
+# === Broken and hostile folders ===
+def test_newer_format(copy):
+    change_config(copy, format_version=FORMAT_VERSION + 1)
+    with pytest.raises(ValueError, match="newer keras-lotr: update"):
+        LOTR.from_preset(copy)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expected JSON in .*config.json"),
+        ("[]", "Expected a LOTR in"),
+        ('{"registered_name": "keras_hub>ViT"}', "Expected a LOTR in"),
+        ('{"registered_name": "keras_lotr>LOTR"}', "config.json is not valid"),
+        (
+            '{"registered_name": "keras_lotr>LOTR", "config": {"width": 3}}',
+            "config.json is not valid",
+        ),
+    ],
+)
+@pytest.mark.parametrize("num_landmarks", [None, 7])
+def test_broken_config(copy, text, message, num_landmarks):
+    (copy / CONFIG).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        LOTR.from_preset(copy, num_landmarks=num_landmarks)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"scheme": "ibug68"}', '{"scheme": "ibug69", "image_size": 64}', "{"]
+)
+def test_broken_crop_contract(copy, content):
+    (copy / PREPROCESSOR).write_text(content)
+    with pytest.raises(ValueError, match=PREPROCESSOR):
+        LOTR.from_preset(copy, load_weights=False)
+
+
+def test_no_crop_contract(copy):
+    (copy / PREPROCESSOR).unlink()
+    assert load_crop_contract(resolve(copy)) is None
+    assert LOTR.from_preset(copy).crop_contract == CropContract("ibug68", SIZE)
+
+
+def test_broken_weights(copy):
+    (copy / WEIGHTS).write_bytes((copy / WEIGHTS).read_bytes()[:500])
+    with pytest.raises(ValueError, match="Expected a safetensors file"):
+        LOTR.from_preset(copy)
+
+
+HOSTILE = [
+    {"module": "os", "class_name": "system", "config": "true", "registered_name": None},
+    {"module": "subprocess", "class_name": "Popen", "config": {}, "registered_name": None},
+    {"module": "keras_evil.layers", "class_name": "Dense", "config": {}, "registered_name": None},
+    {"module": "keras.layers", "class_name": "Lambda", "config": {}, "registered_name": None},
+]
+
+
+@pytest.mark.parametrize("layer", HOSTILE, ids=lambda layer: layer["class_name"])
+@pytest.mark.parametrize("load_weights", [True, False])
+def test_hostile_config(copy, layer, load_weights):
+    add_layer(copy, layer)
+    with pytest.raises(ValueError, match=rf"Refused to load.*{layer['class_name']}"):
+        LOTR.from_preset(copy, load_weights=load_weights)
+
+
+def test_pickled_function_is_refused(copy):
+    add_layer(copy, {"class_name": "__lambda__", "config": {"value": "4wEA"}, "name": "x"})
+    with pytest.raises(ValueError, match=r"[Ll]ambda"):
+        LOTR.from_preset(copy)
+
+
+# === Hugging Face Hub, without the Hub ===
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """An empty cache, and no network."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def put_into_cache(cache, preset, revision="0123456789" * 4):
+    repo = cache / "models--me--tiny"
+    shutil.copytree(preset, repo / "snapshots" / revision)
+    (repo / "refs").mkdir(exist_ok=True)
+    (repo / "refs" / "main").write_text(revision)
+    (repo / "refs" / "v1").write_text(revision)
+
+
+@pytest.mark.parametrize("handle", ["hf://me/tiny", "hf://me/tiny@v1"])
+def test_hub_preset_from_the_cache(hub_cache, saved, model, handle):
+    put_into_cache(hub_cache, saved)
+    again = LOTR.from_preset(handle)
+    assert again.crop_contract == model.crop_contract
+    assert_same_weights(weights_of(again), weights_of(model))
+
+
+@pytest.mark.parametrize("handle", ["hf://me/tiny@v2", "hf://you/tiny"])
+def test_hub_preset_that_is_not_cached(hub_cache, saved, handle):
+    put_into_cache(hub_cache, saved)
+    repo = handle.partition("@")[0]
+    with pytest.raises(
+        OSError, match=rf"{CONFIG} of {repo} is not in the local cache.*while online"
+    ):
+        LOTR.from_preset(handle)
+
+
+def test_backbone_alone_is_no_preset(tmp_path):
+    config = keras.saving.serialize_keras_object(tiny_backbone())
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="Expected a LOTR in"):
+        LOTR.from_preset(tmp_path)

@@ -1,0 +1,277 @@
+"""`train`: what it writes, exact resume after a kill, and that a recipe takes effect."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from safetensors.numpy import load_file
+from tiny import SETTINGS, assert_same_weights, random_crops, tiny_lotr, weights_of, write_faces
+
+from keras_lotr import LOTR, SmoothWing
+from keras_lotr.datasets.batches import LandmarkBatches
+from keras_lotr.presets import RECIPE, WEIGHTS, CropContract
+from keras_lotr.recipes import Recipe
+from keras_lotr.training import CHECKPOINT, HISTORY, train
+
+RUN = Recipe(batch_size=2, epochs=3, warmup_steps=1, learning_rate=3e-3, ema=0.5)
+
+pytestmark = pytest.mark.usefixtures("tiny_variant")
+
+
+def history_of(out):
+    with open(out / HISTORY, newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def start(recipe, data, out, **settings):
+    return train(recipe, [data], out, verbose=0, **settings)
+
+
+@pytest.fixture(scope="module")
+def whole(rendered_faces, tmp_path_factory, tiny_variant):
+    """A run of three epochs that nothing interrupted."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    start(RUN, rendered_faces, out)
+    return out
+
+
+# === A whole run ===
+def test_files(whole):
+    assert sorted(p.name for p in whole.iterdir()) == [CHECKPOINT, HISTORY, "preset", RECIPE]
+    assert json.loads((whole / RECIPE).read_text()) == asdict(RUN)
+    assert Recipe.load(whole / "preset" / RECIPE) == RUN
+
+
+def test_history(whole):
+    with open(whole / HISTORY, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "loss", "val_nme", "learning_rate", "seconds"]
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert all(0 < float(row["loss"]) < 1000 and 0 < float(row["val_nme"]) < 1000 for row in rows)
+    assert float(rows[-1]["learning_rate"]) < 1e-4
+
+
+def test_preset_has_the_best_weights(whole, rendered_faces):
+    from keras_lotr.datasets import read_samples
+    from keras_lotr.datasets.batches import load_crops
+    from keras_lotr.metrics import normalized_mean_error
+
+    model = LOTR.from_preset(whole / "preset")
+    assert model.crop_contract == CropContract("ibug68", 64, 1.3)
+    crops, points = load_crops(read_samples(rendered_faces, "val", "ibug68"), 64, 1.3)
+    nme = normalized_mean_error(points, model.predict_points(crops), "ibug68")
+    best = min(float(row["val_nme"]) for row in history_of(whole))
+    np.testing.assert_allclose(np.mean(ops.convert_to_numpy(nme)), best, rtol=1e-4)
+
+
+def test_refuses_to_overwrite(whole, rendered_faces):
+    before = (whole / CHECKPOINT).stat().st_mtime_ns
+    with pytest.raises(ValueError, match=r"already holds a training.*--resume"):
+        start(RUN, rendered_faces, whole)
+    assert (whole / CHECKPOINT).stat().st_mtime_ns == before
+
+
+def test_nothing_to_resume(rendered_faces, tmp_path):
+    with pytest.raises(ValueError, match=rf"nothing to resume in .*no {CHECKPOINT}"):
+        start(RUN, rendered_faces, tmp_path / "new", resume=True)
+
+
+# === Exact resume ===
+def assert_same_run(out, whole):
+    assert history_of(out) == history_of(whole)
+    for name in (CHECKPOINT, f"preset/{WEIGHTS}"):
+        assert_same_weights(load_file(out / name), load_file(whole / name))
+
+
+def test_resume_after_an_error(whole, rendered_faces, tmp_path, monkeypatch):
+    good = LandmarkBatches.__getitem__
+
+    def stop(batches, index):
+        if (out / CHECKPOINT).exists() and index == 1:
+            raise RuntimeError("stop here")
+        return good(batches, index)
+
+    out = tmp_path / "stopped"
+    monkeypatch.setattr(LandmarkBatches, "__getitem__", stop)
+    with pytest.raises(Exception, match="stop here"):
+        start(RUN, rendered_faces, out)
+    assert history_of(out) == history_of(whole)[:1]
+    monkeypatch.undo()
+    start(RUN, rendered_faces, out, resume=True)
+    assert_same_run(out, whole)
+
+
+KILLED = """
+import os, signal, sys
+import tiny
+tiny.use_tiny_variant()
+from keras_lotr import safetensors_io
+from keras_lotr.recipes import Recipe
+from keras_lotr.training import train
+
+class Kill:
+    chmod, getpid, fspath = os.chmod, os.getpid, os.fspath
+    def replace(self, source, target):
+        done = os.path.exists(target) and target.name == "checkpoint.safetensors"
+        if done: os.kill(os.getpid(), signal.SIGKILL)  # the second checkpoint is written, not named
+        os.replace(source, target)
+
+safetensors_io.os = Kill()
+train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
+"""
+
+
+def test_resume_after_a_kill(whole, rendered_faces, tmp_path):
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    killed = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    start(RUN, rendered_faces, out, resume=True)
+    assert_same_run(out, whole)
+
+
+# === What of a recipe takes effect ===
+def test_frozen_layers_and_batch_norm_do_not_move(rendered_faces, tmp_path):
+    tiny_lotr(68).save_to_preset(tmp_path / "init")
+    recipe = replace(RUN, epochs=1, frozen_layers=["conv1"], ema=0.0)
+    start(recipe, rendered_faces, tmp_path / "run", init=tmp_path / "init")
+    before, after = (load_file(tmp_path / p / WEIGHTS) for p in ("init", "run/preset"))
+    moved = {key for key in before if (before[key] != after[key]).any()}
+    still = {key for key in before if key not in moved}
+    assert {k for k in before if k.startswith(("backbone/conv1", "backbone/bn1"))} <= still
+    assert {"backbone/conv2/kernel", "reduce/kernel", "head/hidden1/kernel"} <= moved
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
+def test_backbone_rate(optimizer, backend):
+    """The same gradients move the backbone half as far at half the rate."""
+    moved = {}
+    for rate in (1.0, 0.5):
+        model = tiny_lotr(5)
+        rng = np.random.default_rng(0)
+        for variable in model.trainable_variables:
+            variable.assign(0.1 * rng.standard_normal(variable.shape))
+        recipe = replace(RUN, optimizer=optimizer, backbone_rate=rate, weight_decay=0.0, ema=0.0,
+                         warmup_steps=0, schedule="steps")  # fmt: skip
+        model.compile(
+            recipe.optimizer_for(model, steps=10), SmoothWing(), run_eagerly=backend != "jax"
+        )
+        before = weights_of(model)
+        model.fit(random_crops(), np.zeros((2, 5, 2)), verbose=0)
+        moved[rate] = {key: value - before[key] for key, value in weights_of(model).items()}
+    for key, full in moved[1.0].items():
+        # The gradient of a key's bias is zero but for rounding.
+        if not key.endswith(("moving_mean", "moving_variance", "key/bias")):
+            factor = 0.5 if key.startswith("backbone/") else 1.0
+            np.testing.assert_allclose(moved[0.5][key], factor * full, atol=2e-6, err_msg=key)
+    assert np.abs(moved[1.0]["backbone/conv1/kernel"]).max() > 1e-4
+
+
+def test_backbone_rate_of_zero_freezes(rendered_faces, tmp_path):
+    tiny_lotr(68).save_to_preset(tmp_path / "init")
+    recipe = replace(RUN, epochs=1, backbone_rate=0.0, freeze_batch_norm=False, weight_decay=0.1)
+    start(recipe, rendered_faces, tmp_path / "run", init=tmp_path / "init")
+    before, after = (load_file(tmp_path / p / WEIGHTS) for p in ("init", "run/preset"))
+    for key in before:
+        if key.startswith("backbone/"):
+            np.testing.assert_array_equal(after[key], before[key], err_msg=key)
+    assert (before["reduce/kernel"] != after["reduce/kernel"]).any()
+
+
+def test_start_from_a_preset_of_other_landmarks(rendered_faces, tmp_path):
+    init = tiny_lotr(5)
+    init.save_to_preset(tmp_path / "init")
+    recipe = replace(RUN, epochs=1, learning_rate=1e-9, warmup_steps=0, weight_decay=0.0)
+    preset = start(recipe, rendered_faces, tmp_path / "run", init=tmp_path / "init")
+    model = LOTR.from_preset(preset)
+    assert model.output_shape == (None, 68, 2)
+    assert model.crop_contract.scheme == "ibug68"
+    old, new = weights_of(init), weights_of(model)
+    np.testing.assert_allclose(
+        new["backbone/conv2/kernel"], old["backbone/conv2/kernel"], atol=1e-6
+    )
+    np.testing.assert_allclose(new["encoder1/ffn1/kernel"], old["encoder1/ffn1/kernel"], atol=1e-6)
+
+
+def test_start_from_a_file_of_weights(rendered_faces, tmp_path):
+    init = tiny_lotr(68)
+    init.save_to_preset(tmp_path / "init")
+    recipe = replace(RUN, epochs=1, learning_rate=1e-9, warmup_steps=0, weight_decay=0.0)
+    preset = start(recipe, rendered_faces, tmp_path / "run", init=tmp_path / "init" / WEIGHTS)
+    new = weights_of(LOTR.from_preset(preset))
+    for key, array in weights_of(init).items():
+        np.testing.assert_allclose(new[key], array, atol=1e-6, err_msg=key)
+
+
+@pytest.mark.parametrize("splits", [[None] * 12, ["train"] * 12])
+def test_without_validation_split_every_tenth_is_held_out(splits, tmp_path, monkeypatch):
+    data = write_faces(tmp_path / "kit", splits)
+    seen = {}
+
+    def look(model, batches, **settings):
+        run = settings["callbacks"][0]
+        seen["train"] = len(batches.groups[0])
+        seen["val"] = len(run.validation[0])
+
+    monkeypatch.setattr(keras.Model, "fit", look)
+    start(RUN, data, tmp_path / "run")
+    assert seen == {"train": 10, "val": 2}
+
+
+def test_mean_shape_comes_from_the_training_faces(whole, rendered_faces):
+    from keras_lotr.datasets import read_samples
+    from keras_lotr.datasets.batches import load_crops
+
+    points = load_crops(read_samples(rendered_faces, "train", "ibug68"), 64, 1.3)[1]
+    model = LOTR.from_preset(whole / "preset")
+    np.testing.assert_allclose(model.mean_shape, ((points + 0.5) / 64).mean(0), atol=1e-4)
+    assert model.ffn_dim == SETTINGS["ffn_dim"]
+
+
+# === Recipes ===
+def write_recipe(folder, entries):
+    path = folder / "recipe.json"
+    path.write_text(entries if isinstance(entries, str) else json.dumps(entries))
+    return path
+
+
+def test_recipe_file(tmp_path):
+    recipe = Recipe.load(write_recipe(tmp_path, {"epochs": 7, "notes": "why"}))
+    assert recipe == Recipe(epochs=7, notes="why")
+    assert recipe.size == 64  # that of the variant
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"epoch": 7, "lr": 1}, r"unknown keys \['epoch', 'lr'\]; known are \['variant'"),
+        ({"variant": "lotr_x"}, "Expected variant of .*Received: 'lotr_x'"),
+        ({"optimizer": "sgd"}, "Expected optimizer of"),
+        ({"schedule": "linear"}, "Expected schedule of"),
+        ({"scheme": "ibug69"}, "Expected a landmark scheme"),
+        ("{", "Expected JSON in"),
+    ],
+)
+def test_bad_recipe(tmp_path, entries, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe.load(write_recipe(tmp_path, entries))
+
+
+def test_unknown_augmentation(tmp_path):
+    with pytest.raises((TypeError, ValueError), match="turn"):
+        Recipe.load(write_recipe(tmp_path, {"augmentation": {"turn": 3}}))
+
+
+def test_missing_recipe(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no .*none.json"):
+        Recipe.load(tmp_path / "none.json")

@@ -69,7 +69,7 @@ def _walk(folder):
 
 
 def _is_label(name):
-    """Whether it is a label: not of a mirrored copy, nor macOS' addition to archives (`._x.pts`)."""
+    """Whether it is a label: no mirrored copy, and no addition of macOS to archives (`._x.pts`)."""
     return name.lower().endswith(".pts") and not (name[0] == "." or "_mirror." in name)
 
 

@@ -7,7 +7,7 @@ $KERAS_LOTR_PRESETS), by its folder, or by `hf://org/name[@revision]` on the Hug
 import difflib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import keras
@@ -181,48 +181,22 @@ class PresetMixin:
         (None, 21, 2)
         """
         files = resolve(preset)
-        model, anew = cls._untrained(files, num_landmarks, mean_shape, dtype)
+        config = _checked_config(files, cls.__name__)
+        weights = files.path(WEIGHTS) if load_weights else None
+        if load_weights and weights is None:
+            raise ValueError(_no_weights(files))
+        anew = num_landmarks not in (None, config["num_landmarks"])
+        if anew:
+            config |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
+        model = _build(cls, config, dtype, files.name)
         if load_weights:
-            path = files.path(WEIGHTS)
-            if path is None:
-                raise ValueError(_no_weights(files))
-            load_safetensors(model, path, skip=cls.new_for_other_landmarks if anew else ())
-        return model
-
-    @classmethod
-    def _untrained(cls, files, num_landmarks, mean_shape, dtype):
-        """The network of a preset, and whether it has another number of landmarks."""
-        config = files.json(CONFIG)
-        if config is None:
-            raise ValueError(f"Expected a preset. {files.name} has no {CONFIG}.")
-        if (
-            not isinstance(config, dict)
-            or config.get("registered_name") != f"keras_lotr>{cls.__name__}"
-        ):
-            raise ValueError(f"Expected a {cls.__name__} in {files.name}/{CONFIG}.")
-        if config.get("format_version", 0) > FORMAT_VERSION:
-            raise ValueError(
-                f"{files.name} was made by a newer keras-lotr: update it to load this preset."
-            )
-        _refuse_foreign_code(config, files.name)
-        policy = keras.config.dtype_policy()
-        try:
-            anew = num_landmarks not in (None, config["config"]["num_landmarks"])
-            if anew:
-                config["config"] |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
-            keras.config.set_dtype_policy(dtype or policy)
-            model = cls.from_config(config["config"])
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{files.name}/{CONFIG} is not valid: {error!r}") from None
-        finally:
-            keras.config.set_dtype_policy(policy)
+            load_safetensors(model, weights, skip=cls.new_for_other_landmarks if anew else ())
         contract = load_crop_contract(files)
-        if contract is not None and not anew:
-            model.crop_contract = contract
-        elif contract is not None:
-            fresh = CropContract.default(num_landmarks, contract.image_size)
-            model.crop_contract = CropContract(fresh.scheme, contract.image_size, contract.margin)
-        return model, anew
+        if contract is not None and anew:
+            scheme = CropContract.default(num_landmarks, contract.image_size).scheme
+            contract = replace(contract, scheme=scheme)
+        model.crop_contract = contract or model.crop_contract
+        return model
 
     def save_to_preset(self, folder, dtype=None):
         """Write config, crop contract and weights into a folder that `from_preset` reads.
@@ -235,6 +209,35 @@ class PresetMixin:
         folder.mkdir(parents=True, exist_ok=True)
         save_config(self, folder)
         save_weights(self, folder / WEIGHTS, dtype)
+
+
+def _checked_config(files, class_name):
+    """The arguments of the model of a preset, from a config that may be loaded."""
+    config = files.json(CONFIG)
+    if config is None:
+        raise ValueError(f"Expected a preset. {files.name} has no {CONFIG}.")
+    if not isinstance(config, dict) or config.get("registered_name") != f"keras_lotr>{class_name}":
+        raise ValueError(f"Expected a {class_name} in {files.name}/{CONFIG}.")
+    if config.get("format_version", 0) > FORMAT_VERSION:
+        raise ValueError(
+            f"{files.name} was made by a newer keras-lotr: update it to load this preset."
+        )
+    _refuse_foreign_code(config, files.name)
+    if "num_landmarks" not in config.get("config", {}):
+        raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no num_landmarks.")
+    return config["config"]
+
+
+def _build(cls, config, dtype, name):
+    """The network, under a dtype policy."""
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(dtype or policy)
+        return cls.from_config(config)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{name}/{CONFIG} is not valid: {error!r}") from None
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def save_config(model, folder):

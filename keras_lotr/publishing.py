@@ -119,7 +119,7 @@ def _card(name, facts, results, contract):
         f"- crop: {contract.image_size} pixels, {contract.margin} times the longer side of the box "
         "around the landmarks, RGB 0..255",
         f"- parameters: {facts['parameters']:,}",
-        f"- trained on: {facts['trained_on']}",
+        f"- {'trained' if facts['trained'] else 'to be trained'} on: {facts['trained_on']}",
         f"- licence of the weights: {facts['licence']}. {facts['data_licence']}",
         "",
         "## Limits",

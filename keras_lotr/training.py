@@ -212,6 +212,9 @@ class Run(keras.callbacks.Callback):
         variables = self.lotr.trainable_variables
         last = [ops.convert_to_numpy(v) for v in variables]
         self.lotr.optimizer.finalize_variable_values(variables)
+        for variable in variables:
+            # A copy: JAX gives a model's arrays away when it predicts, the optimizer's must stay.
+            variable.assign(ops.convert_to_numpy(variable))
         yield
         for variable, value in zip(variables, last, strict=True):
             variable.assign(value)

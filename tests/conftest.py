@@ -15,6 +15,21 @@ def backend():
     return keras.backend.backend()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once(backend, tmp_path_factory):
+    """JAX compiles in haste, and once what several tests share: it would take half of the time."""
+    settings = {"disable_most_optimizations": True, "persistent_cache_min_compile_time_secs": 0.3}
+    settings["compilation_cache_dir"] = str(tmp_path_factory.mktemp("jax"))
+    with pytest.MonkeyPatch.context() as patch:
+        if backend == "jax":
+            import jax
+
+            for name, value in settings.items():
+                jax.config.update(f"jax_{name}", value)
+                patch.setenv(f"JAX_{name.upper()}", str(value))  # for processes that tests start
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared():
     """Folder beside the checkout with data that is not part of the project."""

@@ -25,6 +25,8 @@ from keras_lotr.presets import CropContract
 from keras_lotr.safetensors_io import named_weights
 from keras_lotr.schemes import get_scheme
 
+SHALLOW = {"num_encoder_layers": 1, "num_decoder_layers": 1}
+
 
 @pytest.fixture(scope="module")
 def model(tiny_lotr):
@@ -60,17 +62,19 @@ def test_integers_and_floats_are_the_same_pixels(model):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16", "float16"])
-def test_output_is_float32_under_every_policy(policy, tiny_lotr):
-    exact = tiny_lotr(5)
+def test_output_is_float32_under_every_policy(policy, tiny_lotr, backend):
+    if (policy, backend) == ("float16", "jax"):
+        pytest.skip("JAX has no matrix product of float16 on a CPU")
+    exact = tiny_lotr(5, **SHALLOW)
     before = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(policy)
-        coarse = tiny_lotr(5)
+        coarse = tiny_lotr(5, **SHALLOW)
     finally:
         keras.config.set_dtype_policy(before)
     assert coarse.get_layer("encoder1").ffn1.compute_dtype == policy.removeprefix("mixed_")
     for ours, theirs in zip(coarse.weights, exact.weights, strict=True):
-        ours.assign(ops.cast(theirs, ours.dtype))
+        ours.assign(ops.convert_to_numpy(theirs))
     crops = random_crops()
     points = coarse.predict(crops, verbose=0)
     assert points.dtype == np.float32
@@ -83,7 +87,7 @@ def test_reduced_precision_trains(policy, tiny_lotr):
     before = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(policy)
-        model = tiny_lotr(5)
+        model = tiny_lotr(5, **SHALLOW)
         model.compile("adamw", SmoothWing())
         loss = model.fit(random_crops(), np.zeros((2, 5, 2)), verbose=0).history["loss"][0]
     finally:
@@ -196,18 +200,11 @@ def test_unknown_variant():
 # === Foreign backbones ===
 def applications_backbone():
     images = keras.Input((SIZE, SIZE, 3))
-    network = keras.applications.MobileNetV2(
-        input_shape=(SIZE, SIZE, 3), alpha=0.35, include_top=False, weights=None
+    network = keras.applications.MobileNet(
+        input_shape=(SIZE, SIZE, 3), alpha=0.25, include_top=False, weights=None
     )
     scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scaling")(images)
-    # Its weights would be called as its input is not: nothing of it may meet another key.
     return keras.Model(images, network(scaled))
-
-
-def flat_applications_backbone():
-    return keras.applications.MobileNetV2(
-        input_shape=(SIZE, SIZE, 3), alpha=0.35, include_top=False, weights=None
-    )
 
 
 def keras_hub_backbone():
@@ -223,13 +220,11 @@ def keras_hub_backbone():
     )
 
 
-@pytest.mark.parametrize(
-    "make", [applications_backbone, flat_applications_backbone, keras_hub_backbone]
-)
-def test_foreign_backbone(make, tmp_path, tiny_lotr):
-    model = tiny_lotr(68, backbone=make())
+@pytest.mark.parametrize("make", [applications_backbone, keras_hub_backbone])
+def test_foreign_backbone(make, tmp_path, tiny_lotr, backend):
+    model = tiny_lotr(68, backbone=make(), **SHALLOW)
     crops = random_crops()
-    model.compile("sgd", SmoothWing(), run_eagerly=True)
+    model.compile("sgd", SmoothWing(), run_eagerly=backend == "tensorflow")
     assert np.isfinite(model.fit(crops, np.zeros((2, 68, 2)), verbose=0).history["loss"][0])
     model.save_to_preset(tmp_path)
     again = LOTR.from_preset(tmp_path)

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_lotr import FaceLandmarker, draw, read_image
+from keras_lotr.geometry import apply, crop_from_box, warp
 from keras_lotr.presets import resolve
 from keras_lotr.schemes import convert, get_scheme
 
@@ -68,12 +69,14 @@ def draw_predictions(preset):
     """The example pictures with the landmarks that a preset finds."""
     with open(EXAMPLES / "boxes.json", encoding="utf-8") as file:
         boxes = json.load(file)
-    paths = [EXAMPLES / name for name in boxes]
+    pictures, boxes_here = [], []
+    for name, (box,) in boxes.items():
+        here_from_image = crop_from_box(box, 512, 1.45)
+        pictures.append(warp(read_image(EXAMPLES / name), here_from_image, 512))
+        boxes_here.append(apply(here_from_image, np.reshape(box, (2, 2))).reshape(1, 4))
     landmarker = FaceLandmarker.from_preset(preset, flip=True)
-    drawn = [
-        cv2.resize(draw(read_image(path), faces), (512, 512), interpolation=cv2.INTER_CUBIC)
-        for path, faces in zip(paths, landmarker(paths, list(boxes.values())), strict=True)
-    ]
+    found = landmarker(pictures, boxes_here)
+    drawn = [draw(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
     rows = [np.hstack(drawn[i : i + 3]) for i in range(0, len(drawn), 3)]
     cv2.imwrite(str(FIGURES / "predictions.jpg"), np.vstack(rows)[..., ::-1])
 

@@ -36,8 +36,8 @@ def prepare(run, folder, dtype=None):
 
 
 def preset_table():
-    """A line for each local preset: name, landmarks, size, NME, licence, what it was trained on."""
-    rows = [("name", "points", "weights", "NME %", "licence", "trained on")]
+    """A line for each local preset: name, landmarks, size, NME, licence, data."""
+    rows = [("name", "points", "weights", "NME %", "licence", "data")]
     for name, folder in sorted(local_presets().items()):
         files = resolve(folder)
         facts, config = files.json(METADATA) or {}, files.json("config.json")

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 from keras import ops
 from safetensors.numpy import load_file
-from tiny import SETTINGS, assert_same_weights, randomize, tiny_lotr, weights_of, write_faces
+from tiny import (
+    SETTINGS,
+    SHALLOW,
+    assert_same_weights,
+    randomize,
+    tiny_lotr,
+    weights_of,
+    write_faces,
+)
 
 from keras_lotr import LOTR
 from keras_lotr.datasets import read_samples
@@ -140,7 +148,7 @@ def test_resume_after_a_kill(whole, rendered_faces, tmp_path):
 
 # === What of a recipe takes effect ===
 def test_frozen_layers_and_batch_norm_do_not_move(rendered_faces, tmp_path):
-    tiny_lotr(68).save_to_preset(tmp_path / "init")
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path / "init")
     recipe = replace(RUN, epochs=1, frozen_layers=["conv1"], ema=0.0)
     start(recipe, rendered_faces, tmp_path / "run", init=tmp_path / "init")
     before, after = (load_file(tmp_path / p / WEIGHTS) for p in ("init", "run/preset"))
@@ -185,7 +193,7 @@ def test_backbone_rate_of_zero_freezes(groups, rate):
 
 
 def test_start_from_a_preset_of_other_landmarks(groups, tmp_path):
-    init = randomize(tiny_lotr(5))
+    init = randomize(tiny_lotr(5, **SHALLOW))
     init.save_to_preset(tmp_path)
     model = build(RUN, groups, tmp_path)
     assert model.output_shape == (None, 68, 2)
@@ -197,7 +205,7 @@ def test_start_from_a_preset_of_other_landmarks(groups, tmp_path):
 
 
 def test_start_from_a_file_of_weights(groups, tmp_path):
-    init = randomize(tiny_lotr(68))
+    init = randomize(tiny_lotr(68, **SHALLOW))
     init.save_to_preset(tmp_path)
     assert_same_weights(weights_of(build(RUN, groups, tmp_path / WEIGHTS)), weights_of(init))
 

@@ -14,6 +14,7 @@ from keras_lotr.safetensors_io import named_weights
 
 SIZE = 64
 SETTINGS = {"channels": 16, "num_heads": 4, "ffn_dim": 16, "head_dim": 16}
+SHALLOW = {"num_encoder_layers": 1, "num_decoder_layers": 1}
 
 
 # === Models ===
@@ -34,7 +35,7 @@ def tiny_lotr(num_landmarks=5, backbone=None, **settings):
 
 def tiny_variant():
     """For `VARIANTS`: what `LOTR.from_variant` and recipes build."""
-    return tiny_backbone, SIZE, SETTINGS
+    return tiny_backbone, SIZE, {**SETTINGS, **SHALLOW}
 
 
 def use_tiny_variant():

@@ -33,19 +33,6 @@ BUILDERS = {
 SMALL = ("mobilenetv2_100", "resnet50", "hrnet_w18")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """Most programs run once here, so that optimising them costs JAX more time than it saves."""
-    if keras.backend.backend() != "jax":
-        yield
-        return
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @functools.lru_cache(maxsize=4)
 def _built(name, image_size):
     """Building an HRNet takes seconds, so tests share it. None may rely on its weights."""

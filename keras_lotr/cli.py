@@ -76,6 +76,22 @@ def train(recipe, data, out, init, backbone_weights, reader, epochs, workers, re
 
 
 @main.command()
+@click.option("--photos", multiple=True, required=True, help="Folder, or text file of paths.")
+@click.option("--held-out", multiple=True, required=True, help="Photos to validate on, likewise.")
+@click.option("--teacher", type=Path, required=True, help="face_detection_yunet_2023mar.onnx")
+@click.option("--out", type=Path, default=Path("runs/face_detector"), show_default=True)
+@click.option("--epochs", type=click.IntRange(2), default=40, help="Of 200 batches [40].")
+@click.option("--init", help="Preset of a face detector to start from.")
+@click.option("--resume", is_flag=True, help="Go on where a stopped run left off.")
+def train_detector(photos, held_out, teacher, out, epochs, init, resume):
+    """Teach the small face detector on PHOTOS what YuNet sees in them; no labels are needed."""
+    from keras_lotr.detector.distillation import distill, photo_paths
+
+    preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), epochs, init, resume)
+    click.echo(f"Best weights: {preset}")
+
+
+@main.command()
 @click.argument("preset")
 @click.option("--data", required=True, help="Data set folder.")
 @click.option("--split", default="test", help="train, val or test [test].")

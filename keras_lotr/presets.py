@@ -181,14 +181,16 @@ class PresetMixin:
         (None, 21, 2)
         """
         files = resolve(preset)
-        config = _checked_config(files, cls.__name__)
+        config = read_config(files, cls.__name__)
+        if "num_landmarks" not in config:
+            raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no num_landmarks.")
         weights = files.path(WEIGHTS) if load_weights else None
         if load_weights and weights is None:
             raise ValueError(_no_weights(files))
         anew = num_landmarks not in (None, config["num_landmarks"])
         if anew:
             config |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
-        model = _build(cls, config, dtype, files.name)
+        model = build(cls, config, files.name, dtype)
         if load_weights:
             load_safetensors(model, weights, skip=cls.new_for_other_landmarks if anew else ())
         contract = load_crop_contract(files)
@@ -208,10 +210,12 @@ class PresetMixin:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         save_config(self, folder)
+        contract = {**asdict(self.crop_contract), "channels": "RGB", "range": [0, 255]}
+        write_json(folder / PREPROCESSOR, contract)
         save_weights(self, folder / WEIGHTS, dtype)
 
 
-def _checked_config(files, class_name):
+def read_config(files, class_name):
     """The arguments of the model of a preset, from a config that may be loaded."""
     config = files.json(CONFIG)
     if config is None:
@@ -223,13 +227,13 @@ def _checked_config(files, class_name):
             f"{files.name} was made by a newer keras-lotr: update it to load this preset."
         )
     _refuse_foreign_code(config, files.name)
-    if "num_landmarks" not in config.get("config", {}):
-        raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no num_landmarks.")
+    if not isinstance(config.get("config"), dict):
+        raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no arguments.")
     return config["config"]
 
 
-def _build(cls, config, dtype, name):
-    """The network, under a dtype policy."""
+def build(cls, config, name, dtype=None):
+    """The network of a preset called `name`, under a dtype policy."""
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(dtype or policy)
@@ -241,13 +245,10 @@ def _build(cls, config, dtype, name):
 
 
 def save_config(model, folder):
-    """Write `config.json` and `preprocessor.json` of a LOTR."""
+    """Write `config.json` of a model."""
     config = keras.saving.serialize_keras_object(model)
     _strip(config)
     write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **config})
-    write_json(
-        folder / PREPROCESSOR, {**asdict(model.crop_contract), "channels": "RGB", "range": [0, 255]}
-    )
 
 
 def write_json(path, content):

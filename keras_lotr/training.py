@@ -1,12 +1,5 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
-import contextlib
-import csv
-import ctypes
-import json
-import math
-import platform
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_lotr.backbones.loading import load_backbone_weights
+from keras_lotr.checkpoints import Run, check_out
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
@@ -22,9 +16,9 @@ from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import RECIPE, CropContract, write_json
-from keras_lotr.safetensors_io import load_weights, open_safetensors, save_arrays
+from keras_lotr.safetensors_io import load_weights
 
-CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
+BEST = "preset"
 
 
 def train(
@@ -57,7 +51,7 @@ def train(
         The path of the preset.
     """
     out = Path(out)
-    _check_out(out, resume)
+    check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
     groups, validation = _read(data, recipe.scheme, reader)
     model = build(recipe, groups, init)
@@ -75,7 +69,17 @@ def train(
     optimizer = recipe.optimizer_for(model, steps=len(batches) * recipe.epochs)
     model.compile(optimizer, SmoothWing())
     optimizer.build(model.trainable_variables)
-    run = Run(model, recipe, out, load_crops(validation, recipe.size, recipe.margin))
+    crops, points = load_crops(validation, recipe.size, recipe.margin)
+
+    def validate():
+        nme = normalized_mean_error(points, model.predict_points(crops), recipe.scheme)
+        return float(np.mean(ops.convert_to_numpy(nme)))
+
+    def keep():
+        model.save_to_preset(out / BEST)
+        write_json(out / BEST / RECIPE, asdict(recipe))
+
+    run = Run(model, out, "val_nme", validate, keep)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, asdict(recipe))
     if resume:
@@ -90,16 +94,6 @@ def train(
         verbose=verbose,
     )
     return out / BEST
-
-
-def _check_out(out, resume):
-    has_run = (out / CHECKPOINT).exists() or (out / HISTORY).exists()
-    if has_run and not resume:
-        raise ValueError(
-            f"{out} already holds a training. Go on with it (--resume) or take another folder."
-        )
-    if resume and not (out / CHECKPOINT).exists():
-        raise ValueError(f"There is nothing to resume in {out}: it has no {CHECKPOINT}.")
 
 
 def _read(data, scheme, reader):
@@ -156,101 +150,3 @@ def _mean_shape(samples, margin):
     center = (boxes[:, :2] + boxes[:, 2:]) / 2
     side = margin * (boxes[:, 2:] - boxes[:, :2]).max(-1)
     return (0.5 + (points - center[:, None]) / side[:, None, None]).mean(0)
-
-
-class Run(keras.callbacks.Callback):
-    """At the end of each epoch: validate, keep the best, write history and checkpoint.
-
-    Args:
-        model: compiled `LOTR`.
-        recipe: `Recipe`.
-        out: folder of the run.
-        validation: crops (F, S, S, 3) and points_crop (F, N, 2).
-    """
-
-    def __init__(self, model, recipe, out, validation):
-        super().__init__()
-        self.lotr, self.recipe, self.out, self.validation = model, recipe, out, validation
-        self.history = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.time()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if batch == 0:
-            keep_memory()
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["val_nme"] = nme = self._validate()
-        best = min((row["val_nme"] for row in self.history), default=math.inf)
-        rate = float(ops.convert_to_numpy(self.lotr.optimizer.learning_rate))
-        row = {"epoch": epoch + 1, "loss": logs["loss"], "val_nme": nme, "learning_rate": rate}
-        self.history.append({**row, "seconds": round(time.time() - self.started, 1)})
-        if nme < best:
-            self._keep_best()
-        self._write_history()
-        self._save_checkpoint()
-
-    def _validate(self):
-        crops, points = self.validation
-        with self._averaged_weights():
-            predicted = self.lotr.predict_points(crops)
-        nme = normalized_mean_error(points, predicted, self.recipe.scheme)
-        return float(np.mean(ops.convert_to_numpy(nme)))
-
-    def _keep_best(self):
-        with self._averaged_weights():
-            self.lotr.save_to_preset(self.out / BEST)
-        write_json(self.out / BEST / RECIPE, asdict(self.recipe))
-
-    @contextlib.contextmanager
-    def _averaged_weights(self):
-        """The moving average in place of the last weights, if the recipe asks for one."""
-        if not self.recipe.ema:
-            yield
-            return
-        variables = self.lotr.trainable_variables
-        last = [ops.convert_to_numpy(v) for v in variables]
-        self.lotr.optimizer.finalize_variable_values(variables)
-        for variable in variables:
-            # A copy: JAX gives a model's arrays away when it predicts, the optimizer's must stay.
-            variable.assign(ops.convert_to_numpy(variable))
-        yield
-        for variable, value in zip(variables, last, strict=True):
-            variable.assign(value)
-
-    def _write_history(self):
-        with open(self.out / HISTORY, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(self.history[0]))
-            writer.writeheader()
-            writer.writerows(self.history)
-
-    def _state(self):
-        return {
-            **{f"model/{i}": v for i, v in enumerate(self.lotr.variables)},
-            **{f"optimizer/{i}": v for i, v in enumerate(self.lotr.optimizer.variables)},
-        }
-
-    def _save_checkpoint(self):
-        arrays = {key: ops.convert_to_numpy(v.value) for key, v in self._state().items()}
-        save_arrays(arrays, self.out / CHECKPOINT, {"history": json.dumps(self.history)})
-
-    def restore(self):
-        """Take up weights, optimizer and history where the last whole epoch left them."""
-        with open_safetensors(self.out / CHECKPOINT) as file:
-            self.history = json.loads(file.metadata()["history"])
-            for key, variable in self._state().items():
-                variable.assign(file.get_tensor(key))
-
-
-def keep_memory():
-    """Have glibc keep freed memory instead of giving it back to the system at once.
-
-    TensorFlow sets the limit to 128 KB when it starts to read a data set; activations are then
-    fetched from the system anew in each step, which took 45 % of a CPU training's time (21 of
-    47 CPU seconds of 15 steps of 32 crops; 7 of 30 with this).
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD
-        libc.mallopt(ctypes.c_int(-4), ctypes.c_int(0))  # M_MMAP_MAX

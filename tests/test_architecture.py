@@ -22,6 +22,17 @@ MAY_IMPORT = {
     "presets": {"safetensors_io", "schemes"},
     "lotr": {"backbones", "layers", "presets", "schemes"},
     "complexity": set(),
+    "checkpoints": {"safetensors_io"},
+    "detector": {
+        "backbones",
+        "checkpoints",
+        "datasets",
+        "detector",
+        "geometry",
+        "images",
+        "presets",
+        "safetensors_io",
+    },
     "recipes": {"datasets", "lotr", "presets", "schemes"},
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}

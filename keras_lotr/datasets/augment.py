@@ -77,7 +77,7 @@ def change_look(crop, augmentation, rng):
     if rng.random() < augmentation.cutout:
         _cover(crop, rng)
     if augmentation.color:
-        crop = _change_colors(crop, augmentation.color, rng)
+        crop = change_colors(crop, augmentation.color, rng)
     if rng.random() < augmentation.gray:
         crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if rng.random() < augmentation.blur:
@@ -85,7 +85,7 @@ def change_look(crop, augmentation, rng):
     return crop
 
 
-def _change_colors(crop, amount, rng):
+def change_colors(crop, amount, rng):
     """Brightness, contrast and a gain for each channel, as one table look-up."""
     contrast = np.exp(rng.uniform(-amount, amount))
     brightness = rng.uniform(-amount, amount) * 128

@@ -1,0 +1,110 @@
+"""`keras-lotr train-detector`: the small face detector learns to see what its teacher sees."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lotr.checkpoints import Run, check_out
+from keras_lotr.detector.network import DetectorNetwork
+from keras_lotr.detector.views import DetectorBatches, Teacher
+from keras_lotr.images import expand
+
+BEST = "preset"
+_STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 15
+
+
+def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
+    """Train a `DetectorNetwork` to have the output maps of YuNet on random views of photos.
+
+    No annotations are needed. Into `out` go `preset/` (the best weights so far), `history.csv` and
+    a checkpoint.
+
+    Args:
+        photos: paths of pictures to learn from.
+        teacher: path of face_detection_yunet_2023mar.onnx.
+        out: folder of the run; new or empty unless `resume`.
+        held_out: paths of pictures to validate on.
+        epochs: of 200 batches.
+        init: preset whose weights to start from.
+        resume: go on from the checkpoint in `out`.
+
+    Returns:
+        The path of the preset.
+    """
+    out = Path(out)
+    check_out(out, resume)
+    keras.utils.set_random_seed(0)
+    model = DetectorNetwork() if init is None else DetectorNetwork.from_preset(init)
+    teacher = Teacher(teacher)
+    batches = DetectorBatches(photos, teacher, _STEPS_PER_EPOCH, workers=1, max_queue_size=8)
+    checked = DetectorBatches(held_out, teacher, _VALIDATION_STEPS, change=False)
+    checked = [checked[i] for i in range(_VALIDATION_STEPS)]
+    steps = _STEPS_PER_EPOCH * epochs
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - 300, warmup_target=2e-3, warmup_steps=300
+    )
+    optimizer = keras.optimizers.AdamW(
+        rate, weight_decay=1e-4, clipnorm=10.0, use_ema=True, ema_momentum=0.998, name="optimizer"
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    model.compile(optimizer, distillation_loss)
+    optimizer.build(model.trainable_variables)
+
+    def validate():
+        losses = [distillation_loss(y, model(x, training=False)) for x, y in checked]
+        return float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))
+
+    run = Run(model, out, "val_loss", validate, lambda: model.save_to_preset(out / BEST))
+    out.mkdir(parents=True, exist_ok=True)
+    if resume:
+        run.restore()
+        batches.epoch = len(run.history)
+    model.fit(
+        batches, initial_epoch=len(run.history), epochs=epochs, callbacks=[run], shuffle=False
+    )
+    return out / BEST
+
+
+def distillation_loss(y_true, y_pred):
+    """How far the student's maps are from the teacher's, over the teacher's faces in the batch.
+
+    Scores: quality focal loss (Li et al., NeurIPS 2020, Eq. 5, beta = 2), as most cells are empty.
+    Boxes and points: absolute differences in sides of the box, where the teacher sees a face.
+
+    Args:
+        y_true: (B, cells, 15) the teacher's maps, scores 0..1.
+        y_pred: (B, cells, 15) the student's, logits.
+
+    Returns:
+        A number.
+    """
+    y_true = ops.cast(y_true, y_pred.dtype)
+    score, logit = y_true[..., 0], y_pred[..., 0]
+    entropy = ops.maximum(logit, 0) - logit * score + ops.softplus(-ops.abs(logit))
+    focal = ops.square(ops.sigmoid(logit) - score) * entropy
+    weight = ops.where(score > 0.1, score, 0.0)[..., None]
+    side = ops.exp((y_true[..., 3:4] + y_true[..., 4:5]) / 2)
+    distance = ops.abs(y_true[..., 1:] - y_pred[..., 1:]) * weight
+    shifts = ops.sum(distance[..., :2] / side) + 0.5 * ops.sum(distance[..., 4:] / side)
+    sizes = ops.sum(distance[..., 2:4])
+    return (2 * ops.sum(focal) + shifts + sizes) / (1 + ops.sum(weight))
+
+
+def photo_paths(sources):
+    """The pictures of folders, and those that text files list, a path in each line.
+
+    Raises:
+        ValueError, FileNotFoundError: a source is missing or has no picture.
+    """
+    paths = []
+    for source in map(Path, sources):
+        if source.suffix == ".txt" and source.is_file():
+            lines = source.read_text(encoding="utf-8").splitlines()
+            paths += [str(source.parent / line) for line in lines if line]
+        else:
+            paths += expand([str(source)])
+    if not paths:
+        raise ValueError(f"Expected pictures. There are none in {', '.join(map(str, sources))}.")
+    return paths

@@ -8,8 +8,9 @@ A table stands between `<!-- name -->` and `<!-- /name -->`; nothing in between 
 import re
 from pathlib import Path
 
-from keras_lotr.presets import RESULTS, local_presets, resolve
-from keras_lotr.publishing import preset_table, results_table
+from keras_lotr.cards import results_table
+from keras_lotr.presets import METADATA, PREPROCESSOR, RESULTS, local_presets, resolve
+from keras_lotr.publishing import preset_table
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,9 +20,26 @@ def tables():
     results = []
     for name, folder in sorted(local_presets().items()):
         measured = resolve(folder).json(RESULTS)
-        if measured is not None:
+        if measured is not None and "regions" in measured:
             results += [f"**{name}**, on {heading(measured)}", "", *results_table(measured), ""]
-    return {"presets": f"```\n{preset_table()}\n```", "results": "\n".join(results).rstrip()}
+    return {
+        "presets": f"```\n{preset_table()}\n```",
+        "results": "\n".join(results).rstrip(),
+        "sizes": "\n".join(sizes()),
+    }
+
+
+def sizes():
+    """Lines of a table of the networks, each with its card."""
+    yield "| card | crop | parameters | multiply-accumulates |"
+    yield "|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        files = resolve(folder)
+        facts, contract = files.json(METADATA) or {}, files.json(PREPROCESSOR)
+        if contract and "multiply_accumulates" in facts:
+            size, weights = contract["image_size"], f"{facts['parameters'] / 1e6:.1f} M"
+            cost = f"{facts['multiply_accumulates'] / 1e9:.2f} G"
+            yield f"| [{name}](presets/{name}/README.md) | {size} | {weights} | {cost} |"
 
 
 def heading(measured):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
     from keras_lotr.lotr import LOTR
     from keras_lotr.metrics import AreaUnderCED, FailureRate, NormalizedMeanError
+    from keras_lotr.publishing import push_to_hub
 
 __all__ = [
     "LOTR",
@@ -25,6 +26,7 @@ __all__ = [
     "SmoothWing",
     "Wing",
     "draw",
+    "push_to_hub",
     "read_image",
     "smooth_wing",
     "wing",
@@ -37,6 +39,7 @@ _MODULES = {
     "losses": ("SmoothWing", "Wing", "smooth_wing", "wing"),
     "lotr": ("LOTR",),
     "metrics": ("AreaUnderCED", "FailureRate", "NormalizedMeanError"),
+    "publishing": ("push_to_hub",),
 }
 
 

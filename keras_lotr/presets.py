@@ -1,24 +1,51 @@
-"""Presets: a folder with a model's numbers, its crop contract, its history and its weights.
+"""Presets: a folder with a model's numbers, its crop contract, its history and its weights."""
 
-A preset is named by a short name (shipped with the library or found in a folder of
-$KERAS_LOTR_PRESETS), by its folder, or by `hf://org/name[@revision]` on the Hugging Face Hub.
-"""
-
-import difflib
-import json
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import keras
 
+from keras_lotr import preset_checks
+from keras_lotr.preset_files import (
+    CONFIG,
+    METADATA,
+    PREPROCESSOR,
+    RECIPE,
+    RESULTS,
+    WEIGHTS,
+    PresetFiles,
+    local_presets,
+    resolve,
+    shipped_folder,
+    write_json,
+)
+from keras_lotr.safetensors_io import count_numbers, save_weights
 from keras_lotr.safetensors_io import load_weights as load_safetensors
-from keras_lotr.safetensors_io import save_weights
 from keras_lotr.schemes import get_scheme
 
+# What others import from here, so that they need not know in which of the two files it is.
+__all__ = [
+    "CONFIG",
+    "METADATA",
+    "PREPROCESSOR",
+    "RECIPE",
+    "RESULTS",
+    "WEIGHTS",
+    "CropContract",
+    "PresetFiles",
+    "PresetMixin",
+    "build",
+    "load_crop_contract",
+    "local_presets",
+    "read_config",
+    "resolve",
+    "save_config",
+    "shipped_folder",
+    "write_json",
+]
+
 FORMAT_VERSION = 1
-CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor.json", "model.safetensors"
-METADATA, RECIPE, RESULTS = "metadata.json", "recipe.json", "results.json"
+MAX_IMAGE_SIZE = 4096
 
 _SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
 
@@ -37,89 +64,19 @@ class CropContract:
     image_size: int
     margin: float = 1.3
 
+    def __post_init__(self):
+        get_scheme(self.scheme)
+        size, margin = self.image_size, self.margin
+        if not isinstance(size, int) or not 0 < size <= MAX_IMAGE_SIZE:
+            raise ValueError(f"Expected image_size 1..{MAX_IMAGE_SIZE}. Received: {size!r}")
+        if not isinstance(margin, int | float) or not 0.1 <= margin <= 10:
+            raise ValueError(f"Expected a margin 0.1..10. Received: {margin!r}")
+
     @classmethod
     def default(cls, num_landmarks, image_size):
         """The contract of a model about which only its sizes are known."""
         scheme = _SCHEME_OF_COUNT.get(num_landmarks, f"plain{num_landmarks}")
         return cls(scheme, image_size)
-
-
-def shipped_folder():
-    """Where the presets of the library lie: inside an installed wheel, or in the checkout."""
-    package = Path(__file__).parent
-    installed = package / "preset_files"
-    return installed if installed.is_dir() else package.parent / "presets"
-
-
-def local_presets():
-    """{name: folder} of all shipped presets and those in the folders of $KERAS_LOTR_PRESETS."""
-    parents = [shipped_folder()]
-    parents += [Path(p) for p in os.environ.get("KERAS_LOTR_PRESETS", "").split(os.pathsep) if p]
-    found = {}
-    for parent in parents:
-        for config in sorted(parent.glob(f"*/{CONFIG}")):
-            found.setdefault(config.parent.name, config.parent)
-    return found
-
-
-@dataclass(frozen=True)
-class PresetFiles:
-    """The files of one preset, wherever they lie.
-
-    Attributes:
-        name: what the user called it.
-        folder: local folder, or None for a preset on the Hub.
-        repo, revision: Hub repository and revision, or None.
-    """
-
-    name: str
-    folder: Path = None
-    repo: str = None
-    revision: str = None
-
-    def path(self, filename):
-        """The local path of a file of the preset, fetched if need be; None if it has none."""
-        if self.folder is None:
-            return _fetch(self.repo, self.revision, filename)
-        path = self.folder / filename
-        return path if path.is_file() else None
-
-    def json(self, filename):
-        """The content of a JSON file of the preset; None if it has none."""
-        path = self.path(filename)
-        if path is None:
-            return None
-        try:
-            return json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"Expected JSON in {path}: {error}") from None
-
-
-def resolve(preset):
-    """Find a preset by short name, folder or hf:// handle.
-
-    Returns:
-        `PresetFiles`.
-
-    Raises:
-        ValueError: for an unknown name, with the nearest known ones.
-    """
-    preset = os.fspath(preset)
-    if preset.startswith("hf://"):
-        repo, _, revision = preset.removeprefix("hf://").partition("@")
-        return PresetFiles(preset, repo=repo, revision=revision or None)
-    known = local_presets()
-    if preset in known:
-        return PresetFiles(preset, folder=known[preset])
-    if (Path(preset) / CONFIG).is_file():
-        return PresetFiles(preset, folder=Path(preset))
-    if Path(preset).is_dir():
-        raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.")
-    near = difflib.get_close_matches(preset, known, 3, 0.5) or sorted(known)
-    raise ValueError(
-        f"There is no preset {preset!r}. Nearest: {', '.join(near)}. A preset is a name that "
-        "`keras-lotr presets` lists, a folder, or hf://org/name[@revision]."
-    )
 
 
 def load_crop_contract(files):
@@ -129,11 +86,9 @@ def load_crop_contract(files):
         return None
     names = {field.name for field in fields(CropContract)}
     try:
-        contract = CropContract(**{k: v for k, v in entries.items() if k in names})
-        get_scheme(contract.scheme)
-    except (TypeError, ValueError) as error:
+        return CropContract(**{k: v for k, v in entries.items() if k in names})
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{PREPROCESSOR} of {files.name} is not valid: {error}") from None
-    return contract
 
 
 class _Presets:
@@ -157,7 +112,7 @@ class PresetMixin:
 
     @classmethod
     def from_preset(
-        cls, preset, load_weights=True, num_landmarks=None, mean_shape=None, dtype=None
+        cls, preset, load_weights=True, num_landmarks=None, mean_shape=None, dtype=None, token=None
     ):
         """Load a model.
 
@@ -169,9 +124,11 @@ class PresetMixin:
             mean_shape: (num_landmarks, 2), mean landmarks for the new queries, as fractions of the
                 crop; None spreads them over the face.
             dtype: dtype policy of the model, such as "mixed_bfloat16"; None: Keras' own.
+            token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
 
         Raises:
             ValueError: unknown preset, weights that do not fit, or no weights.
+            OSError: the preset cannot be had from the Hub.
 
         Example:
 
@@ -180,20 +137,25 @@ class PresetMixin:
         >>> model.output_shape
         (None, 21, 2)
         """
-        files = resolve(preset)
+        files = resolve(preset, token)
         config = read_config(files, cls.__name__)
         if "num_landmarks" not in config:
             raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no num_landmarks.")
+        contract = load_crop_contract(files)
         weights = files.path(WEIGHTS) if load_weights else None
         if load_weights and weights is None:
             raise ValueError(_no_weights(files))
         anew = num_landmarks not in (None, config["num_landmarks"])
         if anew:
             config |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
-        model = build(cls, config, files.name, dtype)
+        model = build(cls, config, files.name, dtype, weights)
+        if contract is not None and contract.image_size != model.image_size:
+            raise ValueError(
+                f"{files.name} is not valid: {PREPROCESSOR} has image_size {contract.image_size}, "
+                f"the network takes {model.image_size}."
+            )
         if load_weights:
             load_safetensors(model, weights, skip=cls.new_for_other_landmarks if anew else ())
-        contract = load_crop_contract(files)
         if contract is not None and anew:
             scheme = CropContract.default(num_landmarks, contract.image_size).scheme
             contract = replace(contract, scheme=scheme)
@@ -226,18 +188,27 @@ def read_config(files, class_name):
         raise ValueError(
             f"{files.name} was made by a newer keras-lotr: update it to load this preset."
         )
-    _refuse_foreign_code(config, files.name)
+    preset_checks.check_config(config, files.name)
     if not isinstance(config.get("config"), dict):
         raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no arguments.")
     return config["config"]
 
 
-def build(cls, config, name, dtype=None):
-    """The network of a preset called `name`, under a dtype policy."""
+def build(cls, config, name, dtype=None, weights=None):
+    """The network of a preset called `name`, under a dtype policy.
+
+    Args:
+        weights: the file that is to fill it, so that it cannot be much larger than that; None: no
+            larger than `MAX_WEIGHTS_WITHOUT_FILE`.
+    """
+    limit = preset_checks.MAX_WEIGHTS_WITHOUT_FILE
+    if weights is not None:
+        limit = min(limit, 2 * count_numbers(weights) + 2**22)
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(dtype or policy)
-        return cls.from_config(config)
+        with preset_checks.at_most(limit, name):
+            return cls.from_config(config)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{name}/{CONFIG} is not valid: {error!r}") from None
     finally:
@@ -249,13 +220,6 @@ def save_config(model, folder):
     config = keras.saving.serialize_keras_object(model)
     _strip(config)
     write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **config})
-
-
-def write_json(path, content):
-    """Write JSON so that a reader sees the old file or the new one, never half."""
-    unfinished = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-    unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
 
 
 def _strip(config):
@@ -270,42 +234,9 @@ def _strip(config):
             _strip(value)
 
 
-def _refuse_foreign_code(config, name):
-    """Keras imports the modules that a config names: allow those of Keras and ours only."""
-    if isinstance(config, list):
-        for value in config:
-            _refuse_foreign_code(value, name)
-    elif isinstance(config, dict):
-        module, class_name = config.get("module"), config.get("class_name")
-        root = str(module or "keras").split(".")[0]
-        if root not in ("keras", "keras_lotr", "keras_hub", "builtins") or class_name == "Lambda":
-            raise ValueError(
-                f"Refused to load {name}: its config asks for {class_name!r} of {module!r}. "
-                "Presets may use layers of keras, keras_hub and keras_lotr, and no Lambda."
-            )
-        for value in config.values():
-            _refuse_foreign_code(value, name)
-
-
 def _no_weights(files):
     return (
         f"The preset {files.name!r} has no trained weights yet. Train them with `keras-lotr train "
         f"{files.name} --data FOLDER`, or take the untrained network with "
         f"from_preset({files.name!r}, load_weights=False)."
     )
-
-
-def _fetch(repo, revision, filename):
-    """The path of a file of a Hub repository, from the cache or downloaded; None if it has none."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(repo, filename, revision=revision, library_name="keras-lotr"))
-    except LocalEntryNotFoundError:
-        raise OSError(
-            f"{filename} of hf://{repo} is not in the local cache and the Hub cannot be reached. "
-            "Load it once while online, or give a local folder."
-        ) from None
-    except EntryNotFoundError:
-        return None

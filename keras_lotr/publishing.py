@@ -1,25 +1,42 @@
-"""What makes a folder of weights a preset that one can hand out: metadata, card, a row in the list.
-
-`metadata.json` holds facts that a person writes (title, trained_on, data_licence, licence, limits)
-and facts that are filled in here (parameters, weights_sha256, nme and what it was measured on).
-"""
+"""What makes a folder of weights a preset that one can hand out: card, list, upload to the Hub."""
 
 import hashlib
-import json
 import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lotr import card_metadata, cards
+from keras_lotr.card_pictures import samples_picture, scheme_picture
+from keras_lotr.hub import PREFIX, Handle
+from keras_lotr.hub_upload import upload
 from keras_lotr.lotr import LOTR
+from keras_lotr.preset_files import PIN, to_json, write_file
 from keras_lotr.presets import (
+    CONFIG,
     METADATA,
+    PREPROCESSOR,
     RECIPE,
-    RESULTS,
     WEIGHTS,
     local_presets,
     resolve,
     write_json,
 )
+from keras_lotr.safetensors_io import named_weights
 
-HISTORY = "history.csv"
+HISTORY, CARD = "history.csv", "README.md"
+
+# The files of a preset that are uploaded; anything else in its folder stays at home.
+UPLOADED = (
+    *(CONFIG, PREPROCESSOR, WEIGHTS, METADATA, CARD, "LICENSE", "recipe*.json", "results*.json"),
+    *("results*.csv", "history*.csv", cards.SCHEME_PICTURE, cards.SAMPLES_PICTURE),
+    *("*.onnx", "*.tflite"),
+)
 
 
 def prepare(run, folder, dtype=None):
@@ -40,11 +57,13 @@ def preset_table():
     rows = [("name", "points", "weights", "NME %", "licence", "data")]
     for name, folder in sorted(local_presets().items()):
         files = resolve(folder)
-        facts, config = files.json(METADATA) or {}, files.json("config.json")
+        facts, config = files.json(METADATA) or {}, files.json(CONFIG)
         weights = folder / WEIGHTS
         size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else "none yet"
-        points = str(config["config"]["num_landmarks"])
-        nme = f"{facts['nme']:.2f} ({facts['nme_on']})" if "nme" in facts else "-"
+        if not weights.exists() and files.json(PIN):
+            size = "Hub"
+        points = str(config["config"].get("num_landmarks", "5, boxes"))
+        nme = f"{facts['nme']:.2f} ({facts['nme_on']})" if "nme_on" in facts else "-"
         licence = facts.get("licence", "-")
         rows.append((name, points, size, nme, licence, facts.get("trained_on", "-")))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -54,8 +73,13 @@ def preset_table():
     )
 
 
-def write_card(folder):
-    """Fill in `metadata.json` and write the model card `README.md` from the preset's files.
+def write_card(folder, examples=None):
+    """Fill in `metadata.json`, draw the pictures and write the card `README.md` of a preset.
+
+    Args:
+        folder: the preset's.
+        examples: folder of example pictures for `samples.jpg`, see `samples_picture`; None leaves
+            the picture as it is.
 
     Returns:
         The path of the card.
@@ -64,99 +88,148 @@ def write_card(folder):
         ValueError: if a fact that a person must write is missing.
     """
     files = resolve(folder)
-    facts = files.json(METADATA) or {}
-    missing = [
-        k for k in ("title", "trained_on", "data_licence", "licence", "limits") if k not in facts
-    ]
-    if missing:
-        raise ValueError(
-            f"Expected {missing} in {folder / METADATA}: only a person can write these."
-        )
-    model = LOTR.from_preset(folder, load_weights=False)
-    facts["parameters"] = model.count_params()
-    weights, results = files.path(WEIGHTS), files.json(RESULTS)
-    facts["trained"] = weights is not None
-    if weights is not None:
-        facts["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if results is not None:
-        facts["nme"] = results["nme"]
-        facts["nme_on"] = f"{results['data']} {results['split']}"
-    write_json(folder / METADATA, facts)
-    card = folder / "README.md"
-    card.write_text(_card(folder.name, facts, results, model.crop_contract), encoding="utf-8")
-    return card
+    model = card_metadata.untrained_model(files)
+    facts = card_metadata.complete_facts(files, model)
+    write_json(files.folder / METADATA, facts)
+    if isinstance(model, LOTR):
+        write_file(files.folder / cards.SCHEME_PICTURE, scheme_picture(model))
+        if examples is not None and facts["trained"]:
+            samples = samples_picture(folder, examples)
+            write_file(files.folder / cards.SAMPLES_PICTURE, samples)
+    path = files.folder / CARD
+    there = {entry.name for entry in files.folder.iterdir()}
+    write_file(path, cards.card(Path(folder).name, files, facts, model, there).encode())
+    return path
 
 
-def _card(name, facts, results, contract):
-    front = {
-        "library_name": "keras-lotr",
-        "pipeline_tag": "keypoint-detection",
-        "license": "apache-2.0" if facts["licence"] == "Apache-2.0" else "other",
-        "license_name": facts["licence"],
-        "tags": ["keras", "face-landmarks", "face-alignment", "lotr"],
+# === Upload ===
+@dataclass(frozen=True)
+class Publication:
+    """What is to be uploaded where.
+
+    Attributes:
+        handle: `hub.Handle`; its revision is the branch.
+        files: {filename: bytes or local path}.
+    """
+
+    handle: Handle
+    files: dict
+
+    def __str__(self):
+        sizes = {
+            name: len(content) if isinstance(content, bytes) else content.stat().st_size
+            for name, content in self.files.items()
+        }
+        lines = [f"  {name}  {size:,} bytes" for name, size in sorted(sizes.items())]
+        return "\n".join([f"{self.handle}: {len(sizes)} files", *lines])
+
+
+def push_to_hub(source, handle, private=None, revision=None, tag=None, create_pr=False, token=None):
+    """Publish a preset on the Hugging Face Hub, with a card written from its files.
+
+    The preset is loaded first; weights that nobody has trained are refused. What is there already
+    is not uploaded again.
+
+    Args:
+        source: preset folder or name, or a model with `save_to_preset`.
+        handle: "hf://org/name".
+        private: whether a new repository is private; None: as the account's settings say.
+        revision: branch; None: "main".
+        tag: name for this version, such as "v1".
+        create_pr: propose it as a pull request instead.
+        token: access token; None takes that of HF_TOKEN or `hf auth login`.
+
+    Returns:
+        The handle of exactly this version, "hf://org/name@commit": what `from_preset` loads.
+
+    Raises:
+        ValueError: not such a preset or handle, untrained weights, a tag in use.
+        OSError: the Hub does not allow it or cannot be reached.
+
+    Example:
+
+    >>> import keras_lotr
+    >>> keras_lotr.push_to_hub("my_model", "hf://me/my_model", tag="v1")  # doctest: +SKIP
+    'hf://me/my_model@0123456789abcdef0123456789abcdef01234567'
+    """
+    if tag and create_pr:
+        raise ValueError("Expected tag or create_pr: a pull request is tagged once it is merged.")
+    with publication(source, handle, revision) as what:
+        message = f"Upload {what.handle.repo.rpartition('/')[2]} with keras-lotr"
+        done = upload(what.handle, what.files, UPLOADED, message, private, tag, create_pr, token)
+    return str(done)
+
+
+@contextmanager
+def publication(source, handle, revision=None):
+    """The `Publication` that `push_to_hub` uploads; checked, and valid within."""
+    handle = Handle.parse(handle)
+    if handle.revision and revision:
+        raise ValueError(f"Expected one revision. Received: {handle} and {revision!r}")
+    handle = Handle(handle.repo, handle.revision or revision)
+    with tempfile.TemporaryDirectory() as folder:
+        if isinstance(source, keras.Model):
+            if not hasattr(source, "save_to_preset"):
+                raise ValueError(f"Expected a preset, or a LOTR. Received: {source.name}")
+            source.save_to_preset(folder)
+            source = folder
+        yield Publication(handle, _files_of(source, f"{PREFIX}{handle.repo}"))
+
+
+def publications(org):
+    """(folder, handle, whether it has weights) of all local presets, for one organisation."""
+    for name, folder in sorted(local_presets().items()):
+        yield folder, f"{PREFIX}{org}/{name}", (folder / WEIGHTS).is_file()
+
+
+def _files_of(source, name):
+    """{filename: bytes or path} of a preset, after it has been loaded."""
+    files = resolve(source)
+    if files.folder is None:
+        raise ValueError(f"Expected a local preset to publish. Received: {source}")
+    model = _trained_model(files)
+    facts = card_metadata.complete_facts(files, model, strict=False)
+    found = {
+        path.name: files.path(path.name)  # refuses links that lead out of the folder
+        for pattern in UPLOADED
+        for path in files.folder.glob(pattern)
+        if path.is_file()
     }
-    lines = ["---", *(f"{key}: {json.dumps(value)}" for key, value in front.items()), "---"]
-    lines += ["", f"# {name}", "", facts["title"], ""]
-    if facts["trained"]:
-        lines += [
-            "```python",
-            "import keras_lotr",
-            f'landmarker = keras_lotr.FaceLandmarker.from_preset("{name}")',
-            'faces = landmarker("photo.jpg")',
-            "```",
-        ]
-    else:
-        lines += [
-            "Nobody has trained these weights yet. The network and its recipe are here:",
-            "",
-            "```",
-            f"keras-lotr train {name} --data FOLDER",
-            "```",
-        ]
-    lines += [
-        "",
-        f"- landmarks: {contract.scheme}",
-        f"- crop: {contract.image_size} pixels, {contract.margin} times the longer side of the box "
-        "around the landmarks, RGB 0..255",
-        f"- parameters: {facts['parameters']:,}",
-        f"- {'trained' if facts['trained'] else 'to be trained'} on: {facts['trained_on']}",
-        f"- licence of the weights: {facts['licence']}. {facts['data_licence']}",
-        "",
-        "## Limits",
-        "",
-        facts["limits"],
-    ]
-    if results is not None:
-        flip = "with" if results["flip"] else "without"
-        lines += [
-            "",
-            "## Results",
-            "",
-            f"`{results['data']}`, split {results['split']}, true boxes, {flip} flip averaging, in "
-            "per cent:",
-            "",
-            *results_table(results),
-        ]
-    lines += [
-        "",
-        "## Citation",
-        "",
-        "Watchareeruetai et al., LOTR: Face Landmark Localization Using Localization Transformer, "
-        "IEEE Access 10, 2022. This network is an independent implementation.",
-    ]
-    return "\n".join(lines) + "\n"
+    found |= {WEIGHTS: files.path(WEIGHTS), METADATA: to_json(facts)}
+    if isinstance(model, LOTR):
+        found.setdefault(cards.SCHEME_PICTURE, scheme_picture(model))
+    own_card = CARD in found and cards.MARK not in found[CARD].read_text(encoding="utf-8")
+    if not own_card:
+        found[CARD] = cards.card(name, files, facts, model, found).encode()
+    return found
 
 
-def results_table(results):
-    """Lines of a Markdown table of the content of a results.json."""
-    yield "| faces | number | NME | FR@8 | FR@10 | AUC@8 | AUC@10 |"
-    yield "|---|---|---|---|---|---|---|"
-    for name, part in {"all": results, **results["subsets"]}.items():
-        rates, areas = part["failure_rate"], part["auc"]
-        yield (
-            f"| {name} | {part['faces']} | {part['nme']:.2f} | {rates['8']:.2f} "
-            f"| {rates['10']:.2f} | {areas['8']:.2f} | {areas['10']:.2f} |"
+def _trained_model(files):
+    """The model with its weights, if somebody has trained them."""
+    if files.path(WEIGHTS) is None:
+        raise ValueError(f"Refused to publish {files.name}: it has no trained weights yet.")
+    model = card_metadata.model_class(files).from_preset(files.folder)
+    # Training moves what starts at zero: the biases of the head, the means of batch norm.
+    start, end = ("head/", "/bias") if isinstance(model, LOTR) else ("", "/moving_mean")
+    arrays = {key: ops.convert_to_numpy(v.value) for key, v in named_weights(model).items()}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError(f"Refused to publish {files.name}: some of its weights are not finite.")
+    if not any(a.any() for key, a in arrays.items() if key.startswith(start) and key.endswith(end)):
+        raise ValueError(
+            f"Refused to publish {files.name}: its weights are those of a network that nobody has "
+            "trained yet. Train it with `keras-lotr train` or `fit`."
         )
-    yield ""
-    regions = ", ".join(f"{region} {nme:.2f}" for region, nme in results["regions"].items())
-    yield f"NME by region: {regions}."
+    return model
+
+
+def pin(folder, handle):
+    """Note in a preset's folder where on the Hub its weights are, so that they need not lie here.
+
+    Args:
+        folder: the preset's, or its name.
+        handle: "hf://org/name@commit", as `push_to_hub` returns it.
+    """
+    folder = resolve(folder).folder
+    large = [folder / WEIGHTS, *folder.glob("*.onnx"), *folder.glob("*.tflite")]
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in large}
+    write_json(folder / PIN, {"handle": handle, "sha256": sums})

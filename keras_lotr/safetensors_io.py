@@ -5,6 +5,7 @@ trainable weights and batch norm statistics, never seeds, metrics or optimizer s
 """
 
 import difflib
+import math
 import os
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def save_arrays(arrays, path, metadata=None):
     path = Path(path)
     arrays = {k: np.ascontiguousarray(a).reshape(np.shape(a)) for k, a in arrays.items()}
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)  # never write through a link that lay there
     save_file(arrays, unfinished, metadata=metadata)
     os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
     os.replace(unfinished, path)
@@ -92,6 +94,18 @@ def load_weights(model, path, skip=()):
             raise ValueError(f"{path} does not fit {model.name}: {'; '.join(problems)}.")
         for key, variable in wanted.items():
             variable.assign(file.get_tensor(key).astype(np.float32))
+
+
+def count_numbers(path):
+    """How many numbers a safetensors file holds; its header is checked, its data is not read.
+
+    safetensors refuses a header whose tensors do not fill the file exactly, so it cannot lie.
+    """
+    with open_safetensors(path) as file:
+        return sum(
+            math.prod(file.get_slice(key).get_shape())
+            for key in file.keys()  # noqa: SIM118
+        )
 
 
 def open_safetensors(path):

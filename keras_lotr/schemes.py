@@ -5,6 +5,7 @@ the data sets' own tools as MMPose states them (configs/_base_/datasets/wflw.py,
 the InsightFace order is that of its 2d106det model.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,7 @@ def get_scheme(scheme):
         return scheme
     if scheme in SCHEMES:
         return SCHEMES[scheme]
-    if isinstance(scheme, str) and scheme.startswith("plain") and scheme[5:].isdigit():
+    if isinstance(scheme, str) and re.fullmatch(r"plain[0-9]{1,4}", scheme):
         return _plain(scheme, int(scheme[5:]))
     raise ValueError(
         f"Expected a landmark scheme, one of {sorted(SCHEMES)}, or plainN for N landmarks of your "

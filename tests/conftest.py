@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import pytest
 import tiny
+from hub_server import Hub
 
 from keras_lotr.lotr import VARIANTS
 
@@ -58,3 +59,40 @@ def tiny_variant():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(VARIANTS, "lotr_m", tiny.tiny_variant())
         yield
+
+
+@pytest.fixture(scope="session")
+def _hub_server():
+    hub = Hub()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def hub(_hub_server, tmp_path, monkeypatch):
+    """A Hugging Face Hub of our own, empty, with an empty cache (`hub.cache`) and a token."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    _hub_server.reset()
+    _hub_server.cache = tmp_path / "hf" / "hub"
+    template = _hub_server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    for name, value in {
+        "ENDPOINT": _hub_server.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": template,
+        "HF_HUB_CACHE": str(_hub_server.cache),
+        "HF_TOKEN_PATH": str(tmp_path / "hf" / "token"),
+        "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_DISABLE_TELEMETRY": True,
+        "HF_HUB_ETAG_TIMEOUT": 5,
+        "HF_HUB_DOWNLOAD_TIMEOUT": 5,
+    }.items():
+        monkeypatch.setattr(constants, name, value)
+    monkeypatch.setenv("HF_TOKEN", "hf_writer")
+    _hub_server.environment = {
+        "HF_ENDPOINT": _hub_server.url,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_TOKEN": "hf_writer",
+    }
+    yield _hub_server
+    _hub_server.released.set()

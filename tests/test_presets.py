@@ -291,9 +291,8 @@ def test_hub_preset_from_the_cache(hub_cache, saved, model, handle):
 @pytest.mark.parametrize("handle", ["hf://me/tiny@v2", "hf://you/tiny"])
 def test_hub_preset_that_is_not_cached(hub_cache, saved, handle):
     put_into_cache(hub_cache, saved)
-    repo = handle.partition("@")[0]
     with pytest.raises(
-        OSError, match=rf"{CONFIG} of {repo} is not in the local cache.*while online"
+        OSError, match=rf"{CONFIG} of {handle}: it is not in the local cache.*while online"
     ):
         LOTR.from_preset(handle)
 

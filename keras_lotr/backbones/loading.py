@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from safetensors import safe_open
-
+from keras_lotr import hub
 from keras_lotr.backbones.keras_weights import load_keras_mobilenet_v2
 from keras_lotr.backbones.timm_weights import load_timm_weights
+from keras_lotr.safetensors_io import open_safetensors
+
+CHECKPOINT = "model.safetensors"  # timm's name for it
 
 
 def load_backbone_weights(backbone, source):
@@ -13,28 +15,28 @@ def load_backbone_weights(backbone, source):
 
     Args:
         backbone: `MobileNetV2`, `ResNet50` or `HRNet`.
-        source: a safetensors file, or "hf://timm/mobilenetv2_100.ra_in1k[@revision]".
+        source: a safetensors file, or "hf://timm/mobilenetv2_100.ra_in1k[@revision]", which is
+            downloaded once and then taken from the cache.
+
+    Raises:
+        OSError: there is no such file, or it cannot be downloaded.
+        ValueError: the file is no safetensors file, or of another network.
     """
     source = str(source)
-    if source.startswith("hf://"):
-        source = _fetch(source)
-    if not Path(source).is_file():
-        raise FileNotFoundError(f"Expected a safetensors file of ImageNet weights in {source}.")
-    with safe_open(source, framework="numpy") as file:
+    path = _fetch(source) if source.startswith(hub.PREFIX) else Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a safetensors file of ImageNet weights in {path}.")
+    with open_safetensors(path) as file:
         from_keras = any(key.endswith("/kernel") for key in file.keys())  # noqa: SIM118
-    (load_keras_mobilenet_v2 if from_keras else load_timm_weights)(backbone, source)
+    (load_keras_mobilenet_v2 if from_keras else load_timm_weights)(backbone, path)
 
 
-def _fetch(handle):
-    """The path of a timm checkpoint on the Hub, from the cache or downloaded."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    repo, _, revision = handle.removeprefix("hf://").partition("@")
+def _fetch(source):
+    handle = hub.Handle.parse(source)
     try:
-        return hf_hub_download(repo, "model.safetensors", revision=revision or None)
-    except (OSError, HfHubHTTPError) as error:
-        raise OSError(
-            f"{handle} is not in the cache and cannot be downloaded ({type(error).__name__}): "
-            "give the path of a file with ImageNet weights (--backbone-weights FILE)."
-        ) from None
+        path = hub.fetch(handle, CHECKPOINT)
+    except OSError as error:
+        raise type(error)(f"{error} Or give a file (--backbone-weights FILE).") from None
+    if path is None:
+        raise FileNotFoundError(f"Expected ImageNet weights. {handle} has no {CHECKPOINT}.")
+    return path

@@ -1,0 +1,169 @@
+"""The text of a preset's model card, README.md, from its files."""
+
+from keras_lotr.card_metadata import front_matter
+from keras_lotr.lotr import LOTR
+from keras_lotr.presets import RECIPE, RESULTS
+
+MARK = "<!-- written by keras-lotr card -->"
+SCHEME_PICTURE, SAMPLES_PICTURE = "scheme.png", "samples.jpg"
+
+_CHOOSE_BACKEND = 'os.environ["KERAS_BACKEND"] = "tensorflow"  # or "jax", "torch"'
+_BIBTEX = """```bibtex
+@article{watchareeruetai2022lotr,
+  title = {{LOTR}: Face Landmark Localization Using Localization Transformer},
+  author = {Watchareeruetai, Ukrit and others},
+  journal = {IEEE Access},
+  volume = {10},
+  pages = {16530--16543},
+  year = {2022},
+  note = {arXiv:2109.10057}
+}
+```"""
+
+
+def card(name, files, facts, model, pictures):
+    """The text of the card.
+
+    Args:
+        name: what `from_preset` is to be called with.
+        files: `PresetFiles` of a local preset.
+        facts: see `complete_facts`.
+        model: its network.
+        pictures: the filenames of those that lie beside the card.
+    """
+    title = name.rpartition("/")[2]
+    detector = not isinstance(model, LOTR)
+    sections = [
+        f"---\n{front_matter(title, files, facts, model)}\n---\n{MARK}",
+        f"# {title}",
+        facts["title"],
+        _picture(SAMPLES_PICTURE, "Landmarks that it finds on rendered faces", pictures),
+        "## Use",
+        *(_use(name, model) if facts["trained"] else [_not_trained(name)]),
+        "## Input and output",
+        _detector_contract() if detector else _crop_contract(model),
+        _picture(SCHEME_PICTURE, "The numbers of the landmarks", pictures),
+        "## Size and speed",
+        _size(facts),
+        *_results(files, facts),
+        "## Training data, and what it allows",
+        f"{'Trained' if facts['trained'] else 'To be trained'} on: {facts['trained_on']}. Licence "
+        f"of the weights: {facts['licence']}. {_sentence(facts['data_licence'])}",
+        *_recipe(name, files),
+        "## Limits",
+        _sentence(facts["limits"]),
+        f"Who is in the data, and who is not: {_sentence(facts.get('people', 'not counted'))}",
+        "Not for identifying people, nor for inferring emotion, health, origin or character.",
+        *([] if detector else ["## Citation", _citation()]),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+# === Sections ===
+def _picture(filename, caption, pictures):
+    return f"![{caption}]({filename})" if filename in pictures else ""
+
+
+def _use(name, model):
+    if isinstance(model, LOTR):
+        lines = [
+            f'landmarker = keras_lotr.FaceLandmarker.from_preset("{name}")',
+            f'faces = landmarker("photo.jpg")  # faces[0].points: ({model.num_landmarks}, 2), '
+            "photo pixels",
+        ]
+    else:
+        lines = [
+            f'detect = keras_lotr.face_detector.FaceDetector.from_preset("{name}")',
+            'faces = detect(keras_lotr.read_image("photo.jpg"))  # boxes and five points',
+        ]
+    first = "import keras_lotr" if isinstance(model, LOTR) else "import keras_lotr.face_detector"
+    yield "\n".join(["```python", "import os", _CHOOSE_BACKEND, first, *lines, "```"])
+    yield (
+        "`pip install keras-lotr[tensorflow]`, `[jax]` or `[torch]` brings the backend; the "
+        "results are the same on all three."
+    )
+
+
+def _not_trained(name):
+    return (
+        "**Nobody has trained these weights yet.** The network and its recipe are here; whoever "
+        f"has the data trains them:\n\n```\nkeras-lotr train {name} --data FOLDER\n```"
+    )
+
+
+def _crop_contract(model):
+    contract = model.crop_contract
+    size = contract.image_size
+    return (
+        f"- in: crops (B, {size}, {size}, 3), RGB 0..255, each with one face; a square of "
+        f"{contract.margin} times the longer side of the box around the landmarks\n"
+        f"- out: ({model.num_landmarks}, 2) x, y in crop pixels, integers are pixel centres, in "
+        f"the order of `{contract.scheme}`\n"
+        "- `FaceLandmarker` finds faces, crops, and leads back to photo pixels"
+    )
+
+
+def _detector_contract():
+    return (
+        "- in: a photo (H, W, 3), RGB 0..255\n"
+        "- out: boxes x0, y0, x1, y1, five points (eyes, nose tip, mouth corners) and a score"
+    )
+
+
+def _size(facts):
+    lines = [f"- parameters: {facts['parameters']:,}"]
+    if "multiply_accumulates" in facts:
+        lines.append(
+            f"- multiply-accumulates: {facts['multiply_accumulates'] / 1e9:.2f} G per face"
+        )
+    lines.append(f"- speed: {facts.get('speed', 'not measured')}")
+    return "\n".join(lines)
+
+
+def _results(files, facts):
+    results = files.json(RESULTS)
+    if results is None or "normalizer" not in results:
+        return
+    yield "## Results"
+    flip = "with" if results["flip"] else "without"
+    yield (
+        f"On {facts.get('evaluated_on', results['data'])} (`{results['data']}`, split "
+        f"{results['split']}), true boxes, {flip} flip averaging, normalised by "
+        f"{results['normalizer'].replace('_', ' ')}, in per cent:"
+    )
+    yield "\n".join(results_table(results))
+
+
+def results_table(results):
+    """Lines of a Markdown table of the content of a results.json."""
+    yield "| faces | number | NME | FR@8 | FR@10 | AUC@8 | AUC@10 |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, part in {"all": results, **results["subsets"]}.items():
+        rates, areas = part["failure_rate"], part["auc"]
+        yield (
+            f"| {name} | {part['faces']} | {part['nme']:.2f} | {rates['8']:.2f} "
+            f"| {rates['10']:.2f} | {areas['8']:.2f} | {areas['10']:.2f} |"
+        )
+    yield ""
+    regions = ", ".join(f"{region} {nme:.2f}" for region, nme in results["regions"].items())
+    yield f"NME by region: {regions}."
+
+
+def _recipe(name, files):
+    recipe = files.json(RECIPE)
+    if recipe is None:
+        return
+    yield f"## Recipe\n\n```\nkeras-lotr train {name} --data FOLDER\n```"
+    notes = _sentence(recipe["notes"]) if recipe.get("notes") else ""
+    yield f"The numbers are in `{RECIPE}`. {notes}".rstrip()
+
+
+def _citation():
+    return (
+        "The network is an independent implementation of "
+        "[arXiv:2109.10057](https://arxiv.org/abs/2109.10057):\n\n" + _BIBTEX
+    )
+
+
+def _sentence(text):
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,154 @@
+"""Model cards: what they say is what the files say, and the Hub takes them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import randomize, tiny_lotr
+
+from keras_lotr import card_pictures
+from keras_lotr.card_metadata import NOT_STATED, WRITTEN, complete_facts, untrained_model
+from keras_lotr.cards import MARK, card, results_table
+from keras_lotr.detector.network import DetectorNetwork
+from keras_lotr.presets import METADATA, RESULTS, resolve, shipped_folder, write_json
+from keras_lotr.publishing import write_card
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PART = {
+    "faces": 2,
+    "nme": 3.25,
+    "failure_rate": {"8": 0, "10": 5},
+    "auc": {"8": 59.375, "10": 67.5},
+}
+MEASURED = {
+    **{"data": "drawn", "split": "val", "flip": True, "regions": {"eyes": 2.5}},
+    **{"normalizer": "outer_eyes", **PART, "subsets": {"dark": PART}},
+}
+FACTS = dict.fromkeys(WRITTEN, "something") | {"licence": "CC0-1.0"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    randomize(tiny_lotr(68)).save_to_preset(tmp_path / "tiny")
+    write_json(tmp_path / "tiny" / METADATA, FACTS)
+    write_json(tmp_path / "tiny" / RESULTS, MEASURED)
+    return tmp_path / "tiny"
+
+
+def parts_of(text):
+    """The metadata and the text of a card."""
+    _, metadata, body = text.split("---\n", 2)
+    return yaml.safe_load(metadata), body
+
+
+def test_metadata(folder):
+    data, _ = parts_of(write_card(folder).read_text())
+    assert data["license"] == "cc0-1.0"
+    assert data["library_name"] == "keras-lotr"
+    assert data["pipeline_tag"] == "keypoint-detection"
+    assert {"keras", "face-landmarks", "ibug68", "68-landmarks"} <= set(data["tags"])
+    assert data["metrics"] == ["nme", "failure-rate", "auc"]
+
+
+def test_every_measured_number_is_in_the_model_index(folder):
+    (model,) = parts_of(write_card(folder).read_text())[0]["model-index"]
+    found = {
+        (result["dataset"]["config"], metric["name"]): metric["value"]
+        for result in model["results"]
+        for metric in result["metrics"]
+    }
+    expected = {
+        "NME by outer eyes": 3.25,
+        "failure rate at 8 %": 0,
+        "failure rate at 10 %": 5,
+        "area under the CED up to 8 %": 59.375,
+        "area under the CED up to 10 %": 67.5,
+    }
+    expected = {(subset, k): v for subset in ("all", "dark") for k, v in expected.items()}
+    expected["all", "NME of eyes"] = 2.5
+    assert found == {(s, f"{name}, in per cent"): v for (s, name), v in expected.items()}
+
+
+def test_sections(folder):
+    body = parts_of(write_card(folder).read_text())[1]
+    assert re.findall("^## (.*)", body, re.MULTILINE) == [
+        *("Use", "Input and output", "Size and speed", "Results"),
+        *("Training data, and what it allows", "Limits", "Citation"),
+    ]
+    assert body.startswith(MARK)
+    for words in ('from_preset("tiny")', '"jax"', "(68, 2)", "(B, 64, 64, 3)", "scheme.png"):
+        assert words in body
+    assert "samples.jpg" not in body
+
+
+def test_facts_that_nobody_wrote(folder):
+    write_json(folder / METADATA, {"title": "Mine"})
+    files = resolve(folder)
+    model = untrained_model(files)
+    facts = complete_facts(files, model, strict=False)
+    data, body = parts_of(card("hf://me/tiny", files, facts, model, ()))
+    assert data["license"] == "unknown"
+    assert f"Trained on: {NOT_STATED}" in body
+    assert 'from_preset("hf://me/tiny")' in body
+    assert body.startswith(f"{MARK}\n\n# tiny\n\nMine\n")
+
+
+def shipped_names():
+    for card_file in sorted(shipped_folder().glob("*/README.md")):
+        name = card_file.parent.name
+        slow = (pytest.mark.slow,) if name == "lotr_hr_plus_wflw" else ()  # HRNet is large
+        yield pytest.param(name, marks=slow)
+
+
+@pytest.mark.parametrize("name", list(shipped_names()))
+def test_shipped_cards_are_those_of_the_files_and_pass_the_hubs_validation(name, hub):
+    from huggingface_hub import ModelCard
+
+    files = resolve(shipped_folder() / name)
+    text = files.path("README.md").read_text(encoding="utf-8")
+    ModelCard(text).validate()
+    assert ("POST", "/api/validate-yaml") in hub.requests
+    model = untrained_model(files)
+    facts = complete_facts(files, model)
+    assert facts == files.json(METADATA)
+    there = {path.name for path in files.folder.iterdir()}
+    assert text == card(name, files, facts, model, there)
+
+
+def test_the_hub_refuses_a_bad_card(hub):
+    from huggingface_hub import ModelCard
+
+    with pytest.raises(ValueError, match="license_name"):
+        ModelCard("---\nlicense: other\nlicense_name: my own\n---\n").validate()
+
+
+def test_card_of_a_face_detector(tmp_path):
+    DetectorNetwork(widths=(4, 4, 4, 4, 4), depths=(0, 0, 0, 0), pyramid_width=4).save_to_preset(
+        tmp_path
+    )
+    write_json(tmp_path / METADATA, FACTS)
+    write_json(tmp_path / RESULTS, {"data": "x", "split": "val", "nme": 1.0, "recall": 0.5})
+    data, body = parts_of(write_card(tmp_path).read_text())
+    assert data["pipeline_tag"] == "object-detection"
+    assert "FaceDetector.from_preset" in body
+    assert "Citation" not in body
+
+
+def test_pictures(folder):
+    write_card(folder, EXAMPLES)
+    assert (folder / "scheme.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "samples.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert "](samples.jpg)" in (folder / "README.md").read_text()
+
+
+def test_examples_without_rendered_faces(folder, tmp_path):
+    (tmp_path / "boxes.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"Expected pictures rendered\*"):
+        card_pictures.samples_picture(folder, tmp_path)
+
+
+def test_results_table_has_a_row_for_each_subset():
+    rows = [row for row in results_table(MEASURED) if row.startswith("|")]
+    assert len(rows) == 4
+    assert {row.count("|") for row in rows} == {8}

@@ -1,0 +1,63 @@
+"""Where a preset's files are found: shipped, in folders of one's own, on the Hub."""
+
+import json
+import shutil
+
+import pytest
+from tiny import tiny_lotr
+
+from keras_lotr.preset_files import PIN, resolve, write_file
+from keras_lotr.presets import CONFIG, METADATA, WEIGHTS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tiny_lotr(68).save_to_preset(tmp_path / "presets" / "tiny")
+    return tmp_path / "presets" / "tiny"
+
+
+def test_ones_own_weights_for_a_shipped_preset_without(folder, monkeypatch, tmp_path):
+    shipped = tmp_path / "shipped"
+    shutil.copytree(folder, shipped / "tiny", ignore=shutil.ignore_patterns(WEIGHTS))
+    monkeypatch.setattr("keras_lotr.preset_files.shipped_folder", lambda: shipped)
+    assert resolve("tiny").folder == shipped / "tiny"
+    monkeypatch.setenv("KERAS_LOTR_PRESETS", str(folder.parent))
+    assert resolve("tiny").folder == folder
+    shutil.copy(folder / WEIGHTS, shipped / "tiny")
+    assert resolve("tiny").folder == shipped / "tiny"
+
+
+def test_all_files_of_a_preset_of_the_hub_are_of_one_commit(hub):
+    commit = hub.put("me/tiny", {CONFIG: b"{}", METADATA: b'{"nme": 1}'})
+    files = resolve("hf://me/tiny")
+    hub.put("me/tiny", {CONFIG: b"{}", METADATA: b'{"nme": 2}', WEIGHTS: b""})
+    assert files.json(METADATA) == {"nme": 1}
+    assert files.path(WEIGHTS) is None
+    assert files.handle.revision == commit
+    assert resolve("hf://me/tiny").json(METADATA) == {"nme": 2}
+
+
+def test_repository_that_is_no_preset(hub):
+    hub.put("me/tiny", {"README.md": b"# Hello"})
+    with pytest.raises(ValueError, match=f"Expected a preset. hf://me/tiny has no {CONFIG}"):
+        resolve("hf://me/tiny")
+
+
+def test_folder_of_the_cache_is_a_preset_folder(hub, folder):
+    hub.put_folder("me/tiny", folder)
+    there = resolve("hf://me/tiny").path(CONFIG).parent
+    assert resolve(there).json(CONFIG) == resolve(folder).json(CONFIG)
+
+
+@pytest.mark.parametrize("pin", [[], {}, {"handle": "x", "sha256": {}}, {"handle": "hf://a/b"}])
+def test_broken_pin(folder, pin):
+    (folder / WEIGHTS).unlink()
+    (folder / PIN).write_text(json.dumps(pin))
+    with pytest.raises(ValueError, match=f"{PIN} of .* is not valid"):
+        resolve(folder)
+
+
+def test_write_file_replaces(tmp_path):
+    write_file(tmp_path / "x", b"old")
+    write_file(tmp_path / "x", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]

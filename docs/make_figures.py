@@ -12,6 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_lotr import FaceLandmarker, draw, read_image
+from keras_lotr.evaluation import measure
+from keras_lotr.figures import draw_losses, draw_samples
 from keras_lotr.geometry import apply, crop_from_box, warp
 from keras_lotr.presets import resolve
 from keras_lotr.schemes import convert, get_scheme
@@ -108,3 +110,6 @@ if __name__ == "__main__":
     draw_schemes()
     draw_predictions("lotr_m_300w")
     draw_history("lotr_m_300w")
+    draw_losses(FIGURES / "losses.png")
+    rendered = measure("lotr_m_300w", EXAMPLES / "rendered_faces", "train", flip=True)
+    draw_samples(rendered, FIGURES / "samples.jpg")

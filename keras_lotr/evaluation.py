@@ -1,6 +1,7 @@
 """`keras-lotr evaluate`: NME, failure rate and AUC of a model on annotated faces."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import area_under_ced, failures, landmark_errors
-from keras_lotr.presets import write_json
+from keras_lotr.presets import CropContract, write_json
 from keras_lotr.schemes import get_scheme
+from keras_lotr.shape_modes import shape_mode_slopes
 
 THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
 CHUNK = 512  # crops in memory at a time
@@ -28,13 +30,13 @@ def evaluate(preset, data, split="test", flip=False, reader=None):
         reader: name of the reader; None recognises the data set.
 
     Returns:
-        results: dict, the content of `results.json`; NME, rates and AUC in per cent.
+        results: dict, the content of `results.json`; NME, rates and AUC in per cent, of all faces
+            and of each subset; NME of each region and landmark; `shape_mode_slopes`.
         faces: a dict for each face, with its file, its NME and that of each region.
     """
-    model = LOTR.from_preset(preset)
-    scheme = get_scheme(model.crop_contract.scheme)
-    samples = read_samples(data, split, scheme.name, reader)
-    errors = errors_of(model, samples, flip)
+    measured = measure(preset, data, split, flip, reader)
+    scheme = get_scheme(measured.crop_contract.scheme)
+    samples, errors = measured.samples, measured.errors
     results = {
         "preset": str(preset),
         "data": Path(data).name,
@@ -51,20 +53,55 @@ def evaluate(preset, data, split="test", flip=False, reader=None):
             tag: summary(errors[[tag in sample.tags for sample in samples]])
             for tag in sorted({tag for sample in samples for tag in sample.tags})
         },
+        "landmarks": [round(float(error), 3) for error in errors.mean(0)],
+        "shape_modes": [
+            round(slope, 3) for slope in shape_mode_slopes(measured.truth, measured.predicted)
+        ],
     }
     return results, _rows(samples, errors, scheme)
 
 
-def errors_of(model, samples, flip):
-    """Each landmark's error in per cent of its face's normaliser: (F, N) float32."""
+@dataclass(frozen=True)
+class MeasuredFaces:
+    """Faces with what a model found on them.
+
+    Attributes:
+        crop_contract: `CropContract` of the model.
+        samples: list of F `Sample`.
+        truth, predicted: (F, N, 2) float32, crop pixels.
+        errors: (F, N) float32, of each landmark, in per cent of its face's normaliser.
+    """
+
+    crop_contract: CropContract
+    samples: list
+    truth: np.ndarray
+    predicted: np.ndarray
+    errors: np.ndarray
+
+    @property
+    def nme(self):
+        """(F,), per cent."""
+        return self.errors.mean(1)
+
+
+def measure(preset, data, split="test", flip=False, reader=None):
+    """Predict the faces of one split of a data set; arguments as of `evaluate`.
+
+    Returns:
+        `MeasuredFaces`.
+    """
+    model = LOTR.from_preset(preset)
     contract = model.crop_contract
-    parts = []
+    samples = read_samples(data, split, contract.scheme, reader)
+    truth, predicted = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
-        crops, truth = load_crops(chunk, contract.image_size, contract.margin)
-        predicted = model.predict_points(crops, flip)
-        parts.append(ops.convert_to_numpy(landmark_errors(truth, predicted, contract.scheme)))
-    return np.concatenate(parts)
+        crops, points = load_crops(chunk, contract.image_size, contract.margin)
+        truth.append(points)
+        predicted.append(model.predict_points(crops, flip))
+    truth, predicted = np.concatenate(truth), np.concatenate(predicted)
+    errors = ops.convert_to_numpy(landmark_errors(truth, predicted, contract.scheme))
+    return MeasuredFaces(contract, samples, truth, predicted, errors)
 
 
 def summary(errors):
@@ -124,4 +161,5 @@ def as_text(results):
             f"{areas['8']:8.2f}{areas['10']:8.2f}"
         )
     regions = ", ".join(f"{name} {value:.2f}" for name, value in results["regions"].items())
-    return "\n".join([*lines, f"NME % by region: {regions}"])
+    slopes = " ".join(f"{slope:.2f}" for slope in results["shape_modes"])
+    return "\n".join([*lines, f"NME % by region: {regions}", f"Slopes of shape modes: {slopes}"])

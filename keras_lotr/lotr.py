@@ -26,6 +26,8 @@ VARIANTS = {
     "lotr_hr_plus": (HRNet, 256, {"channels": 256, "deconv_filters": (128, 64)}),
 }
 
+MAX_TOKENS = 2**14  # 128 x 128; attention takes memory with the square of it
+
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class LOTR(PresetMixin, keras.Model):
@@ -102,6 +104,10 @@ class LOTR(PresetMixin, keras.Model):
 
         # === Functional model ===
         tokens, grid = feature_tokens(backbone.outputs[0], channels, deconv_filters)
+        if grid[0] * grid[1] > MAX_TOKENS:
+            raise ValueError(
+                f"Expected a backbone that leaves at most {MAX_TOKENS} tokens. Received: {grid}"
+            )
         start = SineCode(grid_centers(*grid))
         positions = Table(grid[0] * grid[1], dim, start, name="token_positions")(tokens)
         for layer in encoder:
@@ -173,6 +179,9 @@ class LOTR(PresetMixin, keras.Model):
     def _predict_padded(self, crops, batch_size):
         """`predict` in batches of a power of two, so that few shapes are ever compiled."""
         batch_size = min(batch_size, 1 << (len(crops) - 1).bit_length())
+        # Devices that share the work (`keras.distribution`) get the same number of crops each.
+        devices = getattr(keras.distribution.distribution(), "num_model_replicas", 1)
+        batch_size = -(-batch_size // devices) * devices
         padding = -len(crops) % batch_size
         padded = np.concatenate([crops, np.zeros_like(crops[:1]).repeat(padding, 0)])
         return self.predict(padded, batch_size, verbose=0)[: len(crops)]

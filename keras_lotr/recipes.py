@@ -23,7 +23,8 @@ class Recipe:
         image_size: side of the crop; None: the variant's.
         margin: of the crop contract.
         model: further arguments of `LOTR`.
-        backbone_weights: ImageNet start, see `load_backbone_weights`; None: random weights.
+        backbone_weights: ImageNet start, see `load_backbone_weights`; None or "none": random
+            weights.
         frozen_layers: beginnings of names of backbone layers that are not trained.
         freeze_batch_norm: keep the backbone's batch norm as pre-trained (faster on a CPU).
         optimizer: "adamw", or "lamb" as in the paper.
@@ -36,6 +37,8 @@ class Recipe:
         batch_size, epochs: as usual.
         samples_per_epoch: None: as many as the first data folder has, times the folders.
         augmentation: fields of `Augmentation`.
+        dtype: "mixed_bfloat16" computes in 16 bits and keeps weights in 32, for GPUs since Ampere
+            and TPUs; None: Keras' own.
         seed: of weights and data.
         notes: what one should know of this recipe; carried along.
     """
@@ -60,6 +63,7 @@ class Recipe:
     epochs: int = 100
     samples_per_epoch: int = None
     augmentation: dict = field(default_factory=dict)
+    dtype: str = None
     seed: int = 0
     notes: str = ""
 
@@ -86,6 +90,12 @@ class Recipe:
         unknown = sorted(set(entries) - set(known))
         if unknown:
             raise ValueError(f"{path} has unknown keys {unknown}; known are {known}.")
+        weights = entries.get("backbone_weights")
+        if str(preset).startswith("hf://") and not str(weights or "hf://").startswith("hf://"):
+            raise ValueError(
+                f"Expected backbone_weights hf://... in the recipe of {preset}, which is not to "
+                f"read files of this computer. Received: {weights!r}"
+            )
         return cls(**entries)
 
     def __post_init__(self):
@@ -93,6 +103,8 @@ class Recipe:
             ("variant", list(VARIANTS)),
             ("optimizer", ["adamw", "lamb"]),
             ("schedule", ["cosine", "steps"]),
+            # mixed_float16 would need its loss scaled.
+            ("dtype", [None, "float32", "mixed_bfloat16"]),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")

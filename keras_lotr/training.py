@@ -1,5 +1,6 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def train(
     check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
     groups, validation = _read(data, recipe.scheme, reader)
-    model = build(recipe, groups, init)
+    with _dtype_policy(recipe.dtype):
+        model = build(recipe, groups, init)
     batches = LandmarkBatches(
         groups,
         recipe.size,
@@ -104,6 +106,11 @@ def _read(data, scheme, reader):
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
     if not validation:
+        if len(groups[0]) < 2:
+            raise ValueError(
+                f"Expected at least two faces to train on and to validate with in {data[0]}. "
+                f"Received: {len(groups[0])}"
+            )
         validation = groups[0][::10]
         groups[0] = [s for i, s in enumerate(groups[0]) if i % 10]
     return groups, validation
@@ -114,6 +121,17 @@ def _validation_of(folder, scheme, reader):
         return read_samples(folder, "val", scheme, reader)
     except NoFaces:
         return []
+
+
+@contextlib.contextmanager
+def _dtype_policy(dtype):
+    """Layers that are built meanwhile have this dtype policy; None: Keras' own."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype or policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def build(recipe, groups, init):
@@ -127,7 +145,7 @@ def build(recipe, groups, init):
         model = LOTR.from_variant(
             recipe.variant, num_landmarks, recipe.size, mean_shape=mean_shape, **recipe.model
         )
-        if init is None and recipe.backbone_weights is not None:
+        if init is None and recipe.backbone_weights not in (None, "none"):
             load_backbone_weights(model.backbone, recipe.backbone_weights)
         if init is not None:
             load_weights(model, init)

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_lotr.datasets import READERS, Sample, ibug, jd106, read_samples, wflw
+from keras_lotr.datasets import READERS, NoFaces, Sample, ibug, jd106, read_samples, wflw
+from keras_lotr.datasets.picture_sizes import picture_size, share_outside
 from keras_lotr.datasets.samples import in_scheme, natural_key, split_of
 from keras_lotr.schemes import convert, get_scheme
 
@@ -65,7 +66,7 @@ class TestReadSamples:
     def test_missing_images_are_named_once(self, tmp_path):
         for i in range(5):
             write(tmp_path / f"{i}.pts", pts(make_points(5)))
-        with pytest.raises(FileNotFoundError, match="lacks 5 of .*0.jpg, .*2.jpg and 2 more"):
+        with pytest.raises(FileNotFoundError, match=r"lacks 5 of .*0.jpg \(.*0.pts\), .* and 2"):
             read_samples(tmp_path)
 
     def test_two_schemes(self, tmp_path):
@@ -73,6 +74,16 @@ class TestReadSamples:
         write_pts(tmp_path / "side.jpg", make_points(39))
         with pytest.raises(ValueError, match="one landmark scheme.*ibug68 in .*plain39 in .*side"):
             read_samples(tmp_path)
+
+    def test_landmarks_of_another_picture(self, tmp_path):
+        write_pts(tmp_path / "a.jpg", make_points(5) + 100)
+        with pytest.raises(ValueError, match=r"inside the picture, .* 64 x 64 .*a.jpg \(.*a.pts\)"):
+            read_samples(tmp_path)
+
+    def test_a_face_that_the_edge_of_the_picture_cuts(self, tmp_path):
+        points = np.array([[-9.0, 20], [-4, 30], [5, 20], [30, 30], [63.4, 40]])
+        write_pts(tmp_path / "a.jpg", points)
+        check_points(read_samples(tmp_path)[0], points, "plain5")
 
     def test_every_reader_sees_only_its_own(self, tmp_path):
         folders = {name: tmp_path / name for name in READERS}
@@ -98,6 +109,10 @@ class TestSample:
     def test_empty_box(self):
         with pytest.raises(ValueError, match="Expected a box.*a.jpg.*Received"):
             Sample("a.jpg", np.zeros((68, 2)), "ibug68")
+
+    def test_origin_is_told(self):
+        with pytest.raises(ValueError, match=r"Expected a box.*for a.jpg \(list.txt, line 3\)"):
+            Sample("a.jpg", np.ones((68, 2)), "ibug68", origin="list.txt, line 3")
 
     def test_own_box(self):
         sample = Sample("a.jpg", make_points(68), "ibug68", box=(1, 2, 3, 4))
@@ -142,6 +157,33 @@ def test_in_scheme():
     assert picked.shape == (68, 2) and scheme == "ibug68"
     with pytest.raises(ValueError, match="Expected one of the conversions.*plain7 -> ibug68"):
         in_scheme(make_points(7), "ibug68")
+
+
+@pytest.mark.parametrize(("ending", "size"), [("jpg", (64, 48)), ("png", (64, 48))])
+def test_picture_size(tmp_path, ending, size):
+    path = tmp_path / f"a.{ending}"
+    cv2.imwrite(str(path), np.zeros((48, 64, 3), np.uint8))
+    assert picture_size(path) == size
+
+
+def test_picture_size_behind_long_metadata(tmp_path):
+    path = tmp_path / "a.jpg"
+    cv2.imwrite(str(path), np.zeros((48, 64, 3), np.uint8))
+    data = path.read_bytes()
+    comment = b"\xff\xfe" + (60000).to_bytes(2, "big") + bytes(59998)
+    path.write_bytes(data[:2] + comment + data[2:])
+    assert picture_size(path) == (64, 48)
+
+
+def test_unknown_kind_of_picture_has_no_size(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"P6 1 1 255\n" + bytes(3))
+    assert picture_size(tmp_path / "a.ppm") is None
+
+
+def test_share_outside_of_a_turned_picture():
+    points = np.array([[10, 60], [20, 50]])  # EXIF turns 64 x 32 as stored upright
+    assert share_outside(points, (64, 32)) == 0
+    assert share_outside(points, (32, 32)) == 1
 
 
 # Kit folders.
@@ -280,6 +322,24 @@ class TestWflw:
         with pytest.raises(FileNotFoundError, match="Expected list_98pt_rect_attr_train.txt"):
             read_samples(tmp_path)
 
+    def test_empty_list(self, tmp_path):
+        write(write_wflw(tmp_path) / "list_98pt_rect_attr_train.txt", "\n")
+        with pytest.raises(NoFaces, match="No face of split 'train' in .*reader 'wflw'"):
+            read_samples(tmp_path)
+
+    def test_missing_image(self, tmp_path):
+        write_wflw(tmp_path)
+        (tmp_path / "WFLW_images" / WFLW_NAME.format(1)).unlink()
+        with pytest.raises(FileNotFoundError, match=r"lacks 1 of .*_1.jpg \(.*train.txt, line 2\)"):
+            read_samples(tmp_path)
+
+    def test_landmarks_of_another_picture(self, tmp_path):
+        path = write_wflw(tmp_path) / "list_98pt_rect_attr_train.txt"
+        far = " ".join(str(value + 500) for value in make_points(98).ravel())
+        write(path, path.read_text() + f"{far} 1 2 3 4 0 0 0 0 0 0 {WFLW_NAME.format(0)}\n")
+        with pytest.raises(ValueError, match=r"64 x 64 pixels.*line 3\). Received: .* x 50[0-9]"):
+            read_samples(tmp_path)
+
     def test_missing_images(self, tmp_path):
         write_wflw(tmp_path)
         (tmp_path / "WFLW_images").rename(tmp_path / "elsewhere")
@@ -290,7 +350,10 @@ class TestWflw:
         ("line", "message"),
         [
             ("1 2 3", "Expected 207 fields .*line 2. Received: 3"),
-            (" ".join(["x"] * 207), "Expected 98 points of x in .*could not convert"),
+            (" ".join(["x"] * 207), "Expected 98 points of x in .*line 2: could not convert"),
+            (wflw_fields(0) + " 1" * 10 + " a.jpg b", "Expected 207 .*line 2. Received: 208"),
+            ("nan " * 196 + "1 " * 10 + "a.jpg", r"finite landmarks .*train.txt, line 2\)"),
+            ("5 " * 196 + "1 " * 10 + "a.jpg", r"Expected a box .*train.txt, line 2\)"),
         ],
     )
     def test_malformed_line(self, tmp_path, line, message):
@@ -557,10 +620,16 @@ class TestCsv:
         for split in ("train", "val", "test"):
             assert len(read_samples(tmp_path, split)) == 2
 
+    def test_box_of_no_size(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        file = write(tmp_path / "faces.csv", "image,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,7,7,7,7\n")
+        with pytest.raises(ValueError, match=r"Expected a box.*a.jpg \(.*faces.csv, line 3\)"):
+            read_samples(file)
+
     def test_named_scheme(self, tmp_path):
         file = write_csv(tmp_path)
         assert read_samples(file, scheme="plain2")[0].scheme == "plain2"
-        with pytest.raises(ValueError, match="Expected one of the conversions.*plain2 -> ibug68"):
+        with pytest.raises(ValueError, match="ibug68 landmarks in .*csv, line 2. .*plain2 -> ib"):
             read_samples(file, scheme="ibug68")
 
     @pytest.mark.parametrize(

@@ -23,11 +23,14 @@ def test_tables_are_those_of_the_files(name):
     assert text == tables.fill(text, tables.tables())
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "MODEL_CARD.md"])
+PAGES = ["README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "docs/hub.md", "docs/fine_tuning.md"]
+
+
+@pytest.mark.parametrize("name", [*PAGES, "examples/README.md"])
 def test_linked_files_are_there(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    assert not [link for link in links if not (ROOT / link).exists()]
+    assert not [link for link in links if not ((ROOT / name).parent / link).exists()]
 
 
 def test_architecture_names_every_module():

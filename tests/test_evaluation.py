@@ -56,14 +56,17 @@ def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
     arguments = ["--data", str(rendered_faces), "--split", "val", "--output", str(output)]
     run = CliRunner().invoke(main, ["evaluate", str(preset), *arguments])
     assert run.exit_code == 0, run.output
-    assert "NME % by region" in run.output
+    assert "NME % by region" in run.output and "Slopes of shape modes" in run.output
     results = json.loads(output.read_text())
     assert list(results) == [
         "preset", "data", "split", "scheme", "normalizer", "flip", "faces", "nme", "failure_rate",
-        "auc", "regions", "subsets",
+        "auc", "regions", "subsets", "landmarks", "shape_modes",
     ]  # fmt: skip
     with open(output.with_suffix(".csv"), newline="") as file:
         rows = list(csv.DictReader(file))
+    assert len(results["landmarks"]) == 68
+    assert np.mean(results["landmarks"]) == pytest.approx(results["nme"], abs=1e-3)
+    assert len(results["shape_modes"]) == 3  # four faces
     assert np.mean([float(row["nme"]) for row in rows]) == pytest.approx(results["nme"], abs=1e-3)
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from keras_lotr.datasets import coco, facesynth, ibug, jd106, kit, points_csv, wflw
+from keras_lotr.datasets.picture_sizes import picture_size, share_outside
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
 
 __all__ = ["READERS", "NoFaces", "Sample", "read_samples"]
@@ -36,7 +37,9 @@ def read_samples(folder, split="train", scheme=None, reader=None):
 
     Raises:
         FileNotFoundError: no such folder, or files of the data set are missing.
-        ValueError: unknown reader, folder of no known kind.
+        ValueError: unknown reader, folder of no known kind, or a face of which more than half of
+            the landmarks lie outside of its picture: the labels are those of another picture, or
+            of another size of it. A few outside are usual where the picture cuts a face.
         NoFaces: no face in this split; a ValueError.
     """
     folder = Path(folder)
@@ -63,14 +66,30 @@ def read_samples(folder, split="train", scheme=None, reader=None):
 
 
 def _check(samples, folder):
-    """All of one scheme, all images there."""
+    """All of one scheme, all images there, faces in them."""
     of_scheme = {sample.scheme: sample.path for sample in samples}
     if len(of_scheme) > 1:
         received = ", ".join(f"{name} in {path}" for name, path in of_scheme.items())
         raise ValueError(f"Expected faces of one landmark scheme in {folder}. Received: {received}")
-    paths = dict.fromkeys(sample.path for sample in samples)
-    missing = [path for path in paths if not os.path.isfile(path)]
+    first_of = {}
+    for sample in samples:
+        first_of.setdefault(sample.path, sample)
+    missing = [sample.where for path, sample in first_of.items() if not os.path.isfile(path)]
     if missing:
         raise FileNotFoundError(
             f"{folder} lacks {len(missing)} of its image files: {name_some(missing)}."
         )
+    sizes = {path: picture_size(path) for path in first_of}
+    for sample in samples:
+        size = sizes[sample.path]
+        if size is not None and share_outside(sample.points_image, size) > 0.5:
+            raise ValueError(
+                f"Expected landmarks inside the picture, which has {size[0]} x {size[1]} pixels, "
+                f"for {sample.where}. Received: landmarks in x {_range(sample, 0)}, "
+                f"y {_range(sample, 1)}"
+            )
+
+
+def _range(sample, axis):
+    values = sample.points_image[:, axis]
+    return f"{values.min():.1f} .. {values.max():.1f}"

@@ -63,8 +63,9 @@ def _read_file(file, scheme):
         if name is None:
             raise ValueError(f"Expected an image of annotation {annotation.get('id')} in {file}.")
         if (keypoints[:, 2] > 0).all():
-            points, own = in_scheme(keypoints[:, :2], scheme)
-            samples.append(Sample(_image(places, name), points, own))
+            origin = f"{file}, annotation {annotation.get('id')}"
+            points, own = in_scheme(keypoints[:, :2], scheme, origin)
+            samples.append(Sample(_image(places, name), points, own, origin=origin))
     num_skipped = len(annotations) - len(samples)
     if num_skipped:
         warnings.warn(

@@ -8,7 +8,10 @@ from keras_lotr.datasets.samples import Sample, existing, label_key
 
 
 def read(folder, split="train", scheme="ibug68"):
-    """Faces of the shards; every twentieth shard is `val`, the others are `train`."""
+    """Faces of the shards, tagged "pose" if turned by more than 40 degrees.
+
+    Every twentieth shard is `val`, the others are `train`.
+    """
     key = label_key(scheme)
     samples = []
     for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
@@ -17,8 +20,10 @@ def read(folder, split="train", scheme="ibug68"):
             continue
         with np.load(existing(shard / "labels.npz")) as labels:
             points, indices = labels[key], labels["index"]
-        for index, landmarks in zip(indices, points, strict=True):
-            samples.append(Sample(shard / f"{index:08d}.jpg", landmarks, scheme))
+            turned = np.abs(labels["yaw"]) > 40 if "yaw" in labels else np.zeros(len(points), bool)
+        for index, landmarks, of_pose in zip(indices, points, turned, strict=True):
+            tags = ("pose",) if of_pose else ()
+            samples.append(Sample(shard / f"{index:08d}.jpg", landmarks, scheme, tags=tags))
     return samples
 
 

@@ -50,9 +50,10 @@ def read(folder, split="train", scheme=None):
         tags = tags_of(place, folder) or (_set_name(folder),)
         images = {Path(n).stem: n for n in files[place] if n.lower().endswith(IMAGE_ENDINGS)}
         for name in sorted(filter(_is_label, files[place]), key=natural_key):
-            points, own = in_scheme(_read_points(place / name), scheme)
+            labels = place / name
+            points, own = in_scheme(_read_points(labels), scheme, labels)
             image = place / images.get(Path(name).stem, Path(name).with_suffix(".jpg"))
-            samples.append(Sample(image, points, own, tags=tags))
+            samples.append(Sample(image, points, own, tags=tags, origin=str(labels)))
     return samples
 
 

@@ -21,12 +21,12 @@ import numpy as np
 from keras_lotr.datasets.samples import (
     IMAGE_ENDINGS,
     Sample,
+    converted,
     natural_key,
     of_split,
     read_text,
     tags_of,
 )
-from keras_lotr.schemes import convert
 
 _IMAGE_FOLDERS = ("picture", "pictures", "image", "images")
 _LABEL_FOLDERS = ("landmark", "landmarks")
@@ -44,9 +44,10 @@ def read(folder, split="train", scheme="jd106"):
     pairs = {labels.parent: (images, labels) for images, labels in _pairs(folder)}
     samples = []
     for place in sorted(of_split(pairs, folder, split), key=natural_key):
-        for image, points in _read_pair(*pairs[place]):
-            points = convert(points, "jd106", scheme)
-            samples.append(Sample(image, points, scheme, tags=tags_of(place, folder)))
+        tags = tags_of(place, folder)
+        for image, labels in _read_pair(*pairs[place]):
+            points = converted(_read_points(labels), "jd106", scheme, labels)
+            samples.append(Sample(image, points, scheme, tags=tags, origin=str(labels)))
     return samples
 
 
@@ -66,14 +67,14 @@ def _pairs(folder):
 
 
 def _read_pair(images, labels):
-    """(image, points) of every landmark file; X.jpg.txt and X.txt both belong to X.jpg."""
+    """(image, landmark file) of every landmark file; X.jpg.txt and X.txt both belong to X.jpg."""
     names = sorted(name for name in os.listdir(images) if name.lower().endswith(IMAGE_ENDINGS))
     image_of = {Path(name).stem: name for name in names} | {name: name for name in names}
     # Files whose name starts with a dot are what macOS adds to archives.
     files = [path for path in labels.glob("*.txt") if not path.name.startswith(".")]
     for path in sorted(files, key=natural_key):
         image = image_of.get(path.stem, path.stem)
-        yield images / image, _read_points(path)
+        yield images / image, path
 
 
 def _read_points(path):

@@ -15,12 +15,11 @@ def read(folder, split="train", scheme="ibug68"):
             f'Expected a list of {{"image": ..., "{key}": ...}} in {folder / "labels.json"}.'
         )
     samples = []
-    for entry in entries:
+    for number, entry in enumerate(entries):
         if entry.get("split", split) == split and key in entry:
             tags = (entry["set"],) if "set" in entry else ()
-            samples.append(
-                Sample(folder / "images" / entry["image"], entry[key], scheme, tags=tags)
-            )
+            image, origin = folder / "images" / entry["image"], f"labels.json, entry {number}"
+            samples.append(Sample(image, entry[key], scheme, tags=tags, origin=origin))
     return samples
 
 

@@ -42,8 +42,9 @@ def read(folder, split="train", scheme=None):
                 f"{file}, line {rows.line_num}. Received: {','.join(row)[:200]}"
             )
         if own_split == split:
-            points, own = in_scheme(points, scheme)
-            samples.append(Sample(file.parent / values["image"], points, own))
+            origin = f"{file}, line {rows.line_num}"
+            points, own = in_scheme(points, scheme, origin)
+            samples.append(Sample(file.parent / values["image"], points, own, origin=origin))
     return samples
 
 

@@ -38,6 +38,7 @@ class Sample:
         box: (4,) float32 x0, y0, x1, y1; the box around the landmarks unless the data set's own
             is given.
         tags: names of the subsets that the face belongs to, such as "pose".
+        origin: where its landmarks are written, file and line, for messages.
     """
 
     path: str
@@ -45,24 +46,30 @@ class Sample:
     scheme: str
     box: np.ndarray = None
     tags: tuple = field(default=())
+    origin: str = ""
 
     def __post_init__(self):
         points = np.asarray(self.points_image, np.float32)
         expected = (get_scheme(self.scheme).num_landmarks, 2)
         if points.shape != expected or not np.isfinite(points).all():
             raise ValueError(
-                f"Expected {expected} finite landmarks ({self.scheme}) for {self.path}. "
+                f"Expected {expected} finite landmarks ({self.scheme}) for {self.where}. "
                 f"Received: shape {points.shape}, finite: {bool(np.isfinite(points).all())}"
             )
         box = box_of(points) if self.box is None else np.asarray(self.box, np.float32)
         if box.shape != (4,) or not (box[2:] > box[:2]).all():
             raise ValueError(
-                f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.path}. "
+                f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.where}. "
                 f"Received: {box.tolist()}"
             )
         object.__setattr__(self, "path", os.fspath(self.path))
         object.__setattr__(self, "points_image", points)
         object.__setattr__(self, "box", box)
+
+    @property
+    def where(self):
+        """The picture and where its landmarks are written, for messages."""
+        return f"{self.path} ({self.origin})" if self.origin else os.fspath(self.path)
 
 
 def existing(path):
@@ -101,13 +108,14 @@ def label_key(scheme):
     return _LABEL_KEYS[scheme]
 
 
-def in_scheme(points, scheme=None):
+def in_scheme(points, scheme=None, origin="a file"):
     """Landmarks of a file that does not say their order: in which scheme are they?
 
     Args:
         points: (N, 2).
         scheme: None: the usual scheme of N landmarks, plainN if there is none. A scheme of N
             landmarks: the user says that this is their order. Any other: they are converted.
+        origin: where they are written, for the message if they cannot be converted.
 
     Returns:
         The landmarks and the name of their scheme.
@@ -117,7 +125,15 @@ def in_scheme(points, scheme=None):
         return points, usual
     if get_scheme(scheme).num_landmarks == len(points):
         return points, scheme
-    return convert(points, usual, scheme), scheme
+    return converted(points, usual, scheme, origin), scheme
+
+
+def converted(points, source, scheme, origin):
+    """`convert`, with the file and line in the error if these landmarks cannot be converted."""
+    try:
+        return convert(points, source, scheme)
+    except ValueError as error:
+        raise ValueError(f"Expected {scheme} landmarks in {origin}. {error}") from None
 
 
 def natural_key(path):

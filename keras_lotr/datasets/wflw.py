@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.samples import NoFaces, Sample, existing, read_text
-from keras_lotr.schemes import convert
+from keras_lotr.datasets.samples import NoFaces, Sample, converted, existing, read_text
 
 _TAGS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 _SUBSET_FILES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -44,10 +43,11 @@ def read(folder, split="train", scheme="wflw98"):
         raise FileNotFoundError(f"Expected list_98pt_rect_attr_{split}.txt in or under {folder}.")
     rows = _read_with_flags(attributes) if attributes else _read_with_subsets(plain)
     images = _find_images(attributes or plain)
-    return [
-        Sample(images / name, convert(points, "wflw98", scheme), scheme, tags=tags)
-        for points, name, tags in rows
-    ]
+    samples = []
+    for points, name, tags, origin in rows:
+        points = converted(points, "wflw98", scheme, origin)
+        samples.append(Sample(images / name, points, scheme, tags=tags, origin=origin))
+    return samples
 
 
 def is_here(folder):
@@ -73,24 +73,26 @@ def _find_images(list_file):
 
 
 def _read_with_flags(path):
-    for fields in _fields(path, num_between=4 + len(_TAGS)):
+    for origin, fields in _fields(path, num_between=4 + len(_TAGS)):
         flags = fields[-1 - len(_TAGS) : -1]
         tags = tuple(tag for tag, flag in zip(_TAGS, flags, strict=True) if flag == "1")
-        yield _points(fields, path), fields[-1], tags
+        yield _points(fields, origin), fields[-1], tags, origin
 
 
 def _read_with_subsets(path):
     """Faces of the plain list; a face is told by its image and its first two points."""
     members = {}
     for tag, name in zip(_TAGS, _SUBSET_FILES, strict=True):
-        for fields in _fields(existing(path.with_stem(f"{path.stem}_{name}")), num_between=0):
+        subset = existing(path.with_stem(f"{path.stem}_{name}"))
+        for _, fields in _fields(subset, num_between=0):
             members.setdefault((fields[-1], *fields[:4]), []).append(tag)
-    for fields in _fields(path, num_between=0):
-        yield _points(fields, path), fields[-1], tuple(members.get((fields[-1], *fields[:4]), ()))
+    for origin, fields in _fields(path, num_between=0):
+        tags = tuple(members.get((fields[-1], *fields[:4]), ()))
+        yield _points(fields, origin), fields[-1], tags, origin
 
 
 def _fields(path, num_between):
-    """The fields of each line: coordinates, `num_between` others, image name."""
+    """Place and fields of each line: coordinates, `num_between` others, image name."""
     expected = _NUM_COORDINATES + num_between + 1
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         fields = line.split()
@@ -100,11 +102,11 @@ def _fields(path, num_between):
                 f"{path}, line {number}. Received: {len(fields)}"
             )
         if fields:
-            yield fields
+            yield f"{path}, line {number}", fields
 
 
-def _points(fields, path):
+def _points(fields, origin):
     try:
         return np.array(fields[:_NUM_COORDINATES], np.float64).reshape(-1, 2)
     except ValueError as error:
-        raise ValueError(f"Expected 98 points of {fields[-1]} in {path}: {error}") from None
+        raise ValueError(f"Expected 98 points of {fields[-1]} in {origin}: {error}") from None

@@ -1,0 +1,70 @@
+"""`keras-lotr report`: the paper's tables and figures for one's own results, into `results/`."""
+
+from pathlib import Path
+
+import click
+
+RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
+
+
+def output(name):
+    """The option that says where to write; without it `results/NAME`."""
+    default = Path("results") / name
+    return click.option("--output", type=Path, default=default, show_default=True)
+
+
+@click.group()
+def report():
+    """Tables and figures in the layout of the paper."""
+
+
+@report.command()
+@RESULTS
+@output("table.md")
+def table(results, output):
+    """RESULTS of `evaluate --output` beside the published numbers (Tables 2 and 3), as Markdown."""
+    from keras_lotr.reports import read_results, tables
+
+    text = tables([read_results(path) for path in results])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text + "\n", encoding="utf-8")
+    click.echo(text)
+
+
+@report.command()
+@RESULTS
+@click.option("--limit", type=click.FloatRange(0, min_open=True), default=10, help="Largest NME.")
+@output("ced.png")
+def ced(results, limit, output):
+    """Cumulative error distribution of RESULTS of `evaluate --output`, a curve each."""
+    from keras_lotr.figures import draw_ced
+
+    draw_ced(results, output, limit)
+    click.echo(f"Wrote {output}")
+
+
+@report.command()
+@output("losses.png")
+def losses(output):
+    """Fig. 2: Wing and smooth-Wing and their slopes."""
+    from keras_lotr.figures import draw_losses
+
+    draw_losses(output)
+    click.echo(f"Wrote {output}")
+
+
+@report.command()
+@click.argument("preset")
+@click.option("--data", required=True, help="Data set folder.")
+@click.option("--split", default="test", help="train, val or test [test].")
+@click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
+@click.option("--reader", help="Reader of the data [recognised from the files].")
+@click.option("--band", multiple=True, type=float, help="Border between rows; repeat [5 and 6 %].")
+@output("samples.png")
+def samples(preset, data, split, flip, reader, band, output):
+    """Fig. 3: faces by NME (rows) and subset (columns) with PRESET's landmarks."""
+    from keras_lotr.evaluation import measure
+    from keras_lotr.figures import BANDS, draw_samples
+
+    draw_samples(measure(preset, data, split, flip, reader), output, band or BANDS)
+    click.echo(f"Wrote {output}")

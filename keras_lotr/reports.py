@@ -1,0 +1,133 @@
+"""`keras-lotr report table`: results beside the published ones, in the layout of the paper.
+
+The published numbers are those of `published.json`, each row with its source.
+"""
+
+import json
+from pathlib import Path
+
+METRICS = {"nme": "NME", "failure_rate": "FR", "auc": "AUC"}
+PUBLISHED = Path(__file__).with_name("published.json")
+
+
+def read_results(path):
+    """The content of a `results.json` that `keras-lotr evaluate --output` wrote.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the file, if it is missing or another kind of file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected results of `keras-lotr evaluate`. There is no {path}.")
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"Expected JSON in {path}: {error}") from None
+    needed = {"preset", "data", "split", "scheme", "faces", "subsets", *METRICS}
+    missing = sorted(needed - set(results)) if isinstance(results, dict) else sorted(needed)
+    if missing:
+        raise ValueError(
+            f"Expected results of `keras-lotr evaluate --output` in {path}. It lacks {missing}."
+        )
+    return results
+
+
+def tables(all_results):
+    """Markdown tables of results, one for each landmark scheme.
+
+    98 landmarks are set out as in the paper's Table 2 (WFLW and its six subsets, FR and AUC at
+    10 %), 106 as in Table 3 (JD-landmark, at 8 %), beside the published rows; any other scheme
+    with its own subsets, at 8 and at 10 %.
+
+    Args:
+        all_results: list of dicts, each the content of a `results.json`.
+
+    Returns:
+        Markdown text.
+
+    Example:
+
+    >>> rates = {"8": 3.0, "10": 0.5}
+    >>> print(tables([{"preset": "mine", "data": "faces", "split": "val", "faces": 200,
+    ...     "flip": True, "scheme": "ibug68", "nme": 4.363, "failure_rate": rates,
+    ...     "auc": rates, "subsets": {}}]))
+    **ibug68**, in per cent:
+    <BLANKLINE>
+    | metric | model | faces | all |
+    |---|---|---|---|
+    | NME | mine (flip) | faces val, 200 | 4.36 |
+    | FR@8 | mine (flip) | faces val, 200 | 3.00 |
+    | FR@10 | mine (flip) | faces val, 200 | 0.50 |
+    | AUC@8 | mine (flip) | faces val, 200 | 3.00 |
+    | AUC@10 | mine (flip) | faces val, 200 | 0.50 |
+    """
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    papers = {table["scheme"]: table for table in published["tables"]}
+    texts = []
+    for scheme in dict.fromkeys(results["scheme"] for results in all_results):
+        ours = [results for results in all_results if results["scheme"] == scheme]
+        if scheme in papers:
+            texts.append(_paper_table(papers[scheme], ours, published["sources"]))
+        else:
+            texts.append(_plain_table(scheme, ours))
+    return "\n\n".join(texts)
+
+
+def _paper_table(table, ours, sources):
+    """Published rows and ours, and what the published rows rest on."""
+    lines = [
+        f"**Table {table['table']}: {table['title']}**, in per cent, FR and AUC at "
+        f"{table['threshold']} %. Empty: no source at hand gives it.",
+        "",
+        *_head(table["subsets"]),
+    ]
+    for metric, name in METRICS.items():
+        for row in table["rows"]:
+            values = [row.get(metric, {}).get(subset) for subset in table["subsets"]]
+            lines.append(_row(name, row["method"], table["title"], values))
+        for results in ours:
+            values = _values(results, table["subsets"], metric, str(table["threshold"]))
+            lines.append(_row(name, _model(results), _faces(results), values))
+    lines += ["", "Only rows measured on the same faces can be compared. Sources:", ""]
+    lines += [
+        f"- {row['method']}: {'; '.join(sources[key] for key in row['sources']) or 'none found'}"
+        for row in table["rows"]
+    ]
+    return "\n".join(lines)
+
+
+def _plain_table(scheme, ours):
+    subsets = ["all", *sorted({name for results in ours for name in results["subsets"]})]
+    lines = [f"**{scheme}**, in per cent:", "", *_head(subsets)]
+    kinds = [("nme", None), *((m, t) for m in ("failure_rate", "auc") for t in ("8", "10"))]
+    for metric, threshold in kinds:
+        name = METRICS[metric] + (f"@{threshold}" if threshold else "")
+        for results in ours:
+            values = _values(results, subsets, metric, threshold)
+            lines.append(_row(name, _model(results), _faces(results), values))
+    return "\n".join(lines)
+
+
+def _head(subsets):
+    columns = ["metric", "model", "faces", *subsets]
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+
+
+def _row(*cells_and_values):
+    *cells, values = cells_and_values
+    numbers = ["" if value is None else f"{value:.2f}" for value in values]
+    return f"| {' | '.join([*cells, *numbers])} |"
+
+
+def _values(results, subsets, metric, threshold):
+    parts = {"all": results, **results["subsets"]}
+    found = [parts.get(subset, {}).get(metric) for subset in subsets]
+    return [value.get(threshold) if isinstance(value, dict) else value for value in found]
+
+
+def _model(results):
+    return f"{Path(results['preset']).name}{' (flip)' if results.get('flip') else ''}"
+
+
+def _faces(results):
+    return f"{results['data']} {results['split']}, {results['faces']}"

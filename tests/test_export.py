@@ -1,0 +1,129 @@
+"""Exported files give the points of the model."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers, ops
+from tiny import randomize, tiny_lotr
+
+from keras_lotr import LOTR
+from keras_lotr import export as export_module
+from keras_lotr.backbones.hrnet import HRNet
+from keras_lotr.backbones.resnet import ResNet50
+from keras_lotr.cli import main
+from keras_lotr.export import FACTS, export, export_preset
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+def run(path, crops):
+    session = onnxruntime.InferenceSession(str(path))
+    images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
+    return session.run(None, {session.get_inputs()[0].name: images})[0]
+
+
+def crops_of(model, count):
+    size = model.image_size
+    return np.random.default_rng(1).integers(0, 256, (count, size, size, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_any_batch_size(count, tmp_path):
+    model = randomize(tiny_lotr(5))
+    export(model, tmp_path / "model.onnx")
+    crops = crops_of(model, count)
+    expected = ops.convert_to_numpy(model(crops, training=False))
+    np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("deconv_filters", [(), (16, 8)])
+@pytest.mark.parametrize("backbone", [ResNet50, lambda image_size: HRNet(18, image_size)])
+def test_backbones_and_deconvolutions(backbone, deconv_filters, tmp_path):
+    if backbone is not ResNet50 and deconv_filters:
+        pytest.skip("HRNet once is enough")
+    model = LOTR(
+        backbone(image_size=64), 5, channels=8, deconv_filters=deconv_filters, num_heads=2,
+        ffn_dim=16, head_dim=16,
+    )  # fmt: skip
+    export(model, tmp_path / "model.onnx")
+    crops = crops_of(model, 1)
+    expected = ops.convert_to_numpy(model(crops, training=False))
+    np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
+
+
+def test_other_depths(tmp_path):
+    model = randomize(tiny_lotr(5, num_encoder_layers=1, num_decoder_layers=3))
+    export(model, tmp_path / "model.onnx")
+
+
+def test_contract_travels(tmp_path):
+    model = tiny_lotr(68)
+    export(model, tmp_path / "model.onnx")
+    facts = {p.key: p.value for p in onnx.load(tmp_path / "model.onnx").metadata_props}
+    assert json.loads(facts[FACTS]) == {
+        "scheme": "ibug68",
+        "image_size": model.image_size,
+        "margin": 1.3,
+        "channels": "RGB",
+    }
+
+
+def test_convolutions_have_no_transposes_around_them(tmp_path):
+    export(tiny_lotr(5), tmp_path / "model.onnx")
+    kinds = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
+    last = len(kinds) - kinds[::-1].index("Conv")
+    assert "Transpose" not in kinds[:last]
+    assert "BatchNormalization" not in kinds
+
+
+def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_text("old")
+    monkeypatch.setattr(export_module, "LARGEST_DIFFERENCE", -1)
+    with pytest.raises(RuntimeError, match="nothing was written"):
+        export(tiny_lotr(5), path)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_foreign_layer_is_named(tmp_path):
+    images = keras.Input((64, 64, 3), name="images")
+    x = layers.AveragePooling2D(32, name="pool")(images)
+    model = LOTR(keras.Model(images, x), 5, channels=8, num_heads=2, ffn_dim=8, head_dim=8)
+    with pytest.raises(ValueError, match="pool is a AveragePooling2D"):
+        export(model, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_preset(tmp_path):
+    assert export_preset("lotr_m_300w", tmp_path / "model.onnx")
+    model = LOTR.from_preset("lotr_m_300w")
+    crops = crops_of(model, 2)
+    expected = ops.convert_to_numpy(model(crops, training=False))
+    np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
+
+
+def test_untrained_preset(tmp_path):
+    tiny_lotr(5).save_to_preset(tmp_path / "preset")
+    (tmp_path / "preset" / "model.safetensors").unlink()
+    assert not export_preset(tmp_path / "preset", tmp_path / "model.onnx")
+
+
+def test_command(tmp_path):
+    tiny_lotr(5).save_to_preset(tmp_path / "preset")
+    (tmp_path / "preset" / "model.safetensors").unlink()
+    path = tmp_path / "out" / "model.onnx"
+    result = CliRunner().invoke(main, ["export", str(tmp_path / "preset"), "--output", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "Its weights are untrained." in result.output
+    assert path.is_file()
+
+
+def test_command_with_a_format_that_there_is_not():
+    result = CliRunner().invoke(main, ["export", "lotr_m_300w", "--format", "caffe"])
+    assert result.exit_code == 2
+    assert "'caffe' is not" in result.output

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from keras_lotr.cli_errors import Commands
+from keras_lotr.cli_publish import publish
+from keras_lotr.cli_report import report
 
 # TensorFlow's and OpenCV's own notes; they are read when those libraries are first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -19,17 +21,26 @@ def main():
     """Find the landmarks of faces: predict, train, evaluate."""
 
 
+main.add_command(report)
+
+
 @main.command()
 @click.argument("source", nargs=-1, required=True)
 @click.option("--preset", default="lotr_m_300w", show_default=True, help="Name, folder or hf://...")
 @click.option("--boxes", type=Path, help="JSON or CSV of boxes around landmarks; no detector then.")
-@click.option("--detector", default="yunet", help="yunet, or a YuNet .onnx file [yunet].")
+@click.option(
+    "--detector", default="embedded", show_default=True, help="embedded, yunet, or an .onnx file."
+)
 @click.option("--threshold", type=click.FloatRange(0, 1), default=0.7, help="Detector's [0.7].")
+@click.option("--max-side", type=click.IntRange(32), default=640, help="Detector's picture [640].")
+@click.option("--any-rotation", is_flag=True, help="Also find faces turned by 90, 180 and 270.")
 @click.option("--output", type=Path, help="Folder, or file for all [JSON to standard output].")
 @click.option("--format", "formats", help="json, csv, pts, coco; several with commas.")
 @click.option("--draw", is_flag=True, help="Also write pictures with the landmarks drawn.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
-def predict(source, preset, boxes, detector, threshold, output, formats, draw, flip):
+def predict(
+    source, preset, boxes, detector, threshold, max_side, any_rotation, output, formats, draw, flip
+):
     """Find the landmarks of the faces in SOURCE: pictures, folders, patterns or URLs."""
     from keras_lotr.face_detector import load_detector
     from keras_lotr.images import expand
@@ -41,7 +52,9 @@ def predict(source, preset, boxes, detector, threshold, output, formats, draw, f
     kinds = formats and formats.replace(" ", "").split(",")
     results = open_results(pictures, output, kinds, draw)
     given = read_boxes(boxes) if boxes else None
-    detect = "yunet" if boxes else load_detector(detector, threshold)
+    rotations = (0, 90, 180, 270) if any_rotation else (0,)
+    settings = {"score_threshold": threshold, "max_side": max_side, "rotations": rotations}
+    detect = "embedded" if boxes else load_detector(detector, **settings)
     landmarker = FaceLandmarker.from_preset(preset, detect, flip)
     failed = predict_files(landmarker, pictures, results, given)
     if failed:
@@ -54,23 +67,35 @@ def predict(source, preset, boxes, detector, threshold, output, formats, draw, f
 @click.option("--out", type=Path, help="Folder of the run [runs/RECIPE].")
 @click.option("--init", help="Preset, or .safetensors file of a LOTR, to start from.")
 @click.option(
-    "--backbone-weights", help="ImageNet start, instead of the recipe's: file, or hf://timm/..."
+    "--backbone-weights",
+    help="ImageNet start, instead of the recipe's: file, hf://timm/..., or none.",
 )
 @click.option("--reader", help="Reader of the data [recognised from the files].")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16 (recent GPUs).")
+@click.option(
+    "--devices", type=click.Choice(["one", "all"]), default="one", help="all: JAX only [one]."
+)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Threads that prepare batches.")
 @click.option("--resume", is_flag=True, help="Go on where a stopped run left off.")
-def train(recipe, data, out, init, backbone_weights, reader, epochs, workers, resume):
+def train(
+    recipe, data, out, init, backbone_weights, reader, epochs, mixed_precision, devices, workers,
+    resume,
+):  # fmt: skip
     """Train RECIPE, a preset's name or a recipe.json, on the faces of --data."""
     from dataclasses import replace
 
+    from keras_lotr.devices import spread_over_devices
     from keras_lotr.recipes import Recipe
     from keras_lotr.training import train
 
     settings = Recipe.load(recipe)
-    given = {"epochs": epochs, "backbone_weights": backbone_weights}
+    dtype = "mixed_bfloat16" if mixed_precision else None
+    given = {"epochs": epochs, "backbone_weights": backbone_weights, "dtype": dtype}
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     out = out or Path("runs") / Path(recipe).stem
+    if devices == "all":
+        click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
     preset = train(settings, data, out, init, reader, resume, workers)
     click.echo(f"Best weights: {preset}")
 
@@ -109,6 +134,19 @@ def evaluate(preset, data, split, flip, reader, output):
 
 
 @main.command()
+@click.argument("preset")
+@click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True)
+@click.option("--output", type=Path, help="The file [NAME.onnx].")
+def export(preset, kind, output):
+    """Write PRESET as a file that runs without Keras, and check that it gives the same points."""
+    from keras_lotr.export import export_preset
+
+    output = output or Path(f"{Path(preset).name}.{kind}")
+    trained = export_preset(preset, output)
+    click.echo(f"Wrote {output}" + ("" if trained else ". Its weights are untrained."))
+
+
+@main.command()
 def presets():
     """List the presets that can be loaded by name."""
     from keras_lotr.publishing import preset_table
@@ -129,8 +167,12 @@ def prepare(run, folder, float16):
 
 @main.command()
 @click.argument("folder", type=Path)
-def card(folder):
+@click.option("--examples", type=Path, help="Also draw what it finds on these rendered faces.")
+def card(folder, examples):
     """Fill in metadata.json of a preset FOLDER and write its card, README.md, from its files."""
     from keras_lotr.publishing import write_card
 
-    click.echo(f"Wrote {write_card(folder)}")
+    click.echo(f"Wrote {write_card(folder, examples)}")
+
+
+main.add_command(publish)

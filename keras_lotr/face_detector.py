@@ -1,4 +1,4 @@
-"""Where the faces of a photo are: OpenCV's YuNet, or a detector of one's own.
+"""Where the faces of a photo are: the library's small detector, YuNet, or a detector of one's own.
 
 A detector is any callable: photo (H, W, 3) uint8 RGB -> list of `Face`, or (F, 4) boxes. Its boxes
 are to be what landmark models are trained on, **the box around the landmarks** (for 68 or 98
@@ -6,16 +6,20 @@ points: from the brows to the chin, from ear to ear). Most detectors' boxes cont
 too; crops from them are too large and sit too high.
 """
 
-import hashlib
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-_YUNET_REPO, _YUNET_FILE = "opencv/face_detection_yunet", "face_detection_yunet_2023mar.onnx"
+from keras_lotr.hub import Handle, fetch
+from keras_lotr.preset_files import resolve
+
+ONNX = "model.onnx"
+_YUNET = Handle("opencv/face_detection_yunet", "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310")
+_YUNET_FILE = "face_detection_yunet_2023mar.onnx"
 _YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
 # The box around 68 landmarks as fractions of YuNet's box: x0, y0, x1, y1. Medians over 500 faces of
@@ -24,6 +28,13 @@ _YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa
 # the true one (standard deviation from 0.08 to 0.05) and the mean distance of the centres from 0.16
 # to 0.04 of the longer side.
 _LANDMARKS_IN_YUNET = np.array([-0.010, 0.250, 1.010, 1.007])
+
+# What turns a picture back in which faces are turned clockwise by so many degrees.
+_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,40 +46,58 @@ class Face:
         five_points: (5, 2) float32 photo pixels: eye on the left of the image, eye on the right,
             nose tip, mouth corner on the left, on the right; None if the detector has none.
         score: 0..1, how sure the detector is.
+        degrees: how far the face is turned clockwise from upright, in steps of what the detector
+            was asked to look for; 0 for a detector that finds upright faces only.
     """
 
     box: np.ndarray
     five_points: np.ndarray = None
     score: float = 1.0
+    degrees: float = 0.0
 
 
-class YuNet:
-    """OpenCV's face detector (Wu, Peng, Yu, Machine Intelligence Research 2023).
+class FaceDetector:
+    """Runs a detector network of YuNet's format (`keras_lotr.detector`) in OpenCV.
 
-    It finds faces of about 10 to 300 pixels in the picture that it sees, so a photo is first made
-    as small as `max_side`; small photos are left as they are. May be called from several threads.
+    It finds faces of about 10 to 500 pixels in the picture that it sees, so a photo is first made
+    as small as `max_side`; smaller photos are left as they are. No Keras is needed. May be called
+    from several threads; they take turns.
 
     Args:
-        path: face_detection_yunet_2023mar.onnx.
+        path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
         score_threshold: faces that it is less sure of are left out.
         nms_threshold: of two boxes that overlap more than this (IoU) one is left out.
         max_side: longer side in pixels of the picture that it sees; larger finds smaller faces and
             takes longer.
+        rotations: degrees, clockwise, of the faces to look for: of 0, 90, 180, 270. Each takes as
+            long as the first; faces are found up to about 40 degrees from one of them.
 
     Call arguments:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB, or a list of such photos of any sizes.
 
     Returns:
-        List of `Face`, the largest first.
+        List of `Face`, the largest first; for a list of photos a list of such lists.
 
     Raises:
         FileNotFoundError, ValueError: the file is missing, or no such network.
+
+    Example:
+
+    >>> import numpy as np
+    >>> detect = FaceDetector.from_preset("face_detector")
+    >>> detect(np.zeros((480, 640, 3), np.uint8))
+    []
     """
 
-    def __init__(self, path, score_threshold=0.7, nms_threshold=0.3, max_side=640):
+    def __init__(self, path, score_threshold=0.7, nms_threshold=0.3, max_side=640, rotations=(0,)):
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no face detector {path}.")
-        self.max_side = max_side
+        if not rotations or not set(rotations) <= {0, 90, 180, 270}:
+            raise ValueError(f"Expected rotations of 0, 90, 180, 270. Received: {rotations}")
+        if max_side < 32:
+            raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side}")
+        self.max_side, self.rotations = max_side, tuple(rotations)
+        self._nms_threshold = nms_threshold
         self._lock = threading.Lock()
         log = cv2.utils.logging
         level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # of OpenCV's engines, of no use here
@@ -77,39 +106,84 @@ class YuNet:
                 os.fspath(path), "", (32, 32), score_threshold, nms_threshold
             )
         except cv2.error as error:
-            raise ValueError(f"Expected a YuNet .onnx file. Received: {path}: {error}") from None
+            raise ValueError(
+                f"Expected the .onnx file of a face detector like YuNet. Received: {path}: {error}"
+            ) from None
         finally:
             log.setLogLevel(level)
 
+    @classmethod
+    def from_preset(cls, preset="face_detector", **settings):
+        """The detector of a preset: short name, folder or "hf://org/name[@revision]".
+
+        Args:
+            preset: its model.onnx is used.
+            **settings: thresholds, `max_side` and `rotations`.
+        """
+        path = resolve(preset).path(ONNX)
+        if path is None:
+            raise ValueError(f"Expected a face detector. The preset {preset} has no {ONNX}.")
+        return cls(path, **settings)
+
     def __call__(self, image):
+        if isinstance(image, list | tuple):
+            return [self(one) for one in image]
         height, width = image.shape[:2]
         factor = min(1, self.max_side / max(height, width))
         size = max(1, round(width * factor)), max(1, round(height * factor))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        with self._lock:  # size and picture are two calls
-            self._network.setInputSize(size)
-            found = self._network.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
-        if found is None:
-            return []
+        small = cv2.cvtColor(
+            cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR
+        )
         scale = np.array([width, height]) / size
-        faces = [_face_of_yunet(row, scale) for row in found]
+        faces = [f for degrees in self.rotations for f in self._turned(small, degrees, scale)]
+        if len(self.rotations) > 1:
+            faces = self._without_doubles(faces)
         return sorted(faces, key=lambda face: -np.prod(face.box[2:] - face.box[:2]))
 
+    def _turned(self, small, degrees, scale):
+        """Faces that are upright after the picture is turned back by so many degrees."""
+        upright = small if degrees == 0 else cv2.rotate(small, _TURNS[degrees])
+        with self._lock:  # size and picture are two calls
+            self._network.setInputSize(upright.shape[1::-1])
+            found = self._network.detect(upright)[1]
+        last = np.array(small.shape[1::-1]) - 1  # the pixel at the lower right
+        faces = []
+        for row in found if found is not None else ():
+            box = np.tile(row[:2], 2) + _LANDMARKS_IN_YUNET * np.tile(row[2:4], 2)
+            points = np.concatenate([box, row[4:14]]).reshape(7, 2)
+            points = _turn_back(points, degrees, last) * scale
+            corners = np.sort(points[:2], axis=0).ravel().astype(np.float32)
+            score = float(row[14])
+            faces.append(Face(corners, points[2:].astype(np.float32), score, float(degrees)))
+        return faces
 
-def _face_of_yunet(row, scale):
-    """x, y, w, h, five points, score. Its "right" eye is the person's: left in the image."""
-    corner, sides, five = row[:2] * scale, row[2:4] * scale, row[4:14].reshape(5, 2) * scale
-    box = np.tile(corner, 2) + _LANDMARKS_IN_YUNET * np.tile(sides, 2)
-    return Face(box.astype(np.float32), five.astype(np.float32), float(row[14]))
+    def _without_doubles(self, faces):
+        """Of faces found under several rotations the surest."""
+        boxes = [[*f.box[:2], *(f.box[2:] - f.box[:2])] for f in faces]
+        kept = cv2.dnn.NMSBoxes(boxes, [f.score for f in faces], 0.0, self._nms_threshold)
+        return [faces[i] for i in np.ravel(kept).astype(int)]
 
 
-def load_detector(detector, score_threshold=0.7):
+def _turn_back(points, degrees, last):
+    """Points of the turned-back picture -> of the picture; `last` is its lower right pixel."""
+    x, y = points.T
+    columns = {
+        0: (x, y),
+        90: (last[0] - y, x),
+        180: (last[0] - x, last[1] - y),
+        270: (y, last[1] - x),
+    }[degrees]
+    return np.stack(columns, axis=-1)
+
+
+def load_detector(detector="embedded", **settings):
     """The detector of that description.
 
     Args:
-        detector: "yunet" (from the Hugging Face Hub, kept in its cache, checked by its sha256), the
-            path of a YuNet .onnx file, or a callable, see above.
-        score_threshold: of YuNet.
+        detector: "embedded" (shipped with the library), "yunet" (from the Hugging Face Hub, kept
+            in its cache, checked by its sha256), the path of an .onnx file of YuNet's format, or a
+            callable, see above.
+        **settings: of `FaceDetector`; not for a callable.
 
     Returns:
         Callable: (H, W, 3) uint8 RGB -> list of `Face`.
@@ -127,12 +201,14 @@ def load_detector(detector, score_threshold=0.7):
     """
     if callable(detector):
         return lambda image: _checked_faces(detector(image))
+    if detector == "embedded":
+        return FaceDetector.from_preset(**settings)
     if detector == "yunet":
-        return YuNet(_download_yunet(), score_threshold)
+        return FaceDetector(_download_yunet(), **settings)
     if isinstance(detector, str | os.PathLike) and os.fspath(detector).endswith(".onnx"):
-        return YuNet(detector, score_threshold)
+        return FaceDetector(detector, **settings)
     raise ValueError(
-        "Expected a face detector: 'yunet', the path of a YuNet .onnx file, or a callable. "
+        "Expected a face detector: 'embedded', 'yunet', the path of an .onnx file, or a callable. "
         f"Received: {detector!r}"
     )
 
@@ -140,7 +216,7 @@ def load_detector(detector, score_threshold=0.7):
 def _checked_faces(found):
     """What a user's detector returned, as a list of `Face`."""
     if isinstance(found, list | tuple) and all(isinstance(face, Face) for face in found):
-        return [Face(_checked_box(f.box), f.five_points, f.score) for f in found]
+        return [replace(f, box=_checked_box(f.box)) for f in found]
     return [Face(_checked_box(box)) for box in found]
 
 
@@ -158,20 +234,12 @@ def _checked_box(box):
 
 
 def _download_yunet():
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
     try:
-        path = Path(hf_hub_download(_YUNET_REPO, _YUNET_FILE, library_name="keras-lotr"))
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+        path = fetch(_YUNET, _YUNET_FILE, sha256=_YUNET_SHA256)
+    except OSError as error:
         raise OSError(
-            f"The face detector {_YUNET_FILE} is not in the local cache and cannot be downloaded "
-            f"from hf://{_YUNET_REPO} ({type(error).__name__}). Give boxes, or the path of that "
-            "file as detector (--detector PATH)."
+            f"{error} Or take the detector 'embedded', which comes with the library."
         ) from None
-    if hashlib.sha256(path.read_bytes()).hexdigest() != _YUNET_SHA256:
-        raise ValueError(
-            f"{path} is not the face detector that was expected (its sha256 differs). Delete it "
-            "and try again, or give the path of a YuNet file that you trust as detector."
-        )
+    if path is None:
+        raise OSError(f"Expected {_YUNET_FILE} in {_YUNET}. It is not there any more.")
     return path

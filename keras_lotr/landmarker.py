@@ -93,8 +93,8 @@ class FaceLandmarker:
 
     Args:
         model: a `LOTR`.
-        detector: "yunet", path of a YuNet file, or a callable: see `face_detector`. It is loaded
-            when the first photo without `boxes` comes.
+        detector: "embedded", "yunet", path of a detector's .onnx file, or a callable: see
+            `face_detector`. It is loaded when the first photo without `boxes` comes.
         contract: `CropContract`; None: the model's own.
         flip: average with the landmarks of the mirrored crop: a little better, twice the time.
 
@@ -123,7 +123,7 @@ class FaceLandmarker:
     ((68, 2), 'ibug68')
     """
 
-    def __init__(self, model, detector="yunet", contract=None, flip=False):
+    def __init__(self, model, detector="embedded", contract=None, flip=False):
         self.model, self.flip = model, flip
         self.contract = contract or model.crop_contract
         self._detector = detector
@@ -134,7 +134,7 @@ class FaceLandmarker:
             )
 
     @classmethod
-    def from_preset(cls, preset, detector="yunet", flip=False):
+    def from_preset(cls, preset, detector="embedded", flip=False):
         """The landmarker of a preset: short name, folder or "hf://org/name[@revision]"."""
         return cls(LOTR.from_preset(preset), detector, flip=flip)
 
@@ -188,7 +188,7 @@ class FaceLandmarker:
             faces = detector(image) if boxes is None else faces_of_boxes(boxes, image.shape)
         except (ValueError, OSError) as error:
             return PhotoLandmarks(source, error=error), [], [], []
-        matrices = [geometry.crop_from_box(face.box, size, margin) for face in faces]
+        matrices = [geometry.crop_from_box(f.box, size, margin, f.degrees) for f in faces]
         crops = [geometry.warp(image, matrix, size) for matrix in matrices]
         height, width = image.shape[:2]
         return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops

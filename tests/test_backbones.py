@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from keras_lotr.backbones.blocks import IMAGENET_MEAN, IMAGENET_STD, he_normal
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.keras_weights import load_keras_mobilenet_v2
+from keras_lotr.backbones.loading import load_backbone_weights
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.backbones.timm_weights import TENSORS, load_timm_weights
@@ -144,6 +145,54 @@ def timm_checkpoint(timm, tmp_path_factory):
         return model, path
 
     return make
+
+
+# === From the Hub ===
+ON_THE_HUB = [
+    ("mobilenetv2_100", "hf://timm/mobilenetv2_100.ra_in1k"),
+    ("resnet50", "hf://timm/resnet50.a1_in1k"),
+    pytest.param("hrnet_w18", "hf://timm/hrnet_w18.ms_aug_in1k", marks=pytest.mark.slow),
+    pytest.param("hrnet_w64", "hf://timm/hrnet_w64.ms_in1k", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "handle"), ON_THE_HUB)
+def test_timms_weights_from_the_hub(name, handle, hub, timm_checkpoint):
+    theirs, path = timm_checkpoint(name)
+    commit = hub.put(handle.removeprefix("hf://"), {"model.safetensors": path.read_bytes()})
+    ours = _built(name, 64)
+    load_backbone_weights(ours, handle)
+    images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3))
+    assert _relative_error(_features(ours, images), _timm_features(theirs, images)) <= 1e-4
+    before = len(hub.requests)
+    load_backbone_weights(ours, f"{handle}@{commit}")  # from the cache
+    assert len(hub.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("files", "failure", "message"),
+    [
+        (
+            None,
+            None,
+            r"Cannot load model.safetensors of hf://timm/x: .*\(--backbone-weights FILE\)",
+        ),
+        ({"pytorch_model.bin": b"x"}, None, "hf://timm/x has no model.safetensors"),
+        ({"model.safetensors": b"x"}, None, "Expected a safetensors file in"),
+        ({"model.safetensors": b"x"}, 401, r"error 401\).*--backbone-weights"),
+    ],
+)
+def test_imagenet_weights_that_cannot_be_had(files, failure, message, hub):
+    if files is not None:
+        hub.put("timm/x", files)
+    hub.failure = failure
+    with pytest.raises((OSError, ValueError), match=message):
+        load_backbone_weights(MobileNetV2(image_size=32), "hf://timm/x")
+
+
+def test_no_file_of_imagenet_weights(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Expected a safetensors file of ImageNet weights"):
+        load_backbone_weights(MobileNetV2(image_size=32), tmp_path / "none")
 
 
 # === timm's checkpoints ===

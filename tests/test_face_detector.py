@@ -1,64 +1,126 @@
-"""YuNet and detectors of one's own."""
+"""The shipped detector, YuNet and detectors of one's own."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hub_server import sha256
 
-from keras_lotr.face_detector import Face, YuNet, load_detector
+from keras_lotr import face_detector
+from keras_lotr.face_detector import (
+    _YUNET,
+    _YUNET_FILE,
+    Face,
+    FaceDetector,
+    load_detector,
+)
 from keras_lotr.images import read_image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
-PHOTOS = SHARED / "data" / "photos" / "images"
-needs_yunet = pytest.mark.skipif(
-    not (YUNET.is_file() and PHOTOS.is_dir()), reason="no YuNet file or no photos here"
-)
+EXAMPLES = Path(__file__).parents[1] / "examples"
+needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason="no YuNet file here")
 
 
 @pytest.fixture(scope="module")
 def photo():
-    return read_image(sorted(PHOTOS.iterdir())[0])
+    return read_image(EXAMPLES / "astronaut.jpg")
 
 
-@needs_yunet
-class TestYuNet:
-    def test_faces(self, photo):
-        faces = YuNet(YUNET)(photo)
-        areas = [np.prod(face.box[2:] - face.box[:2]) for face in faces]
-        assert areas
-        assert areas == sorted(areas, reverse=True)
-        for face in faces:
-            assert face.box.shape == (4,)
-            assert face.box.dtype == face.five_points.dtype == np.float32
-            assert 0.7 <= face.score <= 1
+DETECTORS = [
+    pytest.param({}, id="embedded"),
+    pytest.param({"path": YUNET}, id="yunet", marks=needs_yunet),
+]
 
-    def test_order_of_five_points(self, photo):
-        left_eye, right_eye, nose, left_mouth, right_mouth = YuNet(YUNET)(photo)[0].five_points
+
+def load(settings, **more):
+    """The shipped detector, or YuNet."""
+    make = FaceDetector if "path" in settings else FaceDetector.from_preset
+    return make(**settings, **more)
+
+
+@pytest.mark.parametrize("which", DETECTORS)
+class TestFaceDetector:
+    def test_faces(self, which, photo):
+        (face,) = load(which)(photo)
+        assert face.box.shape == (4,)
+        assert face.box.dtype == face.five_points.dtype == np.float32
+        assert 0.7 <= face.score <= 1
+        assert face.degrees == 0
+
+    def test_largest_first(self, which, photo):
+        half = cv2.resize(photo, None, fx=0.5, fy=0.5)
+        both = np.zeros((*photo.shape[:1], photo.shape[1] + half.shape[1], 3), np.uint8)
+        both[: half.shape[0], : half.shape[1]] = half
+        both[:, half.shape[1] :] = photo
+        large, small = load(which)(both)
+        assert large.box[0] > half.shape[1] > small.box[2]
+
+    def test_order_of_five_points(self, which, photo):
+        left_eye, right_eye, nose, left_mouth, right_mouth = load(which)(photo)[0].five_points
         assert left_eye[0] < nose[0] < right_eye[0]
         assert left_mouth[0] < right_mouth[0]
         assert left_eye[1] < nose[1] < left_mouth[1]
 
-    def test_box_has_no_forehead(self, photo):
-        face = YuNet(YUNET)(photo)[0]
+    def test_box_has_no_forehead(self, which, photo):
+        face = load(which)(photo)[0]
         eyes, mouth = face.five_points[:2, 1].mean(), face.five_points[3:, 1].mean()
         above_eyes = (eyes - face.box[1]) / (mouth - eyes)
         assert 0.1 < above_eyes < 0.7  # the brows, not the hair
 
-    def test_scale_of_large_photo(self, photo):
-        small = YuNet(YUNET)(photo)[0]
-        large = YuNet(YUNET)(cv2.resize(photo, None, fx=3, fy=3))[0]
-        np.testing.assert_allclose(large.box / 3, small.box, atol=4)
+    def test_scale_of_large_photo(self, which, photo):
+        small = load(which)(photo)[0]
+        large = load(which)(cv2.resize(photo, None, fx=3, fy=3))[0]
+        side = small.box[2] - small.box[0]
+        np.testing.assert_allclose(large.box / 3, small.box, atol=0.05 * side)
 
     @pytest.mark.parametrize("shape", [(1, 1), (2, 3000), (3000, 2), (31, 47)])
-    def test_photos_of_any_size(self, shape):
-        assert YuNet(YUNET)(np.zeros((*shape, 3), np.uint8)) == []
+    def test_photos_of_any_size(self, which, shape):
+        assert load(which)(np.zeros((*shape, 3), np.uint8)) == []
 
-    def test_threads(self, photo):
-        detect = YuNet(YUNET)
-        photos = [photo, np.ascontiguousarray(photo[:, : photo.shape[1] // 2]), photo[::2, ::2]]
+    def test_no_face(self, which):
+        noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+        assert load(which)(noise) == []
+
+    @pytest.mark.parametrize("degrees", [90, 180, 270])
+    def test_turned_faces(self, which, degrees, photo):
+        upright = load(which)(photo)[0]
+        turned = np.ascontiguousarray(np.rot90(photo, -degrees // 90))
+        (face,) = load(which, rotations=(0, 90, 180, 270))(turned)
+        assert face.degrees == degrees
+        height, width = photo.shape[:2]
+        x, y = upright.five_points.T
+        expected = {
+            90: (height - 1 - y, x),
+            180: (width - 1 - x, height - 1 - y),
+            270: (y, width - 1 - x),
+        }[degrees]
+        np.testing.assert_allclose(face.five_points, np.stack(expected, -1), atol=2)
+        x0, y0, x1, y1 = upright.box
+        sides = [x1 - x0, y1 - y0] if degrees == 180 else [y1 - y0, x1 - x0]
+        np.testing.assert_allclose(face.box[2:] - face.box[:2], sides, rtol=0.05)
+
+    def test_upright_face_is_found_once_under_all_rotations(self, which, photo):
+        (face,) = load(which, rotations=(0, 90, 180, 270))(photo)
+        assert face.degrees == 0
+
+    def test_list_of_photos(self, which, photo):
+        detect = load(which)
+        found = detect([photo, photo[::2, ::2], np.zeros((64, 64, 3), np.uint8)])
+        assert [len(faces) for faces in found] == [1, 1, 0]
+        np.testing.assert_array_equal(found[0][0].box, detect(photo)[0].box)
+
+    def test_smaller_picture(self, which, photo):
+        face = load(which, max_side=160)(photo)[0]
+        side = face.box[2] - face.box[0]
+        np.testing.assert_allclose(face.box, load(which)(photo)[0].box, atol=0.1 * side)
+
+    def test_threads(self, which, photo):
+        detect = load(which)
+        photos = [photo, np.ascontiguousarray(photo[:, : photo.shape[1] // 4]), photo[::2, ::2]]
         alone = [len(detect(p)) for p in photos]
         found = [None] * 3
 
@@ -73,9 +135,29 @@ class TestYuNet:
             thread.join()
         assert found == alone
 
-    def test_path_as_detector(self, photo):
-        assert load_detector(YUNET)(photo)
-        assert len(load_detector(str(YUNET), 0.95)(photo)) <= len(load_detector(YUNET)(photo))
+
+@needs_yunet
+def test_path_as_detector(photo):
+    assert load_detector(YUNET)(photo)
+    assert load_detector(str(YUNET), score_threshold=0.99)(photo) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rotations": (45,)}, "rotations of 0, 90, 180, 270"),
+        ({"rotations": ()}, "rotations of 0, 90, 180, 270"),
+        ({"max_side": 8}, "max_side of at least 32"),
+    ],
+)
+def test_settings_that_make_no_sense(settings, message):
+    with pytest.raises(ValueError, match=message):
+        FaceDetector.from_preset(**settings)
+
+
+def test_preset_without_detector():
+    with pytest.raises(ValueError, match="lotr_m_300w has no model.onnx"):
+        FaceDetector.from_preset("lotr_m_300w")
 
 
 class TestFiles:
@@ -85,28 +167,30 @@ class TestFiles:
 
     def test_no_network(self, tmp_path):
         (tmp_path / "a.onnx").write_bytes(b"hello")
-        with pytest.raises(ValueError, match=r"Expected a YuNet .onnx file"):
+        with pytest.raises(ValueError, match=r"Expected the .onnx file of a face detector"):
             load_detector(tmp_path / "a.onnx")
 
     def test_unknown(self):
         with pytest.raises(ValueError, match=r"Expected a face detector.*Received: 'dlib'"):
             load_detector("dlib")
 
-    def test_offline(self, monkeypatch):
-        from huggingface_hub.errors import LocalEntryNotFoundError
+    def test_yunet_from_the_hub(self, hub, monkeypatch):
+        content = b"the detector, were it here"
+        monkeypatch.setattr(face_detector, "_YUNET", replace(_YUNET, revision=None))
+        monkeypatch.setattr(face_detector, "_YUNET_SHA256", sha256(content))
+        hub.put(_YUNET.repo, {_YUNET_FILE: content})
+        with pytest.raises(ValueError, match=rf"a face detector like YuNet.*{_YUNET_FILE}"):
+            load_detector("yunet")  # fetched, and found to be no network
 
-        def fail(*args, **kwargs):
-            raise LocalEntryNotFoundError("offline")
-
-        monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
-        with pytest.raises(OSError, match=r"not in the local cache.*--detector PATH"):
+    def test_offline(self, hub, monkeypatch):
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(OSError, match=r"not in the local cache.*the detector 'embedded'"):
             load_detector("yunet")
 
-    def test_wrong_bytes_from_the_hub(self, monkeypatch, tmp_path):
-        path = tmp_path / "yunet.onnx"
-        path.write_bytes(b"something else")
-        monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *a, **k: str(path))
-        with pytest.raises(ValueError, match="sha256 differs"):
+    def test_wrong_bytes_from_the_hub(self, hub, monkeypatch):
+        monkeypatch.setattr(face_detector, "_YUNET", replace(_YUNET, revision=None))
+        hub.put(_YUNET.repo, {_YUNET_FILE: b"something else"})
+        with pytest.raises(OSError, match="Refused .*sha256"):
             load_detector("yunet")
 
 

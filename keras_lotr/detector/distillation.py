@@ -4,22 +4,25 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from keras_lotr.checkpoints import Run, check_out
 from keras_lotr.detector.network import DetectorNetwork
-from keras_lotr.detector.views import DetectorBatches, Teacher
+from keras_lotr.detector.views import FEATURES, NUM_FEATURES, DetectorBatches, Teacher
 from keras_lotr.images import expand
 
 BEST = "preset"
-_STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 15
+_STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
 
 
 def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
     """Train a `DetectorNetwork` to have the output maps of YuNet on random views of photos.
 
-    No annotations are needed. Into `out` go `preset/` (the best weights so far), `history.csv` and
-    a checkpoint.
+    No annotations are needed. Faces are few, so that the maps alone teach slowly; hence the
+    student's features, mixed by convolutions that are left out afterwards, learn the teacher's
+    (Romero et al., FitNets, ICLR 2015), which say something about each cell.
+
+    Into `out` go `preset/` (the best weights so far), `history.csv` and a checkpoint.
 
     Args:
         photos: paths of pictures to learn from.
@@ -42,32 +45,42 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
     checked = DetectorBatches(held_out, teacher, _VALIDATION_STEPS, change=False)
     checked = [checked[i] for i in range(_VALIDATION_STEPS)]
     steps = _STEPS_PER_EPOCH * epochs
+    warmup = min(100, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - 300, warmup_target=2e-3, warmup_steps=300
+        0.0, steps - warmup, warmup_target=4e-3, warmup_steps=warmup
     )
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=1e-4, clipnorm=10.0, use_ema=True, ema_momentum=0.998, name="optimizer"
-    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=10.0, name="optimizer")
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    model.compile(optimizer, distillation_loss)
-    optimizer.build(model.trainable_variables)
+    student = with_features(model)
+    losses = dict.fromkeys(FEATURES, features_loss)
+    student.compile(optimizer, {"cells": maps_loss, **losses})
+    optimizer.build(student.trainable_variables)
 
     def validate():
-        losses = [distillation_loss(y, model(x, training=False)) for x, y in checked]
-        return float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))
+        values = [maps_loss(y["cells"], model(x, training=False)) for x, y in checked]
+        return float(np.mean([ops.convert_to_numpy(value) for value in values]))
 
-    run = Run(model, out, "val_loss", validate, lambda: model.save_to_preset(out / BEST))
+    run = Run(student, out, "val_loss", validate, lambda: model.save_to_preset(out / BEST))
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         run.restore()
         batches.epoch = len(run.history)
-    model.fit(
+    student.fit(
         batches, initial_epoch=len(run.history), epochs=epochs, callbacks=[run], shuffle=False
     )
     return out / BEST
 
 
-def distillation_loss(y_true, y_pred):
+def with_features(model):
+    """The detector, as {"cells", and the features that its teacher's are compared with}."""
+    outputs = {"cells": model.output}
+    for name in FEATURES:
+        x = model.get_layer(f"{name}_relu").output
+        outputs[name] = layers.Conv2D(NUM_FEATURES, 1, name=f"{name}_features")(x)
+    return keras.Model(model.input, outputs, name="student")
+
+
+def maps_loss(y_true, y_pred):
     """How far the student's maps are from the teacher's, over the teacher's faces in the batch.
 
     Scores: quality focal loss (Li et al., NeurIPS 2020, Eq. 5, beta = 2), as most cells are empty.
@@ -80,7 +93,7 @@ def distillation_loss(y_true, y_pred):
     Returns:
         A number.
     """
-    y_true = ops.cast(y_true, y_pred.dtype)
+    y_true = ops.convert_to_tensor(y_true)
     score, logit = y_true[..., 0], y_pred[..., 0]
     entropy = ops.maximum(logit, 0) - logit * score + ops.softplus(-ops.abs(logit))
     focal = ops.square(ops.sigmoid(logit) - score) * entropy
@@ -90,6 +103,12 @@ def distillation_loss(y_true, y_pred):
     shifts = ops.sum(distance[..., :2] / side) + 0.5 * ops.sum(distance[..., 4:] / side)
     sizes = ops.sum(distance[..., 2:4])
     return (2 * ops.sum(focal) + shifts + sizes) / (1 + ops.sum(weight))
+
+
+def features_loss(y_true, y_pred):
+    """Squared error over variance; (B, h, w, 64)."""
+    variance = ops.mean(ops.var(y_true, axis=(0, 1, 2)))
+    return ops.mean(ops.square(y_pred - y_true)) / variance
 
 
 def photo_paths(sources):

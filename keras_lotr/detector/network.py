@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from keras_lotr.backbones.blocks import conv_bn
+from keras_lotr.backbones.blocks import conv_bn, he_normal
 from keras_lotr.presets import WEIGHTS, build, read_config, resolve, save_config
 from keras_lotr.safetensors_io import load_weights, save_weights
 
@@ -81,8 +81,11 @@ class DetectorNetwork(keras.Model):
     def from_preset(cls, preset):
         """The trained network of a preset: short name, folder or "hf://org/name[@revision]"."""
         files = resolve(preset)
-        model = build(cls, read_config(files, cls.__name__), files.name)
-        load_weights(model, files.path(WEIGHTS))
+        weights = files.path(WEIGHTS)
+        if weights is None:
+            raise ValueError(f"Expected a trained face detector. {preset} has no {WEIGHTS}.")
+        model = build(cls, read_config(files, cls.__name__), files.name, weights=weights)
+        load_weights(model, weights)
         return model
 
     def save_to_preset(self, folder, dtype=None):
@@ -93,11 +96,25 @@ class DetectorNetwork(keras.Model):
         save_weights(self, folder / WEIGHTS, dtype)
 
 
-def _unit(x, filters, name, stride=1):
-    """Filter each channel (3x3), then mix the channels (1x1)."""
-    depthwise, mix = f"{name}_depthwise", f"{name}_mix"
-    x = conv_bn(x, None, 3, stride=stride, conv=depthwise, bn=f"{depthwise}_bn", activation="relu")
-    return conv_bn(x, filters, 1, conv=mix, bn=f"{mix}_bn", activation="relu")
+def _unit(inputs, filters, name, stride=1):
+    """Filter each channel (3x3), mix the channels (1x1); add the input where shapes agree."""
+    padding = "same"
+    x = inputs
+    if stride > 1:
+        padding = "valid"
+        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+    x = layers.DepthwiseConv2D(
+        3,
+        strides=stride,
+        padding=padding,
+        use_bias=False,
+        depthwise_initializer=he_normal,
+        name=f"{name}_depthwise",
+    )(x)
+    x = conv_bn(x, filters, 1, conv=f"{name}_mix", bn=f"{name}_bn")
+    if stride == 1 and inputs.shape[-1] == filters:
+        x = layers.Add(name=f"{name}_sum")([x, inputs])
+    return layers.Activation("relu", name=f"{name}_relu")(x)
 
 
 def _pyramid(features, width):

@@ -1,7 +1,5 @@
 """What the face detector learns from: random views of photos, and what its teacher sees in them."""
 
-import threading
-
 import cv2
 import keras
 import numpy as np
@@ -11,9 +9,20 @@ from keras_lotr.datasets.augment import change_colors
 from keras_lotr.datasets.batches import read_rgb
 from keras_lotr.detector.network import STRIDES
 
+# Layers of the student, and what the teacher's features of the same stride are called in its file.
+FEATURES = {
+    "stage1_unit2": "214",
+    "stage2_unit2": "223",
+    "stride8_unit": "256",
+    "stride16_unit": "246",
+    "stride32_unit": "236",
+}
+NUM_FEATURES = 64
+SIZES = 640, 320  # of the large views, for the largest faces, and of the others
+
 
 class Teacher:
-    """The output maps of YuNet (Wu, Peng, Yu, Machine Intelligence Research 2023), by OpenCV.
+    """What YuNet (Wu, Peng, Yu, Machine Intelligence Research 2023) makes of pictures.
 
     Args:
         path: face_detection_yunet_2023mar.onnx.
@@ -22,32 +31,51 @@ class Teacher:
         images: (B, S, S, 3) uint8 RGB, S a multiple of 32.
 
     Returns:
-        (B, cells, 15) float32 as `DetectorNetwork` gives them, but scores 0..1 in place of logits.
+        {"cells": (B, cells, 15) float32 as `DetectorNetwork` gives them, but scores 0..1 in place
+        of logits; name of a layer of the student: (B, h, w, 64) YuNet's features}.
     """
 
     def __init__(self, path):
-        self._network = cv2.dnn.readNetFromONNX(str(path))
-        self._names = self._network.getUnconnectedOutLayersNames()
-        self._lock = threading.Lock()
+        import onnx
+        import onnxruntime
+
+        model = onnx.load(path)
+        for number, dimension in enumerate(model.graph.input[0].type.tensor_type.shape.dim):
+            if number != 1:
+                dimension.dim_param = f"size{number}"
+        for output in model.graph.output:
+            output.type.tensor_type.ClearField("shape")
+        known = {name for node in model.graph.node for name in node.output}
+        if not known.issuperset(FEATURES.values()):
+            raise ValueError(f"Expected face_detection_yunet_2023mar.onnx. Received: {path}")
+        for name in FEATURES.values():
+            model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = 1  # the student trains beside it
+        settings.log_severity_level = 3
+        self._network = onnxruntime.InferenceSession(model.SerializeToString(), settings)
+        self._names = [output.name for output in model.graph.output]
 
     def __call__(self, images):
-        count = len(images)
-        with self._lock:
-            self._network.setInput(cv2.dnn.blobFromImages(list(images), swapRB=True))
-            outputs = self._network.forward(self._names)
-        outputs = [a.reshape(count, -1, a.shape[-1]) for a in outputs]
+        blob = cv2.dnn.blobFromImages(list(images), swapRB=True)
+        outputs = self._network.run(self._names, {"input": blob})
         maps = dict(zip(self._names, outputs, strict=True))
-        return np.concatenate([_joined(maps, stride) for stride in STRIDES], axis=1)
+        cells = np.concatenate([_cells(maps, len(images), stride) for stride in STRIDES], axis=1)
+        features = {layer: maps[name].transpose(0, 2, 3, 1) for layer, name in FEATURES.items()}
+        return {"cells": cells, **features}
 
 
-def _joined(maps, stride):
-    confidence, is_face = (np.clip(maps[f"{name}_{stride}"], 0, 1) for name in ("cls", "obj"))
-    score = np.sqrt(confidence * is_face)
-    return np.concatenate([score, maps[f"bbox_{stride}"], maps[f"kps_{stride}"]], axis=-1)
+def _cells(maps, count, stride):
+    confidence, is_face, box, points = (
+        maps[f"{name}_{stride}"].reshape(count, -1, channels)
+        for name, channels in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
+    )
+    score = np.sqrt(np.clip(confidence, 0, 1) * np.clip(is_face, 0, 1))
+    return np.concatenate([score, box, points], axis=-1)
 
 
 class DetectorBatches(keras.utils.PyDataset):
-    """Batches (views uint8, the teacher's maps) for `keras.Model.fit`.
+    """Batches (views uint8, what the teacher makes of them) for `keras.Model.fit`.
 
     The teacher sees the view, the student the same view darker, brighter, grey, blurred or noisy.
     A batch depends on seed, epoch and its number only.
@@ -64,7 +92,7 @@ class DetectorBatches(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, photos, teacher, steps, batch_size=16, seed=0, epoch=0, change=True, **kwargs
+        self, photos, teacher, steps, batch_size=8, seed=0, epoch=0, change=True, **kwargs
     ):
         super().__init__(**kwargs)
         self.photos, self.teacher, self.steps = photos, teacher, steps
@@ -75,8 +103,9 @@ class DetectorBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        large = index % 5 == 0  # Keras takes the shapes from the first two batches
-        size, count = (640, max(1, self.batch_size // 4)) if large else (320, self.batch_size)
+        # Keras takes the shapes from the first two batches.
+        size = SIZES[0] if index % 5 == 0 else SIZES[1]
+        count = max(1, round(self.batch_size * (SIZES[1] / size) ** 2))
         views = np.stack([random_view(self.photos, size, rng) for _ in range(count)])
         maps = self.teacher(views)
         if self.change:
@@ -98,7 +127,7 @@ def random_view(photos, size, rng):
     Returns:
         (size, size, 3) uint8 RGB.
     """
-    tiles = 1 if rng.random() < 0.6 else 2
+    tiles = rng.integers(1, 3)
     rows = [
         np.hstack(
             [_piece(photos[rng.integers(len(photos))], size // tiles, rng) for _ in range(tiles)]
@@ -126,7 +155,9 @@ def _piece(path, size, rng):
 
 
 def change_look(view, rng):
-    """A darker or brighter, grey, blurred, noisy or strongly compressed version of a view."""
+    """A darker or brighter, grey, blurred, noisy or strongly compressed view; half as they are."""
+    if rng.random() < 0.5:
+        return view
     view = change_colors(view, 0.5, rng)
     if rng.random() < 0.15:  # night
         view = (view * rng.uniform(0.15, 0.6)).astype(np.uint8)

@@ -1,0 +1,168 @@
+"""The face detector beside its teacher: recall, false faces, five points, time, landmark error.
+
+    python benchmarks/face_detector.py --photos held_out.txt --teacher yunet.onnx \
+        --faces FOLDER --output presets/face_detector/results.json
+
+Nobody has marked the faces of the photos. A face counts as real if the teacher sees it (score 0.3)
+in the mirrored photo or in the photo at 1.5 times the size; both detectors are judged by that.
+"""
+
+import json
+import platform
+import time
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+
+from keras_lotr.detector.distillation import photo_paths
+from keras_lotr.face_detector import FaceDetector
+from keras_lotr.images import read_image
+
+CONFIDENT, NARROWEST = 0.8, 24
+
+
+@click.command()
+@click.option("--detector", default="face_detector", show_default=True, help="Preset.")
+@click.option("--photos", multiple=True, required=True, help="Folder, or text file of paths.")
+@click.option("--teacher", type=Path, required=True, help="face_detection_yunet_2023mar.onnx")
+@click.option("--faces", help="Kit of annotated faces, for the landmarks' error.")
+@click.option("--output", type=Path)
+def main(detector, photos, teacher, faces, output):
+    photos = [read_image(path) for path in photo_paths(photos)]
+    results = {
+        "detector": detector,
+        **compare(photos, detector, teacher),
+        "milliseconds": times(photos[0], detector, teacher),
+    }
+    if faces:
+        results["landmarks"] = landmark_error(faces, {"embedded": detector, "yunet": teacher})
+    text = json.dumps(results, indent=1)
+    print(text)
+    if output:
+        output.write_text(text + "\n")
+
+
+def load(detector, **settings):
+    if str(detector).endswith(".onnx"):
+        return FaceDetector(detector, **settings)
+    return FaceDetector.from_preset(detector, **settings)
+
+
+def compare(photos, detector, teacher):
+    """Recall, false faces and points of the detector, with its own threshold."""
+    student = load(detector)
+    teachers = load(teacher), load(teacher, score_threshold=0.3)
+    larger = load(teacher, score_threshold=0.3, max_side=960)
+    wanted = found = 0
+    false, distances = {"embedded": 0, "yunet": 0}, []
+    for photo in photos:
+        seen, sure = student(photo), teachers[0](photo)
+        zoomed = cv2.resize(photo, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
+        real = np.concatenate([mirrored(teachers[1], photo), boxes_of(larger(zoomed)) / 1.5])
+        for name, faces in (("embedded", seen), ("yunet", sure)):
+            false[name] += sum(overlaps(face.box, real).max(initial=0) < 0.3 for face in faces)
+        boxes = boxes_of(seen)
+        for face in sure:
+            if face.score < CONFIDENT or face.box[2] - face.box[0] < NARROWEST:
+                continue
+            wanted += 1
+            same = overlaps(face.box, boxes)
+            if same.max(initial=0) >= 0.5:
+                found += 1
+                points = seen[int(same.argmax())].five_points
+                side = np.sqrt(np.prod(face.box[2:] - face.box[:2]))
+                distances.append(np.linalg.norm(points - face.five_points, axis=1).mean() / side)
+    return {
+        "photos": len(photos),
+        "confident_faces": wanted,
+        "recall": round(100 * found / wanted, 2),
+        "false_faces_per_photo": {k: round(n / len(photos), 3) for k, n in false.items()},
+        "median_point_distance": round(100 * float(np.median(distances)), 2),
+    }
+
+
+def boxes_of(faces):
+    return np.array([face.box for face in faces]).reshape(-1, 4)
+
+
+def mirrored(detector, photo):
+    """Boxes found in the mirrored photo, in pixels of the photo."""
+    boxes = boxes_of(detector(np.ascontiguousarray(photo[:, ::-1])))
+    boxes[:, [0, 2]] = photo.shape[1] - 1 - boxes[:, [2, 0]]
+    return boxes
+
+
+def overlaps(box, boxes):
+    """Intersection over union of a box with each of (F, 4)."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    common = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(box[2:] - box[:2]), np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return common / (areas[0] + areas[1] - common)
+
+
+def times(photo, detector, teacher):
+    """Median milliseconds of both on one thread, taking turns."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    networks = {"embedded": load(detector), "yunet": load(teacher)}
+    results = {}
+    for width, height in ((640, 480), (320, 240)):
+        picture = cv2.resize(photo, (width, height))
+        spent = {name: [] for name in networks}
+        for _ in range(60):
+            for name, network in networks.items():
+                began = time.perf_counter()
+                network(picture)
+                spent[name].append(1000 * (time.perf_counter() - began))
+        medians = {name: round(float(np.median(times[10:])), 1) for name, times in spent.items()}
+        results[f"{width}x{height}"] = medians
+    cv2.setNumThreads(threads)
+    return {**results, "threads": 1, "machine": platform.machine()}
+
+
+def landmark_error(data, detectors):
+    """What it costs that a detector finds the boxes: NME of lotr_m_300w in per cent.
+
+    The crops of the kit show the face and its surroundings. Both errors are over the faces that
+    were found (IoU 0.3 with the true box).
+    """
+    from keras import ops
+
+    from keras_lotr import FaceLandmarker
+    from keras_lotr.datasets import read_samples
+    from keras_lotr.metrics import normalized_mean_error
+
+    landmarker = FaceLandmarker.from_preset("lotr_m_300w", flip=True)
+    samples = read_samples(data, "val", "ibug68")
+    photos = [read_image(sample.path) for sample in samples]
+    truth = np.array([sample.points_image for sample in samples])
+
+    def errors(boxes):
+        points = [faces[0].points for faces in landmarker(photos, boxes=[[b] for b in boxes])]
+        nme = normalized_mean_error(truth, np.array(points), "ibug68")
+        return ops.convert_to_numpy(nme)
+
+    true_boxes = np.array([sample.box for sample in samples])
+    with_true_boxes, results = errors(true_boxes), {}
+    for name, detector in detectors.items():
+        network, boxes, found = load(detector), true_boxes.copy(), []
+        for i, photo in enumerate(photos):
+            seen = boxes_of(network(photo))
+            same = overlaps(true_boxes[i], seen)
+            found.append(same.max(initial=0) >= 0.3)
+            if found[-1]:
+                boxes[i] = seen[same.argmax()]
+        nme, nme_true = (float(e[found].mean()) for e in (errors(boxes), with_true_boxes))
+        results[name] = {
+            "found": round(100 * float(np.mean(found)), 1),
+            "nme": round(nme, 3),
+            "nme_true_boxes": round(nme_true, 3),
+            "loss": round(nme - nme_true, 3),
+        }
+    return {"data": Path(data).name, "split": "val", "faces": len(samples), **results}
+
+
+if __name__ == "__main__":
+    main()

@@ -83,6 +83,18 @@ def draw_predictions(preset):
     cv2.imwrite(str(FIGURES / "predictions.jpg"), np.vstack(rows)[..., ::-1])
 
 
+def draw_group():
+    """`examples/group.jpg`: rendered faces large and small in one picture, like a video call."""
+    group = np.full((480, 640, 3), 32, np.uint8)
+    places = [(1, 10, 50, 360), (2, 390, 20, 150), (5, 550, 40, 80), (3, 390, 190, 110)]
+    places += [(4, 520, 180, 110), (5, 400, 330, 64), (2, 490, 330, 48)]
+    for number, x, y, side in places:
+        face = cv2.imread(str(EXAMPLES / f"rendered{number}.jpg"))
+        face = cv2.resize(face, (side, side), interpolation=cv2.INTER_CUBIC)
+        group[y : y + side, x : x + side] = face
+    cv2.imwrite(str(EXAMPLES / "group.jpg"), group, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+
 def draw_history(preset):
     """Training loss and validation NME over epochs, from a preset's history.csv."""
     with open(resolve(preset).path("history.csv"), newline="", encoding="utf-8") as file:
@@ -108,6 +120,7 @@ def draw_history(preset):
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     draw_schemes()
+    draw_group()
     draw_predictions("lotr_m_300w")
     draw_history("lotr_m_300w")
     draw_losses(FIGURES / "losses.png")

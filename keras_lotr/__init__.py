@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.drawing import draw
+    from keras_lotr.face_detector import Face, FaceDetector
     from keras_lotr.images import read_image
     from keras_lotr.landmarker import FaceLandmarker, FaceLandmarks
     from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # for editors; the table below is what runs
 __all__ = [
     "LOTR",
     "AreaUnderCED",
+    "Face",
+    "FaceDetector",
     "FaceLandmarker",
     "FaceLandmarks",
     "FailureRate",
@@ -34,6 +37,7 @@ __all__ = [
 
 _MODULES = {
     "drawing": ("draw",),
+    "face_detector": ("Face", "FaceDetector"),
     "images": ("read_image",),
     "landmarker": ("FaceLandmarker", "FaceLandmarks"),
     "losses": ("SmoothWing", "Wing", "smooth_wing", "wing"),

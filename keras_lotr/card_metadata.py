@@ -60,7 +60,7 @@ def complete_facts(files, model, strict=True):
     if weights.is_file():
         with open(files.path(WEIGHTS), "rb") as file:
             facts["weights_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-    if results is not None:
+    if results is not None and "nme" in results:
         facts["nme"] = results["nme"]
         facts["nme_on"] = f"{results['data']} {results['split']}"
     return facts

@@ -73,11 +73,14 @@ def _use(name, model):
         ]
     else:
         lines = [
-            f'detect = keras_lotr.face_detector.FaceDetector.from_preset("{name}")',
-            'faces = detect(keras_lotr.read_image("photo.jpg"))  # boxes and five points',
+            "from keras_lotr.images import read_image",
+            f'detect = keras_lotr.FaceDetector.from_preset("{name}")',
+            'faces = detect(read_image("photo.jpg"))  # boxes, five points and scores',
         ]
-    first = "import keras_lotr" if isinstance(model, LOTR) else "import keras_lotr.face_detector"
-    yield "\n".join(["```python", "import os", _CHOOSE_BACKEND, first, *lines, "```"])
+        yield "\n".join(["```python", "import keras_lotr", *lines, "```"])
+        yield "OpenCV runs it, whatever the backend. `FaceLandmarker` takes it by default."
+        return
+    yield "\n".join(["```python", "import os", _CHOOSE_BACKEND, "import keras_lotr", *lines, "```"])
     yield (
         "`pip install keras-lotr[tensorflow]`, `[jax]` or `[torch]` brings the backend; the "
         "results are the same on all three."
@@ -122,9 +125,12 @@ def _size(facts):
 
 def _results(files, facts):
     results = files.json(RESULTS)
-    if results is None or "normalizer" not in results:
+    if results is None:
         return
     yield "## Results"
+    if "recall" in results:
+        yield _detector_results(results)
+        return
     flip = "with" if results["flip"] else "without"
     yield (
         f"On {facts.get('evaluated_on', results['data'])} (`{results['data']}`, split "
@@ -132,6 +138,34 @@ def _results(files, facts):
         f"{results['normalizer'].replace('_', ' ')}, in per cent:"
     )
     yield "\n".join(results_table(results))
+
+
+def _detector_results(results):
+    false, times = results["false_faces_per_photo"], results["milliseconds"]
+    lines = [
+        f"On {results['photos']} photos that it has not seen, beside its teacher YuNet "
+        "(`benchmarks/face_detector.py`):",
+        "",
+        f"- recall of the {results['confident_faces']} faces of at least 24 pixels that YuNet is "
+        f"sure of (score 0.8): {results['recall']:.1f} %",
+        f"- faces per photo that YuNet sees neither mirrored nor enlarged: {false['embedded']:.2f} "
+        f"(YuNet's own: {false['yunet']:.2f})",
+        f"- median distance of the five points from YuNet's: {results['median_point_distance']:.1f}"
+        " % of the box",
+        *(
+            f"- {size} pixels, one thread: {ms['embedded']:.1f} ms (YuNet {ms['yunet']:.1f})"
+            for size, ms in times.items()
+            if "x" in size and isinstance(ms, dict)
+        ),
+    ]
+    if "landmarks" in results:
+        cost = results["landmarks"]["embedded"]
+        lines.append(
+            f"- {cost['found']:.1f} % of {results['landmarks']['faces']} annotated faces found; "
+            f"NME of lotr_m_300w {cost['nme']:.2f} % with its boxes, "
+            f"{cost['nme_true_boxes']:.2f} % with true ones"
+        )
+    return "\n".join(lines)
 
 
 def results_table(results):
@@ -153,7 +187,10 @@ def _recipe(name, files):
     recipe = files.json(RECIPE)
     if recipe is None:
         return
-    yield f"## Recipe\n\n```\nkeras-lotr train {name} --data FOLDER\n```"
+    command = f"keras-lotr train {name} --data FOLDER"
+    if "teacher" in recipe:
+        command = "keras-lotr train-detector --photos A --held-out B --teacher YUNET.onnx"
+    yield f"## Recipe\n\n```\n{command}\n```"
     notes = _sentence(recipe["notes"]) if recipe.get("notes") else ""
     yield f"The numbers are in `{RECIPE}`. {notes}".rstrip()
 

@@ -31,7 +31,7 @@ main.add_command(report)
 @click.option(
     "--detector", default="embedded", show_default=True, help="embedded, yunet, or an .onnx file."
 )
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.7, help="Detector's [0.7].")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Detector's score [its own].")
 @click.option("--max-side", type=click.IntRange(32), default=640, help="Detector's picture [640].")
 @click.option("--any-rotation", is_flag=True, help="Also find faces turned by 90, 180 and 270.")
 @click.option("--output", type=Path, help="Folder, or file for all [JSON to standard output].")
@@ -53,7 +53,9 @@ def predict(
     results = open_results(pictures, output, kinds, draw)
     given = read_boxes(boxes) if boxes else None
     rotations = (0, 90, 180, 270) if any_rotation else (0,)
-    settings = {"score_threshold": threshold, "max_side": max_side, "rotations": rotations}
+    settings = {"max_side": max_side, "rotations": rotations}
+    if threshold is not None:
+        settings["score_threshold"] = threshold
     detect = "embedded" if boxes else load_detector(detector, **settings)
     landmarker = FaceLandmarker.from_preset(preset, detect, flip)
     failed = predict_files(landmarker, pictures, results, given)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from keras_lotr.hub import Handle, fetch
-from keras_lotr.preset_files import resolve
+from keras_lotr.preset_files import PREPROCESSOR, resolve
 
 ONNX = "model.onnx"
 _YUNET = Handle("opencv/face_detection_yunet", "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310")
@@ -118,12 +118,14 @@ class FaceDetector:
 
         Args:
             preset: its model.onnx is used.
-            **settings: thresholds, `max_side` and `rotations`.
+            **settings: thresholds, `max_side` and `rotations`; without a `score_threshold` that
+                of its preprocessor.json.
         """
-        path = resolve(preset).path(ONNX)
+        files = resolve(preset)
+        path = files.path(ONNX)
         if path is None:
             raise ValueError(f"Expected a face detector. The preset {preset} has no {ONNX}.")
-        return cls(path, **settings)
+        return cls(path, **{**(files.json(PREPROCESSOR) or {}), **settings})
 
     def __call__(self, image):
         if isinstance(image, list | tuple):

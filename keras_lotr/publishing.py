@@ -13,6 +13,8 @@ from keras import ops
 
 from keras_lotr import card_metadata, cards
 from keras_lotr.card_pictures import samples_picture, scheme_picture
+from keras_lotr.detector.onnx_export import export_detector
+from keras_lotr.face_detector import ONNX
 from keras_lotr.hub import PREFIX, Handle
 from keras_lotr.hub_upload import upload
 from keras_lotr.lotr import LOTR
@@ -42,12 +44,18 @@ UPLOADED = (
 def prepare(run, folder, dtype=None):
     """Turn the best weights of a training run into a preset folder.
 
+    A face detector also gets the ONNX file that `FaceDetector` runs.
+
     Args:
-        run: folder that `train` wrote.
+        run: folder that `train` or `train-detector` wrote.
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the weights' file.
     """
-    LOTR.from_preset(run / "preset").save_to_preset(folder, dtype)
+    best = resolve(run / "preset")
+    model = card_metadata.model_class(best).from_preset(best.folder)
+    model.save_to_preset(folder, dtype)
+    if not isinstance(model, LOTR):
+        export_detector(card_metadata.model_class(best).from_preset(folder), folder / ONNX)
     shutil.copy(run / "preset" / RECIPE, folder / RECIPE)
     shutil.copy(run / HISTORY, folder / HISTORY)
 

@@ -10,9 +10,10 @@ from keras_lotr.checkpoints import Run, check_out
 from keras_lotr.detector.network import DetectorNetwork
 from keras_lotr.detector.views import FEATURES, NUM_FEATURES, DetectorBatches, Teacher
 from keras_lotr.images import expand
+from keras_lotr.presets import RECIPE, write_json
 
 BEST = "preset"
-_STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
+_STEPS_PER_EPOCH, _VALIDATION_STEPS, _LEARNING_RATE = 200, 20, 4e-3
 
 
 def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
@@ -40,14 +41,14 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
     check_out(out, resume)
     keras.utils.set_random_seed(0)
     model = DetectorNetwork() if init is None else DetectorNetwork.from_preset(init)
-    teacher = Teacher(teacher)
+    teacher_file, teacher = teacher, Teacher(teacher)
     batches = DetectorBatches(photos, teacher, _STEPS_PER_EPOCH, workers=1, max_queue_size=8)
     checked = DetectorBatches(held_out, teacher, _VALIDATION_STEPS, change=False)
     checked = [checked[i] for i in range(_VALIDATION_STEPS)]
     steps = _STEPS_PER_EPOCH * epochs
     warmup = min(100, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warmup, warmup_target=4e-3, warmup_steps=warmup
+        0.0, steps - warmup, warmup_target=_LEARNING_RATE, warmup_steps=warmup
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=10.0, name="optimizer")
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
@@ -60,7 +61,21 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
         values = [maps_loss(y["cells"], model(x, training=False)) for x, y in checked]
         return float(np.mean([ops.convert_to_numpy(value) for value in values]))
 
-    run = Run(student, out, "val_loss", validate, lambda: model.save_to_preset(out / BEST))
+    recipe = {
+        "teacher": Path(teacher_file).name,
+        "photos": len(photos),
+        "epochs": epochs,
+        "batches_per_epoch": _STEPS_PER_EPOCH,
+        "views_per_batch": batches.batch_size,
+        "learning_rate": _LEARNING_RATE,
+        "notes": f"Started from {init}." if init else "",
+    }
+
+    def keep():
+        model.save_to_preset(out / BEST)
+        write_json(out / BEST / RECIPE, recipe)
+
+    run = Run(student, out, "val_loss", validate, keep)
     out.mkdir(parents=True, exist_ok=True)
     if resume:
         run.restore()

@@ -53,6 +53,9 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=10.0, name="optimizer")
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     student = with_features(model)
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = 0.99  # batches are small and unlike each other
     losses = dict.fromkeys(FEATURES, features_loss)
     student.compile(optimizer, {"cells": maps_loss, **losses})
     optimizer.build(student.trainable_variables)

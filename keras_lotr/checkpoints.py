@@ -13,7 +13,8 @@ from keras import ops
 
 from keras_lotr.safetensors_io import open_safetensors, save_arrays
 
-CHECKPOINT, HISTORY = "checkpoint.safetensors", "history.csv"
+# In the folder of a run.
+CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
 
 
 def check_out(out, resume):
@@ -43,6 +44,32 @@ class Run(keras.callbacks.Callback):
         self.trained, self.out, self.name = model, out, name
         self.validate, self.keep = validate, keep
         self.history = []
+
+    def fit(self, batches, epochs, resume=False, verbose="auto"):
+        """Train up to that many epochs.
+
+        Args:
+            batches: `PyDataset` with `start(epoch)`; in an order that depends on the epoch only.
+            epochs: counted from the start of the run.
+            resume: go on from the checkpoint in the run's folder.
+            verbose: of `keras.Model.fit`.
+
+        Returns:
+            The path of the preset with the best weights.
+        """
+        self.out.mkdir(parents=True, exist_ok=True)
+        if resume:
+            self._restore()
+            batches.start(len(self.history))
+        self.trained.fit(
+            batches,
+            initial_epoch=len(self.history),
+            epochs=epochs,
+            callbacks=[self],
+            shuffle=False,  # the batches are in random order; Keras' own would not resume exactly
+            verbose=verbose,
+        )
+        return self.out / BEST
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.time()
@@ -95,7 +122,7 @@ class Run(keras.callbacks.Callback):
         arrays = {key: ops.convert_to_numpy(v.value) for key, v in self._state().items()}
         save_arrays(arrays, self.out / CHECKPOINT, {"history": json.dumps(self.history)})
 
-    def restore(self):
+    def _restore(self):
         """Take up weights, optimizer and history where the last whole epoch left them."""
         with open_safetensors(self.out / CHECKPOINT) as file:
             self.history = json.loads(file.metadata()["history"])

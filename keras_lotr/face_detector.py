@@ -14,10 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_lotr.geometry import is_box
 from keras_lotr.hub import Handle, fetch
-from keras_lotr.preset_files import PREPROCESSOR, resolve
+from keras_lotr.preset_files import ONNX, PREPROCESSOR, resolve
 
-ONNX = "model.onnx"
 _YUNET = Handle("opencv/face_detection_yunet", "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310")
 _YUNET_FILE = "face_detection_yunet_2023mar.onnx"
 _YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
@@ -59,9 +59,9 @@ class Face:
 class FaceDetector:
     """Runs a detector network of YuNet's format (`keras_lotr.detector`) in OpenCV.
 
-    It finds faces of about 10 to 500 pixels in the picture that it sees, so a photo is first made
-    as small as `max_side`; smaller photos are left as they are. No Keras is needed. May be called
-    from several threads; they take turns.
+    YuNet finds faces of about 10 to 300 pixels in the picture that it sees, so a photo is first
+    made as small as `max_side`; smaller photos are left as they are. No Keras is needed. May be
+    called from several threads; they take turns.
 
     Args:
         path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
@@ -122,10 +122,13 @@ class FaceDetector:
                 of its preprocessor.json.
         """
         files = resolve(preset)
-        path = files.path(ONNX)
-        if path is None:
-            raise ValueError(f"Expected a face detector. The preset {preset} has no {ONNX}.")
-        return cls(path, **{**(files.json(PREPROCESSOR) or {}), **settings})
+        path, own = files.path(ONNX), files.json(PREPROCESSOR) or {}
+        if path is None or not own.keys() <= {"score_threshold"}:
+            raise ValueError(
+                f"Expected a preset of a face detector, with {ONNX} and {PREPROCESSOR}. "
+                f"Received: {preset}"
+            )
+        return cls(path, **{**own, **settings})
 
     def __call__(self, image):
         if isinstance(image, list | tuple):
@@ -227,7 +230,7 @@ def _checked_box(box):
         box = np.asarray(box, np.float32)
     except (TypeError, ValueError):
         box = np.full(0, np.nan)
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+    if not is_box(box):
         raise ValueError(
             "Expected a detector that returns a list of Face or boxes (F, 4) x0, y0, x1, y1 in "
             f"photo pixels with x1 > x0 and y1 > y0. Received the box: {box.tolist()}"

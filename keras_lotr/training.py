@@ -1,6 +1,5 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
-import contextlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,17 +8,15 @@ import numpy as np
 from keras import ops
 
 from keras_lotr.backbones.loading import load_backbone_weights
-from keras_lotr.checkpoints import Run, check_out
+from keras_lotr.checkpoints import BEST, Run, check_out
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.presets import RECIPE, CropContract, write_json
+from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
 from keras_lotr.safetensors_io import load_weights
-
-BEST = "preset"
 
 
 def train(
@@ -55,7 +52,7 @@ def train(
     check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
     groups, validation = _read(data, recipe.scheme, reader)
-    with _dtype_policy(recipe.dtype):
+    with dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     batches = LandmarkBatches(
         groups,
@@ -84,18 +81,7 @@ def train(
     run = Run(model, out, "val_nme", validate, keep)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, asdict(recipe))
-    if resume:
-        run.restore()
-        batches.start(len(run.history))
-    model.fit(
-        batches,
-        initial_epoch=len(run.history),
-        epochs=recipe.epochs,
-        callbacks=[run],
-        shuffle=False,  # the batches are in random order; Keras' own would not resume exactly
-        verbose=verbose,
-    )
-    return out / BEST
+    return run.fit(batches, recipe.epochs, resume, verbose)
 
 
 def _read(data, scheme, reader):
@@ -121,17 +107,6 @@ def _validation_of(folder, scheme, reader):
         return read_samples(folder, "val", scheme, reader)
     except NoFaces:
         return []
-
-
-@contextlib.contextmanager
-def _dtype_policy(dtype):
-    """Layers that are built meanwhile have this dtype policy; None: Keras' own."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype or policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def build(recipe, groups, init):

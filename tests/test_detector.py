@@ -1,5 +1,6 @@
 """The face detector's network, what it learns from, and its training."""
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -142,9 +143,7 @@ def test_maps_loss_is_its_formula():
             weights += t[0]
             side = np.exp((t[3] + t[4]) / 2)
             error = np.abs(t - p)
-            total += t[0] * (
-                error[1:3].sum() / side + error[3:5].sum() + error[5:].sum() / side / 2
-            )
+            total += t[0] * (error[1:3].sum() / side + error[3:5].sum() + error[5:].sum() / side)
     loss = float(maps_loss(ops.convert_to_tensor(true), ops.convert_to_tensor(pred)))
     assert loss == pytest.approx(total / (1 + weights), rel=1e-4)
 
@@ -170,7 +169,9 @@ def test_features_loss_of_the_mean_is_one():
 def short(monkeypatch):
     monkeypatch.setattr(distillation, "_STEPS_PER_EPOCH", 2)
     monkeypatch.setattr(distillation, "_VALIDATION_STEPS", 1)
-    monkeypatch.setattr(distillation, "DetectorNetwork", lambda: DetectorNetwork(**SMALL))
+    small = partial(DetectorNetwork, **SMALL)
+    small.from_preset = DetectorNetwork.from_preset
+    monkeypatch.setattr(distillation, "DetectorNetwork", small)
     monkeypatch.setattr(views, "SIZES", (64, 32))
 
 
@@ -194,6 +195,21 @@ def test_training_resumes_exactly(short, tmp_path, monkeypatch):
     for key in one:
         np.testing.assert_array_equal(one[key], other[key], err_msg=key)
     DetectorNetwork.from_preset(whole)
+
+
+@needs_teacher
+def test_frozen_batch_norm_keeps_its_statistics(short, tmp_path):
+    start = DetectorNetwork(**SMALL)
+    start.save_to_preset(tmp_path / "start")
+    before = load_file(tmp_path / "start" / "model.safetensors")
+    for freeze in (False, True):
+        folder = tmp_path / f"freeze_{freeze}"
+        settings = {"init": tmp_path / "start", "freeze_batch_norm": freeze}
+        preset = distill(PHOTOS, YUNET, folder, PHOTOS, epochs=2, **settings)
+        after = load_file(preset / "model.safetensors")
+        changed = {key for key in before if not np.array_equal(before[key], after[key])}
+        assert any(key.endswith("_mix/kernel") for key in changed)
+        assert any("moving_" in key for key in changed) is not freeze
 
 
 def test_paths_of_folders_and_lists(tmp_path):

@@ -157,8 +157,9 @@ def test_settings_that_make_no_sense(settings, message):
 
 
 def test_preset_without_detector():
-    with pytest.raises(ValueError, match="lotr_m_300w has no model.onnx"):
-        FaceDetector.from_preset("lotr_m_300w")
+    for preset in ("lotr_m_300w", "lotr_m_jd"):  # with a model.onnx of another kind, without one
+        with pytest.raises(ValueError, match=f"preset of a face detector.*Received: {preset}"):
+            FaceDetector.from_preset(preset)
 
 
 class TestFiles:

@@ -79,10 +79,15 @@ def change_look(crop, augmentation, rng):
     if augmentation.color:
         crop = change_colors(crop, augmentation.color, rng)
     if rng.random() < augmentation.gray:
-        crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        crop = without_color(crop)
     if rng.random() < augmentation.blur:
         crop = _degrade(crop, rng)
     return crop
+
+
+def without_color(crop):
+    """A grey picture that still has three channels."""
+    return cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def change_colors(crop, amount, rng):

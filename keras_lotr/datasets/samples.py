@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.geometry import box_of
+from keras_lotr.geometry import box_of, is_box
 from keras_lotr.schemes import convert, get_scheme
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
@@ -57,7 +57,7 @@ class Sample:
                 f"Received: shape {points.shape}, finite: {bool(np.isfinite(points).all())}"
             )
         box = box_of(points) if self.box is None else np.asarray(self.box, np.float32)
-        if box.shape != (4,) or not (box[2:] > box[:2]).all():
+        if not is_box(box):
             raise ValueError(
                 f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.where}. "
                 f"Received: {box.tolist()}"

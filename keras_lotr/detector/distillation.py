@@ -6,17 +6,27 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_lotr.checkpoints import Run, check_out
+from keras_lotr.checkpoints import BEST, Run, check_out
 from keras_lotr.detector.network import DetectorNetwork
 from keras_lotr.detector.views import FEATURES, NUM_FEATURES, DetectorBatches, Teacher
 from keras_lotr.images import expand
 from keras_lotr.presets import RECIPE, write_json
 
-BEST = "preset"
-_STEPS_PER_EPOCH, _VALIDATION_STEPS, _LEARNING_RATE = 200, 20, 4e-3
+_STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
 
 
-def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
+def distill(
+    photos,
+    teacher,
+    out,
+    held_out,
+    epochs=40,
+    learning_rate=4e-3,
+    init=None,
+    freeze_batch_norm=False,
+    features_weight=1.0,
+    resume=False,
+):
     """Train a `DetectorNetwork` to have the output maps of YuNet on random views of photos.
 
     No annotations are needed. Faces are few, so that the maps alone teach slowly; hence the
@@ -31,7 +41,11 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
         out: folder of the run; new or empty unless `resume`.
         held_out: paths of pictures to validate on.
         epochs: of 200 batches.
+        learning_rate: the highest; it falls to zero along a cosine.
         init: preset whose weights to start from.
+        freeze_batch_norm: batch norm uses the statistics of `init`, in training as afterwards.
+        features_weight: of the teacher's features in the loss; its maps have 1. Less of it in the
+            end lets the student use its own for the maps.
         resume: go on from the checkpoint in `out`.
 
     Returns:
@@ -48,7 +62,7 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
     steps = _STEPS_PER_EPOCH * epochs
     warmup = min(100, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warmup, warmup_target=_LEARNING_RATE, warmup_steps=warmup
+        0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=10.0, name="optimizer")
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
@@ -56,8 +70,10 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.99  # batches are small and unlike each other
-    losses = dict.fromkeys(FEATURES, features_loss)
-    student.compile(optimizer, {"cells": maps_loss, **losses})
+            layer.trainable = not freeze_batch_norm
+    losses = {"cells": maps_loss, **dict.fromkeys(FEATURES, features_loss)}
+    weights = {"cells": 1.0, **dict.fromkeys(FEATURES, features_weight)}
+    student.compile(optimizer, losses, loss_weights=weights)
     optimizer.build(student.trainable_variables)
 
     def validate():
@@ -70,7 +86,9 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
         "epochs": epochs,
         "batches_per_epoch": _STEPS_PER_EPOCH,
         "views_per_batch": batches.batch_size,
-        "learning_rate": _LEARNING_RATE,
+        "learning_rate": learning_rate,
+        "freeze_batch_norm": freeze_batch_norm,
+        "features_weight": features_weight,
         "notes": f"Started from {init}." if init else "",
     }
 
@@ -79,14 +97,7 @@ def distill(photos, teacher, out, held_out, epochs=40, init=None, resume=False):
         write_json(out / BEST / RECIPE, recipe)
 
     run = Run(student, out, "val_loss", validate, keep)
-    out.mkdir(parents=True, exist_ok=True)
-    if resume:
-        run.restore()
-        batches.epoch = len(run.history)
-    student.fit(
-        batches, initial_epoch=len(run.history), epochs=epochs, callbacks=[run], shuffle=False
-    )
-    return out / BEST
+    return run.fit(batches, epochs, resume)
 
 
 def with_features(model):
@@ -118,7 +129,7 @@ def maps_loss(y_true, y_pred):
     weight = ops.where(score > 0.1, score, 0.0)[..., None]
     side = ops.exp((y_true[..., 3:4] + y_true[..., 4:5]) / 2)
     distance = ops.abs(y_true[..., 1:] - y_pred[..., 1:]) * weight
-    shifts = ops.sum(distance[..., :2] / side) + 0.5 * ops.sum(distance[..., 4:] / side)
+    shifts = ops.sum(distance[..., :2] / side) + ops.sum(distance[..., 4:] / side)
     sizes = ops.sum(distance[..., 2:4])
     return (2 * ops.sum(focal) + shifts + sizes) / (1 + ops.sum(weight))
 

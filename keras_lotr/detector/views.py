@@ -5,7 +5,7 @@ import keras
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.datasets.augment import change_colors
+from keras_lotr.datasets.augment import change_colors, without_color
 from keras_lotr.datasets.batches import read_rgb
 from keras_lotr.detector.network import STRIDES
 
@@ -113,7 +113,11 @@ class DetectorBatches(keras.utils.PyDataset):
         return views, maps
 
     def on_epoch_end(self):
-        self.epoch += 1
+        self.start(self.epoch + 1)
+
+    def start(self, epoch):
+        """Go to an epoch."""
+        self.epoch = epoch
 
 
 def random_view(photos, size, rng):
@@ -162,7 +166,7 @@ def change_look(view, rng):
     if rng.random() < 0.15:  # night
         view = (view * rng.uniform(0.15, 0.6)).astype(np.uint8)
     if rng.random() < 0.15:
-        view = cv2.cvtColor(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        view = without_color(view)
     kind = rng.integers(6)
     if kind == 0:
         return cv2.GaussianBlur(view, (0, 0), rng.uniform(0.4, 1.5))

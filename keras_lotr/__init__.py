@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.drawing import draw
     from keras_lotr.face_detector import Face, FaceDetector
+    from keras_lotr.face_landmarks import FaceLandmarks
     from keras_lotr.images import read_image
-    from keras_lotr.landmarker import FaceLandmarker, FaceLandmarks
+    from keras_lotr.landmarker import FaceLandmarker
     from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
     from keras_lotr.lotr import LOTR
     from keras_lotr.metrics import AreaUnderCED, FailureRate, NormalizedMeanError
     from keras_lotr.publishing import push_to_hub
+    from keras_lotr.video import annotate_video
 
 __all__ = [
     "LOTR",
@@ -28,6 +30,7 @@ __all__ = [
     "NormalizedMeanError",
     "SmoothWing",
     "Wing",
+    "annotate_video",
     "draw",
     "push_to_hub",
     "read_image",
@@ -39,11 +42,13 @@ _MODULES = {
     "drawing": ("draw",),
     "face_detector": ("Face", "FaceDetector"),
     "images": ("read_image",),
-    "landmarker": ("FaceLandmarker", "FaceLandmarks"),
+    "face_landmarks": ("FaceLandmarks",),
+    "landmarker": ("FaceLandmarker",),
     "losses": ("SmoothWing", "Wing", "smooth_wing", "wing"),
     "lotr": ("LOTR",),
     "metrics": ("AreaUnderCED", "FailureRate", "NormalizedMeanError"),
     "publishing": ("push_to_hub",),
+    "video": ("annotate_video",),
 }
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from keras_lotr.cli_demo import demo
 from keras_lotr.cli_errors import Commands
-from keras_lotr.cli_publish import publish
+from keras_lotr.cli_export import export
+from keras_lotr.cli_options import annotated_faces
+from keras_lotr.cli_publish import publish, publish_space
 from keras_lotr.cli_report import report
 
 # TensorFlow's and OpenCV's own notes; they are read when those libraries are first imported.
@@ -22,11 +25,14 @@ def main():
 
 
 main.add_command(report)
+main.add_command(export)
 
 
 @main.command()
 @click.argument("source", nargs=-1, required=True)
-@click.option("--preset", default="lotr_m_300w", show_default=True, help="Name, folder or hf://...")
+@click.option(
+    "--preset", default="lotr_m_300w", show_default=True, help="Name, folder, hf://..., .onnx file."
+)
 @click.option("--boxes", type=Path, help="JSON or CSV of boxes around landmarks; no detector then.")
 @click.option(
     "--detector", default="embedded", show_default=True, help="embedded, yunet, or an .onnx file."
@@ -38,9 +44,14 @@ main.add_command(report)
 @click.option("--format", "formats", help="json, csv, pts, coco; several with commas.")
 @click.option("--draw", is_flag=True, help="Also write pictures with the landmarks drawn.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
+@click.option(
+    "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,
+    help="onnxruntime runs the preset's model.onnx without Keras.",
+)  # fmt: skip
 def predict(
-    source, preset, boxes, detector, threshold, max_side, any_rotation, output, formats, draw, flip
-):
+    source, preset, boxes, detector, threshold, max_side, any_rotation, output, formats, draw, flip,
+    engine,
+):  # fmt: skip
     """Find the landmarks of the faces in SOURCE: pictures, folders, patterns or URLs."""
     from keras_lotr.face_detector import load_detector
     from keras_lotr.images import expand
@@ -57,7 +68,10 @@ def predict(
     if threshold is not None:
         settings["score_threshold"] = threshold
     detect = "embedded" if boxes else load_detector(detector, **settings)
-    landmarker = FaceLandmarker.from_preset(preset, detect, flip)
+    if preset.endswith(".onnx"):
+        landmarker = FaceLandmarker.from_onnx(preset, detect, flip)
+    else:
+        landmarker = FaceLandmarker.from_preset(preset, detect, flip, engine)
     failed = predict_files(landmarker, pictures, results, given)
     if failed:
         sys.exit(2 if failed == len(pictures) else 1)
@@ -108,22 +122,21 @@ def train(
 @click.option("--teacher", type=Path, required=True, help="face_detection_yunet_2023mar.onnx")
 @click.option("--out", type=Path, default=Path("runs/face_detector"), show_default=True)
 @click.option("--epochs", type=click.IntRange(2), default=40, help="Of 200 batches [40].")
+@click.option("--learning-rate", type=float, default=4e-3, help="The highest [0.004].")
 @click.option("--init", help="Preset of a face detector to start from.")
+@click.option("--freeze-batch-norm", is_flag=True, help="Keep the statistics of --init.")
+@click.option("--features-weight", default=1.0, help="Of the teacher's features in the loss [1].")
 @click.option("--resume", is_flag=True, help="Go on where a stopped run left off.")
-def train_detector(photos, held_out, teacher, out, epochs, init, resume):
+def train_detector(photos, held_out, teacher, out, **settings):
     """Teach the small face detector on PHOTOS what YuNet sees in them; no labels are needed."""
     from keras_lotr.detector.distillation import distill, photo_paths
 
-    preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), epochs, init, resume)
+    preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)
     click.echo(f"Best weights: {preset}")
 
 
 @main.command()
-@click.argument("preset")
-@click.option("--data", required=True, help="Data set folder.")
-@click.option("--split", default="test", help="train, val or test [test].")
-@click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
-@click.option("--reader", help="Reader of the data [recognised from the files].")
+@annotated_faces
 @click.option("--output", type=Path, help="Also write JSON here, and a CSV of the faces beside it.")
 def evaluate(preset, data, split, flip, reader, output):
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
@@ -133,19 +146,6 @@ def evaluate(preset, data, split, flip, reader, output):
     click.echo(evaluation.as_text(results))
     if output:
         evaluation.write_results(results, faces, output)
-
-
-@main.command()
-@click.argument("preset")
-@click.option("--format", "kind", type=click.Choice(["onnx"]), default="onnx", show_default=True)
-@click.option("--output", type=Path, help="The file [NAME.onnx].")
-def export(preset, kind, output):
-    """Write PRESET as a file that runs without Keras, and check that it gives the same points."""
-    from keras_lotr.export import export_preset
-
-    output = output or Path(f"{Path(preset).name}.{kind}")
-    trained = export_preset(preset, output)
-    click.echo(f"Wrote {output}" + ("" if trained else ". Its weights are untrained."))
 
 
 @main.command()
@@ -177,4 +177,6 @@ def card(folder, examples):
     click.echo(f"Wrote {write_card(folder, examples)}")
 
 
+main.add_command(demo)
 main.add_command(publish)
+main.add_command(publish_space)

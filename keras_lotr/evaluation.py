@@ -11,6 +11,7 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import area_under_ced, failures, landmark_errors
+from keras_lotr.onnx_model import OnnxModel
 from keras_lotr.presets import CropContract, write_json
 from keras_lotr.schemes import get_scheme
 from keras_lotr.shape_modes import shape_mode_slopes
@@ -23,7 +24,7 @@ def evaluate(preset, data, split="test", flip=False, reader=None):
     """Evaluate a preset on one split of a data set, faces cropped by their true boxes.
 
     Args:
-        preset: name or folder of a preset, or hf:// handle.
+        preset: name or folder of a preset, hf:// handle, or an .onnx file of `keras-lotr export`.
         data: folder of the data set.
         split: "train", "val" or "test".
         flip: average with the mirrored faces' landmarks, as the paper does.
@@ -90,7 +91,7 @@ def measure(preset, data, split="test", flip=False, reader=None):
     Returns:
         `MeasuredFaces`.
     """
-    model = LOTR.from_preset(preset)
+    model = OnnxModel(preset) if str(preset).endswith(".onnx") else LOTR.from_preset(preset)
     contract = model.crop_contract
     samples = read_samples(data, split, contract.scheme, reader)
     truth, predicted = [], []

@@ -1,50 +1,43 @@
 """`keras-lotr export`: a model as a file that runs without Keras, checked against the model."""
 
-import json
-import os
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import dataclass
 
-import numpy as np
-from keras import ops
-
+from keras_lotr.calibration import calibration_crops
+from keras_lotr.export_litert import export_litert
+from keras_lotr.export_onnx import export_onnx
+from keras_lotr.export_openvino import export_openvino
+from keras_lotr.export_saved_model import export_saved_model
 from keras_lotr.lotr import LOTR
-from keras_lotr.onnx_lotr import lotr_graph
 from keras_lotr.preset_files import WEIGHTS, resolve
+from keras_lotr.quantize import export_int8
 
-FACTS = "keras_lotr"  # the key of the crop contract in the file's metadata
-LARGEST_DIFFERENCE = 1e-3  # pixels of the crop
-
-
-def export_preset(preset, path):
-    """Write the LOTR of a preset as ONNX.
-
-    Args:
-        preset: short name, folder or hf:// handle; one without weights is written untrained.
-        path: the .onnx file.
-
-    Returns:
-        True if the preset has trained weights.
-    """
-    trained = resolve(preset).path(WEIGHTS) is not None
-    export(LOTR.from_preset(preset, load_weights=trained), path)
-    return trained
+_WRITERS = {
+    "onnx": export_onnx,
+    "litert": export_litert,
+    "openvino": export_openvino,
+    "saved_model": export_saved_model,
+}
 
 
-def export(model, path):
-    """Write a LOTR as ONNX, run the file, and compare it with the model.
-
-    The file takes "images" (B, 3, S, S) float32 RGB 0..255 for any B, and gives "points_crop"
-    (B, N, 2), crop pixels. Its metadata hold the crop contract, so that it is all that
-    `FaceLandmarker` needs. It is the same from every backend.
+def export(model, path, format="onnx", batch=None):
+    """Write a LOTR as a file for another runtime, run the file, and compare it with the model.
 
     Args:
         model: `LOTR`.
-        path: the .onnx file; left as it was if the comparison fails.
+        path: the file; a folder for "saved_model". Left as it was if the comparison fails.
+        format:
+            - "onnx": "images" (B, 3, S, S) float32 RGB 0..255 -> "points_crop" (B, N, 2), crop
+              pixels; the same from every backend. Its metadata hold the crop contract, so that it
+              is all that `FaceLandmarker.from_onnx` needs.
+            - "openvino": the same network as .xml and .bin.
+            - "litert": a .tflite file that takes (B, S, S, 3); on the TensorFlow backend.
+            - "saved_model": likewise; on TensorFlow or JAX.
+        batch: B; None: any.
 
     Raises:
-        ValueError: the backbone has layers that cannot be written.
-        ImportError: onnx or onnxruntime is missing.
+        ValueError: unknown format, one that the backend cannot write, or a backbone with layers
+            that cannot be written.
+        ImportError: a package is missing; the sentence names the extra to install.
         RuntimeError: the file gives other points than the model.
 
     Example:
@@ -57,38 +50,47 @@ def export(model, path):
     >>> path.stat().st_size > 1e6
     True
     """
-    path = Path(path)
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"Exporting needs the package {error.name}: pip install 'keras-lotr[export]'"
-        ) from None
-    graph, inputs, outputs = lotr_graph(model)
-    facts = {FACTS: json.dumps({**asdict(model.crop_contract), "channels": "RGB"})}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unchecked = path.with_name(f".{path.name}.unchecked.{os.getpid()}")
-    try:
-        graph.save(unchecked, inputs, outputs, facts)
-        _compare(model, unchecked)
-        os.replace(unchecked, path)
-    finally:
-        unchecked.unlink(missing_ok=True)
+    if format not in _WRITERS:
+        raise ValueError(f"Expected a format of {', '.join(_WRITERS)}. Received: {format!r}")
+    if batch is not None and batch < 1:
+        raise ValueError(f"Expected a batch of at least 1. Received: {batch}")
+    _WRITERS[format](model, path, batch)
 
 
-def _compare(model, path):
-    import onnxruntime
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
 
-    size = model.image_size
-    crops = np.random.default_rng(0).uniform(0, 255, (3, size, size, 3)).astype(np.float32)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    channels_first = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
-    written = session.run(None, {session.get_inputs()[0].name: channels_first})[0]
-    expected = ops.convert_to_numpy(model(crops, training=False))
-    difference = float(np.abs(written - expected).max())
-    if not difference <= LARGEST_DIFFERENCE:
-        raise RuntimeError(
-            f"Expected the exported file to give the points of the model, within "
-            f"{LARGEST_DIFFERENCE} pixel. They differ by {difference:.3g}; nothing was written."
-        )
+    Attributes:
+        trained: whether the preset has trained weights.
+        int8_difference: mean distance in crop pixels between the landmarks of the int8 file and
+            the model's on the calibration crops; None for float32.
+        num_crops: of calibration.
+    """
+
+    trained: bool
+    int8_difference: float | None = None
+    num_crops: int = 0
+
+
+def export_preset(preset, path, format="onnx", batch=None, calibration=None):
+    """Write the LOTR of a preset.
+
+    Args:
+        preset: short name, folder or hf:// handle; one without weights is written untrained.
+        path, format, batch: see `export`.
+        calibration: pictures of faces, as `keras-lotr predict` takes them, for int8 weights and
+            activations in an ONNX file, see `export_int8`; None: float32.
+
+    Returns:
+        `Exported`.
+    """
+    trained = resolve(preset).path(WEIGHTS) is not None
+    model = LOTR.from_preset(preset, load_weights=trained)
+    if calibration is None:
+        export(model, path, format, batch)
+        return Exported(trained)
+    if format != "onnx":
+        raise ValueError(f"Expected the format onnx for int8. Received: {format}")
+    crops = calibration_crops(calibration, model.crop_contract)
+    return Exported(trained, export_int8(model, path, crops, batch), len(crops))

@@ -83,6 +83,11 @@ def box_of(points):
     return np.concatenate([points.min(-2), points.max(-2)], axis=-1)
 
 
+def is_box(box):
+    """Whether an array is x0, y0, x1, y1: four finite numbers with x1 > x0 and y1 > y0."""
+    return box.shape == (4,) and bool(np.isfinite(box).all() and (box[2:] > box[:2]).all())
+
+
 def crop_from_box(box, size, margin, degrees=0.0):
     """The similarity of a crop: a square of `margin` times the longer side of the box, centred.
 
@@ -102,7 +107,7 @@ def crop_from_box(box, size, margin, degrees=0.0):
     [95.5, 95.5]
     """
     box = np.asarray(box, np.float64)
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+    if not is_box(box):
         raise ValueError(
             "Expected a box x0, y0, x1, y1 in photo pixels with x1 > x0 and y1 > y0. "
             f"Received: {box.tolist()}"

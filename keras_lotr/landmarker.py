@@ -1,98 +1,29 @@
 """Photo -> faces with their landmarks: detector, crop, LOTR, and back into photo pixels."""
 
-import json
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from keras_lotr import formats, geometry
+from keras_lotr import geometry
 from keras_lotr.face_detector import Face, load_detector
+from keras_lotr.face_landmarks import FaceLandmarks, PhotoLandmarks
 from keras_lotr.images import read_image
-from keras_lotr.lotr import LOTR
+from keras_lotr.onnx_model import OnnxModel
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
 _CROPS_AT_ONCE = 64
 
 
-@dataclass(frozen=True, eq=False)
-class FaceLandmarks:
-    """The landmarks of a face.
-
-    Attributes:
-        points: (N, 2) float32, photo pixels; integers are pixel centres.
-        box: (4,) float32 x0, y0, x1, y1, photo pixels: what the crop was made from.
-        score: 0..1, how sure the detector was; None for a box that was given.
-        scheme: name of the landmark scheme.
-    """
-
-    points: np.ndarray
-    box: np.ndarray
-    score: float | None
-    scheme: str
-
-    def to_dict(self):
-        """{"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel."""
-        return {
-            "points": _rounded(self.points),
-            "box": _rounded(self.box),
-            "score": self.score if self.score is None else round(float(self.score), 4),
-            "scheme": self.scheme,
-        }
-
-    def save(self, path, image=""):
-        """Write a .json, .csv or .pts file.
-
-        Args:
-            path: its ending says which.
-            image: what stands in the column `image` of a CSV.
-        """
-        path, face = Path(path), self.to_dict()
-        entry = {"source": os.fspath(image), "faces": [face]}
-        writers = {
-            ".json": lambda: json.dumps(face) + "\n",
-            ".csv": lambda: formats.to_csv([entry], path.parent),
-            ".pts": lambda: formats.to_pts(face),
-        }
-        if path.suffix.lower() not in writers:
-            raise ValueError(f"Expected a file {', '.join(writers)}. Received: {path}")
-        formats.write_text(path, writers[path.suffix.lower()]())
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoLandmarks:
-    """What was found in a photo.
-
-    Attributes:
-        source: as it was given.
-        faces: list of `FaceLandmarks`.
-        width, height: of the upright photo.
-        error: the exception, if the photo could not be read or its boxes are not valid.
-    """
-
-    source: object
-    faces: list = ()
-    width: int = 0
-    height: int = 0
-    error: Exception | None = None
-
-    def to_dict(self):
-        """{"source", "width", "height", "faces"} as the JSON file has it."""
-        faces = [face.to_dict() for face in self.faces]
-        size = {"width": self.width, "height": self.height}
-        return {"source": str(self.source), **size, "faces": faces}
-
-
 class FaceLandmarker:
     """Finds the faces of photos and their landmarks.
 
-    May be called from several threads: nothing is kept between calls.
+    May be called from several threads: nothing is kept between calls. A Keras model is asked by one
+    thread at a time, an `OnnxModel` by all.
 
     Args:
-        model: a `LOTR`.
+        model: a `LOTR`, or an `OnnxModel`, which needs no Keras.
         detector: "embedded", "yunet", path of a detector's .onnx file, or a callable: see
             `face_detector`. It is loaded when the first photo without `boxes` comes.
         contract: `CropContract`; None: the model's own.
@@ -115,8 +46,7 @@ class FaceLandmarker:
     Example:
 
     >>> import numpy as np
-    >>> from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-    >>> landmarker = FaceLandmarker(LOTR(MobileNetV2(image_size=64), num_landmarks=68))
+    >>> landmarker = FaceLandmarker.from_preset("lotr_m_300w")
     >>> photo = np.zeros((480, 640, 3), np.uint8)
     >>> face, = landmarker(photo, boxes=[[100, 100, 300, 320]])
     >>> face.points.shape, face.scheme
@@ -134,9 +64,48 @@ class FaceLandmarker:
             )
 
     @classmethod
-    def from_preset(cls, preset, detector="embedded", flip=False):
-        """The landmarker of a preset: short name, folder or "hf://org/name[@revision]"."""
+    def from_preset(cls, preset, detector="embedded", flip=False, engine="keras"):
+        """The landmarker of a preset.
+
+        Args:
+            preset: short name, folder or "hf://org/name[@revision]".
+            detector, flip: see above.
+            engine: "keras", or "onnxruntime", which runs the preset's model.onnx and imports
+                neither Keras nor a backend.
+
+        Raises:
+            ValueError: unknown preset or engine, or one without weights, or without model.onnx.
+            ImportError: onnxruntime is missing.
+        """
+        if engine == "onnxruntime":
+            return cls(OnnxModel.from_preset(preset), detector, flip=flip)
+        if engine != "keras":
+            raise ValueError(f"Expected the engine keras or onnxruntime. Received: {engine!r}")
+        from keras_lotr.lotr import LOTR  # here, for who runs without Keras
+
         return cls(LOTR.from_preset(preset), detector, flip=flip)
+
+    @classmethod
+    def from_onnx(cls, path, detector="embedded", flip=False, threads=None):
+        """The landmarker of a file of `keras-lotr export`, without Keras.
+
+        Args:
+            path: the .onnx file; its metadata say how faces are cropped.
+            detector, flip: see above.
+            threads: of one call of onnxruntime; None: one for each core.
+
+        Raises:
+            FileNotFoundError, ValueError: no such file, or one that keras-lotr did not write.
+            ImportError: onnxruntime is missing.
+
+        Example:
+
+        >>> landmarker = FaceLandmarker.from_onnx("presets/lotr_m_300w/model.onnx")
+        >>> face, = landmarker("examples/astronaut.jpg")
+        >>> face.points.shape
+        (68, 2)
+        """
+        return cls(OnnxModel(path, threads), detector, flip=flip)
 
     @cached_property
     def detector(self):
@@ -180,7 +149,6 @@ class FaceLandmarker:
 
     def _prepare(self, source, boxes):
         """Read, detect and crop: the photo without its faces, then faces, matrices and crops."""
-        size, margin = self.contract.image_size, self.contract.margin
         if boxes is None:
             detector = self.detector  # that it is missing is no fault of the photo
         try:
@@ -188,15 +156,15 @@ class FaceLandmarker:
             faces = detector(image) if boxes is None else faces_of_boxes(boxes, image.shape)
         except (ValueError, OSError) as error:
             return PhotoLandmarks(source, error=error), [], [], []
-        matrices = [geometry.crop_from_box(f.box, size, margin, f.degrees) for f in faces]
-        crops = [geometry.warp(image, matrix, size) for matrix in matrices]
+        matrices, crops = crop_faces(image, faces, self.contract)
         height, width = image.shape[:2]
         return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops
 
     def _finish(self, waiting):
         """One call of the model for the faces of all photos."""
         crops = np.array([crop for *_, crops in waiting for crop in crops])
-        points_crop = iter(self.model.predict_points(crops, flip=self.flip) if len(crops) else ())
+        found = self.model.predict_points(crops, flip=self.flip) if len(crops) else ()
+        points_crop = iter(found)
         for photo, faces, matrices, _ in waiting:
             landmarks = []
             for face, crop_from_image in zip(faces, matrices, strict=True):
@@ -204,6 +172,23 @@ class FaceLandmarker:
                 points, scheme = points.astype(np.float32), self.contract.scheme
                 landmarks.append(FaceLandmarks(points, face.box, face.score, scheme))
             yield replace(photo, faces=landmarks)
+
+
+def crop_faces(image, faces, contract):
+    """What a model with this contract sees of the faces of a photo.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        faces: list of F `Face`.
+        contract: `CropContract`.
+
+    Returns:
+        matrices: list of F (2, 3) `crop_from_image`.
+        crops: list of F (S, S, 3) uint8.
+    """
+    size = contract.image_size
+    matrices = [geometry.crop_from_box(f.box, size, contract.margin, f.degrees) for f in faces]
+    return matrices, [geometry.warp(image, matrix, size) for matrix in matrices]
 
 
 def faces_of_boxes(boxes, shape):
@@ -227,7 +212,7 @@ def faces_of_boxes(boxes, shape):
     height, width = shape[:2]
     for box in boxes:
         x0, y0, x1, y1 = box
-        if not np.isfinite(box).all() or x1 <= x0 or y1 <= y0:
+        if not geometry.is_box(box):
             raise ValueError(
                 "Expected a box x0, y0, x1, y1 in photo pixels with x1 > x0 and y1 > y0. "
                 f"Received: {box.tolist()}"
@@ -238,7 +223,3 @@ def faces_of_boxes(boxes, shape):
                 f"Received: {box.tolist()}"
             )
     return [Face(box, score=None) for box in boxes]
-
-
-def _rounded(array):
-    return np.round(np.asarray(array, np.float64), 3).tolist()

@@ -3,6 +3,8 @@
 Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> head.
 """
 
+import threading
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -10,12 +12,12 @@ from keras import layers, ops
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
+from keras_lotr.crop_contract import CropContract, flip_averaged
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.tables import SineCode, Table, grid_centers
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
-from keras_lotr.presets import CropContract, PresetMixin
-from keras_lotr.schemes import get_scheme
+from keras_lotr.presets import PresetMixin
 
 # Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
 # HRNet's widest network and its classification neck is our choice; the paper says HRNet only.
@@ -134,6 +136,8 @@ class LOTR(PresetMixin, keras.Model):
         self.image_size = image_size
         self.token_grid = grid
         self.crop_contract = CropContract.default(num_landmarks, image_size)
+        # On JAX the weights belong to the compiled function while it runs.
+        self._turn = threading.Lock()
 
     @classmethod
     def from_variant(cls, variant, num_landmarks, image_size=None, **settings):
@@ -157,7 +161,7 @@ class LOTR(PresetMixin, keras.Model):
         return cls(backbone(image_size=size), num_landmarks, **{**numbers, **settings})
 
     def predict_points(self, crops, flip=False, batch_size=64):
-        """Landmarks of many crops.
+        """Landmarks of many crops. Threads that share the model take turns.
 
         Args:
             crops: (F, S, S, 3), RGB 0..255.
@@ -169,22 +173,27 @@ class LOTR(PresetMixin, keras.Model):
         """
         if not len(crops):
             return np.zeros((0, self.num_landmarks, 2), np.float32)
-        points = self._predict_padded(crops, batch_size)
-        if flip:
-            scheme = get_scheme(self.crop_contract.scheme)
-            mirrored = self._predict_padded(crops[:, :, ::-1], batch_size)
-            points = (points + scheme.mirror(mirrored, self.image_size)) / 2
-        return points
+
+        def predict(crops):
+            return self._predict_padded(crops, batch_size)
+
+        with self._turn:
+            return flip_averaged(predict, crops, self.crop_contract) if flip else predict(crops)
 
     def _predict_padded(self, crops, batch_size):
-        """`predict` in batches of a power of two, so that few shapes are ever compiled."""
+        """Batches of a power of two, so that few shapes are ever compiled."""
         batch_size = min(batch_size, 1 << (len(crops) - 1).bit_length())
         # Devices that share the work (`keras.distribution`) get the same number of crops each.
-        devices = getattr(keras.distribution.distribution(), "num_model_replicas", 1)
+        distribution = keras.distribution.distribution()
+        devices = getattr(distribution, "num_model_replicas", 1)
         batch_size = -(-batch_size // devices) * devices
         padding = -len(crops) % batch_size
         padded = np.concatenate([crops, np.zeros_like(crops[:1]).repeat(padding, 0)])
-        return self.predict(padded, batch_size, verbose=0)[: len(crops)]
+        if distribution is not None:  # `predict` alone hands each device its part
+            return self.predict(padded, batch_size, verbose=0)[: len(crops)]
+        # `predict` would set up a data pipeline first, which takes longer than a face.
+        batches = np.split(padded, len(padded) // batch_size)
+        return np.concatenate([self.predict_on_batch(x) for x in batches])[: len(crops)]
 
     def attention_maps(self, images):
         """Which token each landmark looks at, layer by layer.
@@ -197,13 +206,14 @@ class LOTR(PresetMixin, keras.Model):
         """
         names = ["landmark_queries", "landmark_places", "encoder_norm", "token_positions"]
         graph = keras.Model(self.input, [self.get_layer(name).output for name in names])
-        landmarks, places, memory, positions = graph(ops.convert_to_tensor(images), training=False)
-        maps = []
-        for i in range(self.num_decoder_layers):
-            landmarks, attention = self.get_layer(f"decoder{i + 1}")(
-                landmarks, places, memory, positions, return_attention=True
-            )
-            maps.append(ops.convert_to_numpy(attention))
+        images, maps = ops.convert_to_tensor(images), []
+        with self._turn:
+            landmarks, places, memory, positions = graph(images, training=False)
+            for i in range(self.num_decoder_layers):
+                landmarks, attention = self.get_layer(f"decoder{i + 1}")(
+                    landmarks, places, memory, positions, return_attention=True
+                )
+                maps.append(ops.convert_to_numpy(attention))
         maps = np.stack(maps, axis=1).astype(np.float32)
         return maps.reshape(*maps.shape[:-1], *self.token_grid)
 

@@ -5,11 +5,10 @@ keep the channels last and move them around every convolution. Here batch norms 
 the convolutions before them and channels come first, as ONNX runtimes want them.
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 from keras import layers, ops
+
+from keras_lotr.preset_files import write_file
 
 _OPSET, _IR_VERSION = 17, 8
 
@@ -60,11 +59,10 @@ class OnnxGraph:
             names = [self.names[id(x)] for x in _inputs(layer)]
             self.names[id(layer.output)] = writers[0](self, layer, *names)
 
-    def save(self, path, inputs, outputs, metadata=None):
-        """Check the graph and write it.
+    def to_bytes(self, inputs, outputs, metadata=None):
+        """The content of the ONNX file, checked.
 
         Args:
-            path: the file.
             inputs, outputs: {name: shape}, sizes that may vary are strings.
             metadata: {str: str} that travels in the file.
         """
@@ -85,10 +83,11 @@ class OnnxGraph:
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
         helper.set_model_props(model, metadata or {})
         checker.check_model(model, full_check=True)
-        path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_bytes(model.SerializeToString())
-        os.replace(unfinished, path)
+        return model.SerializeToString()
+
+    def save(self, path, inputs, outputs, metadata=None):
+        """Write the file; arguments as of `to_bytes`."""
+        write_file(path, self.to_bytes(inputs, outputs, metadata))
 
     def _take(self, layer):
         """Padding of one side and scale that are left to a layer."""

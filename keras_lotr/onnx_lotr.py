@@ -11,14 +11,15 @@ from keras import ops
 from keras_lotr.onnx_graph import OnnxGraph
 
 
-def lotr_graph(model):
+def lotr_graph(model, batch=None):
     """The graph of a LOTR, input (B, 3, S, S) RGB 0..255, output "points_crop" (B, N, 2).
 
     Args:
         model: `LOTR`.
+        batch: B; None: any.
 
     Returns:
-        `OnnxGraph`, its inputs and its outputs as `OnnxGraph.save` takes them.
+        `OnnxGraph`, its inputs and its outputs as `OnnxGraph.to_bytes` takes them.
 
     Raises:
         ValueError: for a backbone with layers that cannot be written.
@@ -42,9 +43,9 @@ def lotr_graph(model):
         x = _feed_forward(graph, layer, x)
     x = _norm(graph, model.get_layer("decoder_norm"), x, "decoder_norm")
     _head(graph, model.get_layer("head"), x)
-    size = model.image_size
-    inputs = {model.inputs[0].name: ["batch", 3, size, size]}
-    return graph, inputs, {"points_crop": ["batch", model.num_landmarks, 2]}
+    size, batch = model.image_size, batch or "batch"
+    inputs = {model.inputs[0].name: [batch, 3, size, size]}
+    return graph, inputs, {"points_crop": [batch, model.num_landmarks, 2]}
 
 
 def _table(model, name):

@@ -16,6 +16,7 @@ from pathlib import Path
 from keras_lotr import hub
 
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor.json", "model.safetensors"
+ONNX = "model.onnx"  # the same weights as in WEIGHTS, for onnxruntime or OpenCV
 METADATA, RECIPE, RESULTS = "metadata.json", "recipe.json", "results.json"
 MAX_JSON_BYTES = 16 * 2**20
 PIN = "hub.json"  # {"handle": "hf://org/name@commit", "sha256": {"model.safetensors": "..."}}

@@ -1,14 +1,17 @@
 """Presets: a folder with a model's numbers, its crop contract, its history and its weights."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
 
 from keras_lotr import preset_checks
+from keras_lotr.crop_contract import CropContract
 from keras_lotr.preset_files import (
     CONFIG,
     METADATA,
+    ONNX,
     PREPROCESSOR,
     RECIPE,
     RESULTS,
@@ -21,9 +24,8 @@ from keras_lotr.preset_files import (
 )
 from keras_lotr.safetensors_io import count_numbers, save_weights
 from keras_lotr.safetensors_io import load_weights as load_safetensors
-from keras_lotr.schemes import get_scheme
 
-# What others import from here, so that they need not know in which of the two files it is.
+# What others import from here, so that they need not know in which of the files it is.
 __all__ = [
     "CONFIG",
     "METADATA",
@@ -45,38 +47,6 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
-MAX_IMAGE_SIZE = 4096
-
-_SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
-
-
-@dataclass(frozen=True)
-class CropContract:
-    """What a model wants to see; `preprocessor.json` of a preset.
-
-    Attributes:
-        scheme: landmark scheme.
-        image_size: side of the crop in pixels.
-        margin: side of the crop over the longer side of the box around the landmarks.
-    """
-
-    scheme: str
-    image_size: int
-    margin: float = 1.3
-
-    def __post_init__(self):
-        get_scheme(self.scheme)
-        size, margin = self.image_size, self.margin
-        if not isinstance(size, int) or not 0 < size <= MAX_IMAGE_SIZE:
-            raise ValueError(f"Expected image_size 1..{MAX_IMAGE_SIZE}. Received: {size!r}")
-        if not isinstance(margin, int | float) or not 0.1 <= margin <= 10:
-            raise ValueError(f"Expected a margin 0.1..10. Received: {margin!r}")
-
-    @classmethod
-    def default(cls, num_landmarks, image_size):
-        """The contract of a model about which only its sizes are known."""
-        scheme = _SCHEME_OF_COUNT.get(num_landmarks, f"plain{num_landmarks}")
-        return cls(scheme, image_size)
 
 
 def load_crop_contract(files):
@@ -84,10 +54,9 @@ def load_crop_contract(files):
     entries = files.json(PREPROCESSOR)
     if entries is None:
         return None
-    names = {field.name for field in fields(CropContract)}
     try:
-        return CropContract(**{k: v for k, v in entries.items() if k in names})
-    except (AttributeError, TypeError, ValueError) as error:
+        return CropContract.from_dict(entries)
+    except ValueError as error:
         raise ValueError(f"{PREPROCESSOR} of {files.name} is not valid: {error}") from None
 
 
@@ -166,7 +135,8 @@ class PresetMixin:
         """Write config, crop contract and weights into a folder that `from_preset` reads.
 
         Args:
-            folder: created if missing; files of the same name are replaced.
+            folder: created if missing; files of the same name are replaced, and model.onnx of
+                other weights is taken away.
             dtype: "float16" for a file of half the size.
         """
         folder = Path(folder)
@@ -174,6 +144,7 @@ class PresetMixin:
         save_config(self, folder)
         contract = {**asdict(self.crop_contract), "channels": "RGB", "range": [0, 255]}
         write_json(folder / PREPROCESSOR, contract)
+        (folder / ONNX).unlink(missing_ok=True)  # it would be of other weights
         save_weights(self, folder / WEIGHTS, dtype)
 
 
@@ -204,13 +175,20 @@ def build(cls, config, name, dtype=None, weights=None):
     limit = preset_checks.MAX_WEIGHTS_WITHOUT_FILE
     if weights is not None:
         limit = min(limit, 2 * count_numbers(weights) + 2**22)
-    policy = keras.config.dtype_policy()
     try:
-        keras.config.set_dtype_policy(dtype or policy)
-        with preset_checks.at_most(limit, name):
+        with dtype_policy(dtype), preset_checks.at_most(limit, name):
             return cls.from_config(config)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{name}/{CONFIG} is not valid: {error!r}") from None
+
+
+@contextmanager
+def dtype_policy(dtype):
+    """Layers that are built meanwhile have this dtype policy; None: Keras' own."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype or policy)
+    try:
+        yield
     finally:
         keras.config.set_dtype_policy(policy)
 

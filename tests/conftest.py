@@ -1,5 +1,6 @@
 """Fixtures of all tests; the functions behind them are in `tiny.py`."""
 
+import shutil
 from pathlib import Path
 
 import keras
@@ -8,6 +9,14 @@ import tiny
 from hub_server import Hub
 
 from keras_lotr.lotr import VARIANTS
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# A camera that needs no permission and no hardware; as root there is no sandbox.
+BROWSER_ARGUMENTS = (
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +105,37 @@ def hub(_hub_server, tmp_path, monkeypatch):
     }
     yield _hub_server
     _hub_server.released.set()
+
+
+@pytest.fixture(scope="session")
+def demo_url():
+    """Address of a running `keras-lotr demo --engine onnxruntime`."""
+    pytest.importorskip("gradio", reason="needs gradio")
+    with tiny.running_demo() as url:
+        yield url
+
+
+# === A real browser: Playwright on the machine's Chromium ===
+@pytest.fixture(scope="session")
+def launch_browser():
+    """Starts a browser: `launch_browser("--some-flag")`; all are closed at the end."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"needs Chromium: none of {', '.join(BROWSERS)} is installed")
+    with sync_api.sync_playwright() as playwright:
+
+        def launch(*arguments):
+            return playwright.chromium.launch(
+                executable_path=executable, args=[*BROWSER_ARGUMENTS, *arguments]
+            )
+
+        yield launch  # leaving `with` closes the browsers
+
+
+@pytest.fixture(scope="session")
+def browser(launch_browser):
+    """One browser for all tests; each test takes a `browser.new_page()` of its own."""
+    browser = launch_browser()
+    yield browser
+    browser.close()

@@ -9,12 +9,13 @@ from click.testing import CliRunner
 from keras import layers, ops
 from tiny import randomize, tiny_lotr
 
-from keras_lotr import LOTR
-from keras_lotr import export as export_module
+from keras_lotr import LOTR, export_check
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.cli import main
-from keras_lotr.export import FACTS, export, export_preset
+from keras_lotr.cli_export import ENDINGS
+from keras_lotr.export import _WRITERS, export, export_preset
+from keras_lotr.onnx_model import FACTS
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -83,7 +84,7 @@ def test_convolutions_have_no_transposes_around_them(tmp_path):
 def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     path.write_text("old")
-    monkeypatch.setattr(export_module, "LARGEST_DIFFERENCE", -1)
+    monkeypatch.setattr(export_check, "LARGEST_DIFFERENCE", -1)
     with pytest.raises(RuntimeError, match="nothing was written"):
         export(tiny_lotr(5), path)
     assert path.read_text() == "old"
@@ -100,30 +101,68 @@ def test_foreign_layer_is_named(tmp_path):
 
 
 def test_preset(tmp_path):
-    assert export_preset("lotr_m_300w", tmp_path / "model.onnx")
+    assert export_preset("lotr_m_300w", tmp_path / "model.onnx").trained
     model = LOTR.from_preset("lotr_m_300w")
     crops = crops_of(model, 2)
     expected = ops.convert_to_numpy(model(crops, training=False))
     np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
 
 
-def test_untrained_preset(tmp_path):
+@pytest.fixture
+def untrained(tmp_path):
+    """A preset without weights."""
     tiny_lotr(5).save_to_preset(tmp_path / "preset")
     (tmp_path / "preset" / "model.safetensors").unlink()
-    assert not export_preset(tmp_path / "preset", tmp_path / "model.onnx")
+    return str(tmp_path / "preset")
 
 
-def test_command(tmp_path):
-    tiny_lotr(5).save_to_preset(tmp_path / "preset")
-    (tmp_path / "preset" / "model.safetensors").unlink()
-    path = tmp_path / "out" / "model.onnx"
-    result = CliRunner().invoke(main, ["export", str(tmp_path / "preset"), "--output", str(path)])
-    assert result.exit_code == 0, result.output
-    assert "Its weights are untrained." in result.output
-    assert path.is_file()
+def test_untrained_preset(untrained, tmp_path):
+    assert not export_preset(untrained, tmp_path / "model.onnx").trained
 
 
-def test_command_with_a_format_that_there_is_not():
-    result = CliRunner().invoke(main, ["export", "lotr_m_300w", "--format", "caffe"])
-    assert result.exit_code == 2
-    assert "'caffe' is not" in result.output
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"format": "caffe"}, "format of onnx, litert, openvino, saved_model. Received: 'caffe'"),
+        ({"batch": 0}, "batch of at least 1"),
+    ],
+)
+def test_bad_settings(settings, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export(tiny_lotr(5), tmp_path / "model", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+class TestCommand:
+    def export(self, *arguments):
+        return CliRunner().invoke(main, ["export", *map(str, arguments)])
+
+    def test_untrained(self, untrained, tmp_path):
+        path = tmp_path / "out" / "model.onnx"
+        result = self.export(untrained, "--output", path, "--batch", 2)
+        assert result.exit_code == 0, result.output
+        assert "Its weights are untrained." in result.output
+        assert onnxruntime.InferenceSession(path).get_inputs()[0].shape == [2, 3, 64, 64]
+
+    def test_name_of_the_file(self, untrained, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert self.export(untrained).exit_code == 0
+        assert (tmp_path / "preset.onnx").is_file()
+
+    def test_formats_are_those_of_the_library(self):
+        assert ENDINGS.keys() == _WRITERS.keys()
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["--format", "caffe"], "'caffe' is not"),
+            (["--batch", "many"], "Expected dynamic or a number from 1. Received: many"),
+            (["--batch", "0"], "Expected dynamic or a number from 1. Received: 0"),
+            (["--int8"], "Expected --int8 and --calibration together"),
+            (["--calibration", "examples"], "Expected --int8 and --calibration together"),
+        ],
+    )
+    def test_usage(self, arguments, sentence):
+        result = self.export("lotr_m_300w", *arguments)
+        assert result.exit_code == 2
+        assert sentence in result.output

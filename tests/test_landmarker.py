@@ -1,6 +1,7 @@
 """The way of a face from the photo into the crop and back."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,8 @@ import keras_lotr
 from keras_lotr import geometry
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.face_detector import Face
-from keras_lotr.landmarker import FaceLandmarker, FaceLandmarks
+from keras_lotr.face_landmarks import FaceLandmarks
+from keras_lotr.landmarker import FaceLandmarker
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets import CropContract
 
@@ -165,6 +167,13 @@ class TestModel:
         )
         flipped = FaceLandmarker.from_preset(tmp_path / "tiny", detect, flip=True)(PHOTO)
         assert np.abs(flipped[0].points - plain[0].points).max() > 1e-3
+
+    def test_from_several_threads(self, model):
+        landmarker = FaceLandmarker(model)
+        expected = [landmarker(PHOTO, BOXES[[i]])[0].points for i in (0, 1)]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda i: landmarker(PHOTO, BOXES[[i % 2]])[0].points, range(16)))
+        np.testing.assert_allclose(found, expected * 8, atol=1e-2)
 
     def test_flip_of_unknown_scheme(self):
         model = SimpleNamespace(crop_contract=CropContract("plain5", 64))

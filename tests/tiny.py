@@ -1,6 +1,10 @@
-"""What several tests share: a LOTR of a few thousand weights, and drawn faces to train it on."""
+"""What several tests share: a tiny LOTR, drawn faces to train it on, a running demo."""
 
 import json
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -143,3 +147,35 @@ def write_faces(folder, splits, seed=0):
         labels.append(entry if split is None else {**entry, "split": split})
     (folder / "labels.json").write_text(json.dumps(labels))
     return folder
+
+
+# === Results ===
+# What `keras-lotr evaluate` writes, as far as cards and lists read it.
+_PART = {
+    "faces": 2,
+    "nme": 3.25,
+    "failure_rate": {"8": 0, "10": 5},
+    "auc": {"8": 59.375, "10": 67.5},
+}
+MEASURED = {
+    **{"data": "drawn", "split": "val", "flip": True, "regions": {"eyes": 2.5}},
+    **{"normalizer": "outer_eyes", **_PART, "subsets": {"dark": _PART}},
+}
+
+
+# === The demo ===
+@contextmanager
+def running_demo(*options):
+    """`keras-lotr demo` in a process of its own; its address."""
+    command = [sys.executable, "-c", "from keras_lotr.cli import main; main()", "demo"]
+    options = options or ("--engine", "onnxruntime")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with subprocess.Popen([*command, "--port", port, *options], stdout=subprocess.PIPE) as process:
+        try:
+            said = process.stdout.readline().decode()  # after the models have run once
+            assert said.startswith(f"The demo is at http://127.0.0.1:{port}"), said
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()

@@ -1,0 +1,111 @@
+"""Many uploads at once to a running demo: `python benchmarks/demo_load.py`. Needs gradio.
+
+Starts `keras-lotr demo --engine onnxruntime` and sends 50 pictures from 5 clients at the same time:
+good ones of several sizes, broken ones, one that claims 900 megapixels and one that has 48. Each
+answer is compared with the library's. Prints how long it took and how much memory the server took.
+"""
+
+import json
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+from gradio_client import Client, handle_file
+
+from keras_lotr import FaceLandmarker, read_image
+
+UPLOADS, CLIENTS = 50, 5
+EXAMPLES = Path(__file__).parents[1] / "examples"
+COMMAND = "from keras_lotr.cli import main; main()"
+
+
+def pictures(folder):
+    """[(path, None or what the answer must say)]."""
+    group = read_image(EXAMPLES / "group.jpg")
+    phone = folder / "phone.jpg"
+    large = cv2.resize(group, (8000, 6000))
+    cv2.imwrite(str(phone), cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
+    claims = folder / "claims.png"
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 30_000, 30_000)
+    claims.write_bytes(header + bytes(64))
+    text = folder / "text.jpg"
+    text.write_text("no picture")
+    cut = folder / "cut.jpg"
+    cut.write_bytes((EXAMPLES / "group.jpg").read_bytes()[:9000])
+    heavy = folder / "heavy.png"
+    heavy.write_bytes(bytes(30_000_000))
+    good = [(EXAMPLES / f"{name}.jpg", None) for name in ("group", "astronaut", "rendered1")]
+    bad = [
+        (claims, "megapixels"),
+        (text, "another kind"),
+        (cut, "cut off"),
+        (heavy, "too large|File size|exceed|413"),
+    ]
+    return [*good, *good, bad[0], bad[1], (phone, None), *good, bad[2], bad[3]]
+
+
+def memory(pid):
+    """(megabytes now, megabytes at most) of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    return int(sizes["VmRSS"]) / 1024, int(sizes["VmHWM"]) / 1024
+
+
+def ask(client, path):
+    try:
+        answer = client.predict(handle_file(path), api_name="/annotate")
+        return json.dumps(answer[3][0]["faces"])
+    except Exception as error:  # whatever a client sees is an answer to look at
+        return f"{type(error).__name__}: {error}"
+
+
+def main():
+    command = [sys.executable, "-c", COMMAND, "demo", "--engine", "onnxruntime", "--port", "7899"]
+    landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(command, stdout=subprocess.PIPE) as server,
+    ):
+        print(server.stdout.readline().decode().strip())
+        jobs = pictures(Path(folder))
+        expected = {
+            path: json.dumps([face.to_dict() for face in landmarker(path)])
+            for path, said in jobs
+            if said is None
+        }
+        clients = [Client("http://127.0.0.1:7899", verbose=False) for _ in range(CLIENTS)]
+        before = memory(server.pid)[0]
+        tasks = [(clients[i % CLIENTS], *jobs[i % len(jobs)]) for i in range(UPLOADS)]
+        start, together = time.perf_counter(), threading.Barrier(UPLOADS)
+
+        def run(task):
+            client, path, said = task
+            together.wait()
+            answer = ask(client, path)
+            right = answer == expected[path] if said is None else re.search(said, answer)
+            return path.name, bool(right), time.perf_counter() - start, answer
+
+        with ThreadPoolExecutor(UPLOADS) as threads:
+            answers = list(threads.map(run, tasks))
+        after, peak = memory(server.pid)
+        server.terminate()
+    seconds = np.array([seconds for *_, seconds, _ in answers])
+    wrong = [(name, answer[:200]) for name, right, _, answer in answers if not right]
+    print(f"{len(answers)} uploads at once from {CLIENTS} clients, {len(wrong)} wrong answers")
+    print(f"answered after {np.median(seconds):.1f} s (median), {seconds.max():.1f} s (last)")
+    print(f"server: {before:.0f} MB before, {peak:.0f} MB at most, {after:.0f} MB afterwards")
+    for name, answer in wrong:
+        print(f"WRONG {name}: {answer}")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""Time of landmarks, side by side in one run: runtimes, variants, the whole chain, batches, memory.
+
+    python benchmarks/inference.py [--frames 10000] [--output results/benchmarks.json]
+
+One thread unless said otherwise. "bare" is the backbone of LOTR-M (MobileNetV2 at 192 pixels),
+exported or run the same way. Untrained networks take as long as trained ones.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import click
+import cv2
+import numpy as np
+from speed_table import speed_table
+from timing import machine, side_by_side
+
+from keras_lotr import FaceDetector, FaceLandmarker, read_image
+from keras_lotr.onnx_model import OnnxModel
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PRESET, SIZE = "lotr_m_300w", 192
+SECONDS = 8.0  # of a comparison
+
+
+@click.command()
+@click.option("--frames", default=10_000, show_default=True, help="For the growth in memory.")
+@click.option("--output", type=Path, help="JSON.")
+def main(frames, output):
+    results = {"machine": machine()}
+    with tempfile.TemporaryDirectory() as folder:
+        results["stage"] = stage(Path(folder))
+    results["batches"] = batches()
+    results["chain"] = chain()
+    results["keras"] = {name: keras_backend(name) for name in ("tensorflow", "jax", "torch")}
+    results["memory"] = memory(frames)
+    print(speed_table(results))
+    if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+# === Landmark stage ===
+def stage(folder):
+    """One crop: the bare backbone, the variants, int8 and other runtimes."""
+    write_networks(folder)
+    crop = np.random.default_rng(0).integers(0, 255, (1, SIZE, SIZE, 3)).astype(np.float32)
+    planes = np.ascontiguousarray(crop.transpose(0, 3, 1, 2))
+    functions = {}
+    for path in sorted(folder.glob("*.onnx")):
+        session = ort_session(path)
+        functions[f"{path.stem}, onnxruntime"] = lambda s=session: s.run(None, {"images": planes})
+    add_openvino(functions, folder, planes)
+    add_litert(functions, folder, crop)
+    return side_by_side(functions, seconds=SECONDS * 5)
+
+
+def write_networks(folder):
+    """The ONNX and .tflite files, by Keras in a process of its own."""
+    code = f"""
+import keras
+from keras_lotr import LOTR
+from keras_lotr.calibration import calibration_crops
+from keras_lotr.export import export
+from keras_lotr.onnx_graph import OnnxGraph
+from keras_lotr.quantize import export_int8
+folder = {str(folder)!r}
+model = LOTR.from_preset({PRESET!r})
+graph = OnnxGraph()
+graph.write(model.backbone.layers)
+name = graph.names[id(model.backbone.output)]
+graph.save(folder + "/bare.onnx", {{"images": ["batch", 3, {SIZE}, {SIZE}]}},
+           {{name: ["batch", *model.backbone.output.shape[:0:-1]]}})
+export(model, folder + "/LOTR-M.onnx")
+crops = calibration_crops([{str(EXAMPLES / "rendered_faces/*/*.jpg")!r}], model.crop_contract)
+export_int8(model, folder + "/LOTR-M int8.onnx", crops)
+export(LOTR.from_variant("lotr_m_plus", 68), folder + "/LOTR-M+.onnx")
+export(LOTR.from_variant("lotr_r_plus", 68), folder + "/LOTR-R+.onnx")
+try:
+    export(model, folder + "/LOTR-M.tflite", "litert", batch=1)
+except (ImportError, ValueError) as error:
+    print(error)
+"""
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def ort_session(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def add_openvino(functions, folder, planes):
+    try:
+        from keras_lotr.export_openvino import import_openvino
+
+        core = import_openvino().Core()
+    except ImportError as error:
+        return print(error)
+    settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    for name in ("bare", "LOTR-M"):
+        network = core.read_model(folder / f"{name}.onnx")
+        network.reshape([1, 3, SIZE, SIZE])
+        run = core.compile_model(network, "CPU", settings)
+        functions[f"{name}, OpenVINO"] = lambda run=run: run(planes)
+
+
+def add_litert(functions, folder, crop):
+    path = folder / "LOTR-M.tflite"
+    if not path.exists():
+        return
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    index = interpreter.get_input_details()[0]["index"]
+
+    def run():
+        interpreter.set_tensor(index, crop)
+        interpreter.invoke()
+
+    functions["LOTR-M, LiteRT"] = run
+
+
+# === Batches and the whole chain, onnxruntime ===
+def batches():
+    """Milliseconds for a crop, alone and among 64; with one thread and with all cores."""
+    crops = np.random.default_rng(0).integers(0, 255, (64, SIZE, SIZE, 3), dtype=np.uint8)
+    results = {}
+    for threads in (1, os.cpu_count()):
+        model = OnnxModel.from_preset(PRESET, threads=threads)
+        functions = {
+            "1": lambda m=model: m.predict_points(crops[:1]),
+            "64": lambda m=model: m.predict_points(crops),
+        }
+        times = side_by_side(functions, seconds=SECONDS * 2)
+        results[f"{threads} threads"] = {"1": times["1"], "64": round(times["64"] / 64, 3)}
+    return results
+
+
+def photo(faces):
+    """640x480 with so many rendered faces, side by side."""
+    side = 1 if faces == 1 else int(np.ceil(np.sqrt(faces)))
+    size = 440 // side
+    image = np.full((480, 640, 3), 90, np.uint8)
+    face = cv2.resize(read_image(EXAMPLES / "rendered1.jpg"), (size, size))
+    for i in range(faces):
+        y, x = divmod(i, side)
+        image[20 + y * size :, 20 + x * size :][:size, :size] = face
+    return image
+
+
+def chain():
+    """A photo of 640x480: the whole chain beside detector and landmark model alone."""
+    cv2.setNumThreads(1)
+    model, detect = OnnxModel.from_preset(PRESET, threads=1), FaceDetector.from_preset()
+    landmarker = FaceLandmarker(model, detect)
+    results = {}
+    for faces in (1, 4, 16):
+        image = photo(faces)
+        count = len(detect(image))
+        crops = np.zeros((count, SIZE, SIZE, 3), np.uint8)
+        functions = {
+            "chain": lambda i=image: landmarker(i),
+            "detector": lambda i=image: detect(i),
+            "landmarks": lambda c=crops: model.predict_points(c),
+        }
+        results[f"{faces} faces"] = {"found": count, **side_by_side(functions, SECONDS)}
+    return results
+
+
+# === Keras ===
+def keras_backend(backend):
+    """The compiled model called with one crop beside `predict_points`, one thread."""
+    code = f"""
+import json, keras, numpy as np
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from timing import side_by_side
+from keras_lotr import LOTR
+model = LOTR.from_preset({PRESET!r})
+crop = np.random.default_rng(0).integers(0, 255, (1, {SIZE}, {SIZE}, 3), dtype=np.uint8)
+if keras.backend.backend() == "torch":
+    import torch
+    def bare():
+        with torch.inference_mode():
+            return model(torch.from_numpy(crop)).numpy()
+elif keras.backend.backend() == "jax":
+    import jax
+    compiled = jax.jit(lambda x: model(x, training=False))
+    bare = lambda: np.asarray(compiled(crop))
+else:
+    import tensorflow
+    compiled = tensorflow.function(lambda x: model(x, training=False))
+    bare = lambda: compiled(tensorflow.constant(crop)).numpy()
+functions = {{"model": bare, "predict_points": lambda: model.predict_points(crop)}}
+print(json.dumps(side_by_side(functions)))
+"""
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    if run.returncode:
+        return {"error": run.stderr.strip().splitlines()[-1]}
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+# === Memory ===
+def memory(frames):
+    """Megabytes that the process has grown by, over so many frames of a small video."""
+    landmarker = FaceLandmarker.from_preset(PRESET, engine="onnxruntime")
+    image = cv2.resize(photo(1), (160, 120))
+    for _ in range(200):
+        landmarker(image)
+    before = resident()
+    for _ in range(frames):
+        landmarker(image)
+    return {"frames": frames, "grown_mb": round(resident() - before, 2)}
+
+
+def resident():
+    with open("/proc/self/statm", encoding="utf-8") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()

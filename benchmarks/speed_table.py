@@ -1,0 +1,36 @@
+"""What `inference.py` measured, as Markdown."""
+
+
+def speed_table(results):
+    """What was measured, with the ratios that matter."""
+    stage = results["stage"]
+    machine = results["machine"]
+    lines = [f"{machine['processor']}, {machine['cores']} cores. One crop, one thread:", ""]
+    lines += ["| network, runtime | ms | over the bare backbone |", "|---|---|---|"]
+    for name, ms in stage.items():
+        bare = stage["bare, OpenVINO" if name.endswith("OpenVINO") else "bare, onnxruntime"]
+        lines.append(f"| {name} | {ms:.2f} | {ms / bare:.2f} |")
+    lines += ["", "A crop among others, onnxruntime:", ""]
+    for name, times in results["batches"].items():
+        ratio = times["1"] / times["64"]
+        lines.append(f"- {name}: {times['1']:.2f} ms alone, {times['64']:.2f} of 64: x{ratio:.2f}")
+    lines += ["", "A photo of 640x480, one thread:", ""]
+    for name, times in results["chain"].items():
+        parts = times["detector"] + times["landmarks"]
+        lines.append(
+            f"- {name} ({times['found']} found): {times['chain']:.1f} ms = {times['detector']:.1f} "
+            f"+ {times['landmarks']:.1f}, x{times['chain'] / parts:.2f}"
+        )
+    lines += ["", "Keras, one crop, one thread:", ""]
+    for backend, times in results["keras"].items():
+        if "error" in times:
+            lines.append(f"- {backend}: {times['error']}")
+            continue
+        ratio = times["predict_points"] / times["model"]
+        lines.append(
+            f"- {backend}: model {times['model']:.1f} ms, predict_points "
+            f"{times['predict_points']:.1f} ms, x{ratio:.2f}"
+        )
+    grown = results["memory"]
+    lines += ["", f"{grown['frames']} frames: {grown['grown_mb']} MB more."]
+    return "\n".join(lines)

@@ -1,0 +1,16 @@
+"""Options that several subcommands have in common."""
+
+import click
+
+
+def annotated_faces(command):
+    """PRESET, and the annotated faces that it is measured on."""
+    for option in (
+        click.option("--reader", help="Reader of the data [recognised from the files]."),
+        click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks."),
+        click.option("--split", default="test", help="train, val or test [test]."),
+        click.option("--data", required=True, help="Data set folder."),
+        click.argument("preset"),
+    ):
+        command = option(command)
+    return command

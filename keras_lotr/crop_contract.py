@@ -1,0 +1,74 @@
+"""The crop contract: what a landmark model wants to see, whatever runs it. No Keras is needed."""
+
+from dataclasses import dataclass, fields
+
+from keras_lotr.schemes import get_scheme
+
+MAX_IMAGE_SIZE = 4096
+
+_SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
+
+
+@dataclass(frozen=True)
+class CropContract:
+    """What a model wants to see; `preprocessor.json` of a preset, metadata of an exported file.
+
+    Attributes:
+        scheme: landmark scheme.
+        image_size: side of the crop in pixels.
+        margin: side of the crop over the longer side of the box around the landmarks.
+    """
+
+    scheme: str
+    image_size: int
+    margin: float = 1.3
+
+    def __post_init__(self):
+        get_scheme(self.scheme)
+        size, margin = self.image_size, self.margin
+        if not isinstance(size, int) or not 0 < size <= MAX_IMAGE_SIZE:
+            raise ValueError(f"Expected image_size 1..{MAX_IMAGE_SIZE}. Received: {size!r}")
+        if not isinstance(margin, int | float) or not 0.1 <= margin <= 10:
+            raise ValueError(f"Expected a margin 0.1..10. Received: {margin!r}")
+
+    @classmethod
+    def default(cls, num_landmarks, image_size):
+        """The contract of a model about which only its sizes are known."""
+        scheme = _SCHEME_OF_COUNT.get(num_landmarks, f"plain{num_landmarks}")
+        return cls(scheme, image_size)
+
+    @classmethod
+    def from_dict(cls, entries):
+        """The contract that a JSON file or the metadata of a file hold; other entries are left.
+
+        Raises:
+            ValueError: it is none.
+
+        Example:
+
+        >>> CropContract.from_dict({"scheme": "ibug68", "image_size": 192, "channels": "RGB"})
+        CropContract(scheme='ibug68', image_size=192, margin=1.3)
+        """
+        names = {field.name for field in fields(cls)}
+        try:
+            return cls(**{k: v for k, v in entries.items() if k in names})
+        except (AttributeError, TypeError) as error:
+            raise ValueError(str(error)) from None
+
+
+def flip_averaged(predict, crops, contract):
+    """The mean of the landmarks of crops and of the mirrored crops.
+
+    Args:
+        predict: function, crops (F, S, S, 3) -> landmarks (F, N, 2), crop pixels.
+        crops: (F, S, S, 3).
+        contract: `CropContract` of the model, whose scheme has a flip order.
+
+    Returns:
+        (F, N, 2), crop pixels.
+
+    Raises:
+        ValueError: the scheme has no flip order.
+    """
+    points, mirrored = predict(crops), predict(crops[:, :, ::-1])
+    return (points + get_scheme(contract.scheme).mirror(mirrored, contract.image_size)) / 2

@@ -1,0 +1,49 @@
+"""A LOTR as an ONNX file that is all that `FaceLandmarker` needs, the same from every backend."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from keras_lotr.export_check import check_points
+from keras_lotr.onnx_lotr import lotr_graph
+from keras_lotr.onnx_model import FACTS, OnnxModel
+from keras_lotr.preset_files import write_file
+
+
+def export_onnx(model, path, batch=None):
+    """Write a LOTR as ONNX, after the content was run and compared with the model.
+
+    Args:
+        model: `LOTR`.
+        path: the .onnx file; left as it was if the comparison fails.
+        batch: number of crops that the file takes; None: any.
+
+    Raises:
+        ValueError: the backbone has layers that cannot be written.
+        ImportError: onnx or onnxruntime is missing.
+        RuntimeError: the file gives other points than the model.
+    """
+    content = onnx_content(model, batch)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, content)
+
+
+def onnx_content(model, batch=None):
+    """The checked content of the file, bytes; arguments and errors as of `export_onnx`."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"Exporting needs the package {error.name}: pip install 'keras-lotr[export]'"
+        ) from None
+    graph, inputs, outputs = lotr_graph(model, batch)
+    content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
+    check_points(model, OnnxModel(content).predict_points, batch or 3)
+    return content
+
+
+def facts(model):
+    """The crop contract as JSON, which travels in exported files."""
+    return json.dumps({**asdict(model.crop_contract), "channels": "RGB"})

@@ -1,0 +1,135 @@
+"""A LOTR exported as ONNX, run by onnxruntime: no Keras and no backend is imported."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.crop_contract import CropContract, flip_averaged
+from keras_lotr.preset_files import ONNX, resolve
+from keras_lotr.schemes import get_scheme
+
+FACTS = "keras_lotr"  # the key of the crop contract in the file's metadata
+
+
+class OnnxModel:
+    """A `.onnx` file of `keras-lotr export`, with `LOTR`'s `predict_points`.
+
+    May be called from several threads: a session of onnxruntime keeps nothing between calls.
+
+    Args:
+        source: path of the file, or its content as bytes.
+        threads: of one call; None leaves it to onnxruntime, which takes one for each core.
+
+    Attributes:
+        crop_contract: `CropContract` that the file holds.
+        image_size: S, side of the crops in pixels.
+        num_landmarks: N.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or is none of keras-lotr.
+        ImportError: onnxruntime is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = OnnxModel.from_preset("lotr_m_300w", threads=1)
+    >>> model.predict_points(np.zeros((2, 192, 192, 3), np.uint8)).shape
+    (2, 68, 2)
+    """
+
+    def __init__(self, source, threads=None):
+        if not isinstance(source, bytes) and not Path(source).is_file():
+            raise FileNotFoundError(f"There is no file {os.fspath(source)}.")
+        name = "bytes" if isinstance(source, bytes) else os.fspath(source)
+        self._session = _session(source, name, threads)
+        facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
+        if facts is None:
+            raise ValueError(
+                f"Expected an .onnx file of `keras-lotr export`. Received: {name}, which has no "
+                f"metadata {FACTS!r}."
+            )
+        try:
+            self.crop_contract = CropContract.from_dict(json.loads(facts))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {error}") from None
+        self.image_size = self.crop_contract.image_size
+        self.num_landmarks = get_scheme(self.crop_contract.scheme).num_landmarks
+        self._check_shapes(name)
+
+    @classmethod
+    def from_preset(cls, preset, threads=None):
+        """The model.onnx of a preset: short name, folder or "hf://org/name[@revision]"."""
+        files = resolve(preset)
+        path = files.path(ONNX)
+        if path is None:
+            raise ValueError(
+                f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
+                f"{files.name} --output FOLDER/{ONNX}`."
+            )
+        return cls(path, threads)
+
+    def predict_points(self, crops, flip=False, batch_size=64):
+        """Landmarks of many crops.
+
+        Args:
+            crops: (F, S, S, 3), RGB 0..255.
+            flip: average with the landmarks of the mirrored crops (twice the time).
+            batch_size: crops that onnxruntime gets at a time; a file of fixed batch has its own.
+
+        Returns:
+            (F, N, 2) float32 array, crop pixels.
+        """
+        if not len(crops):
+            return np.zeros((0, self.num_landmarks, 2), np.float32)
+
+        def predict(crops):
+            return self._predict(crops, self._fixed_batch or batch_size)
+
+        return flip_averaged(predict, crops, self.crop_contract) if flip else predict(crops)
+
+    def _predict(self, crops, batch_size):
+        points = []
+        for start in range(0, len(crops), batch_size):
+            images = crops[start : start + batch_size].transpose(0, 3, 1, 2)
+            images = np.ascontiguousarray(images, np.float32)
+            if self._fixed_batch:
+                missing = self._fixed_batch - len(images)
+                images = np.concatenate([images, np.zeros_like(images[:1]).repeat(missing, 0)])
+            points.append(self._session.run(None, {self._input: images})[0])
+        return np.concatenate(points)[: len(crops)]
+
+    def _check_shapes(self, name):
+        """Input and output, and the batch if the file has a fixed one."""
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        found = [x.shape for x in (*inputs, *outputs)]
+        size = self.image_size
+        expected = [[3, size, size], [self.num_landmarks, 2]]
+        if [shape[1:] for shape in found] != expected or inputs[0].type != "tensor(float)":
+            raise ValueError(
+                f"Expected crops (B, 3, {size}, {size}) and landmarks (B, {self.num_landmarks}, 2) "
+                f"as the metadata of {name} say. Received: {found}"
+            )
+        self._input, batch = inputs[0].name, found[0][0]
+        self._fixed_batch = batch if isinstance(batch, int) else None
+
+
+def _session(source, name, threads):
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ImportError(
+            "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads or 0
+    # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = source if isinstance(source, bytes) else os.fspath(source)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own, which have no other base
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

@@ -1,0 +1,57 @@
+// What was found, as a table and as the library's JSON.
+
+// A photo and its faces as keras_lotr's PhotoLandmarks.to_dict gives them.
+export function toEntry({ source, width, height }, faces, scheme) {
+  const rounded = (value) => Number(Math.fround(value).toFixed(3));
+  return {
+    source,
+    width,
+    height,
+    faces: faces.map(({ points, box, score }) => ({
+      points: points.map((point) => point.map(rounded)),
+      box: box.map(rounded),
+      score: Number(score.toFixed(4)),
+      scheme,
+    })),
+  };
+}
+
+export function fillTable(body, faces) {
+  const rows = faces.map(({ score, box }, i) => {
+    const [x0, y0, x1, y1] = box.map(Math.round);
+    const row = document.createElement("tr");
+    const cells = [i + 1, score.toFixed(2), `${x0}, ${y0}`, `${x1 - x0} × ${y1 - y0}`];
+    row.append(...cells.map(cell));
+    return row;
+  });
+  body.replaceChildren(...rows);
+}
+
+function cell(content) {
+  const element = document.createElement("td");
+  element.textContent = content;
+  return element;
+}
+
+export function count(faces) {
+  return faces.length === 1 ? "1 face" : `${faces.length} faces`;
+}
+
+// One sentence about a picture.
+export function summary(faces, { detector, landmarks }) {
+  if (!faces.length) {
+    return "No face was found. Faces should be upright, not tiny, and not seen from the side.";
+  }
+  const [all, first, second] = [detector + landmarks, detector, landmarks].map((s) => s.toFixed(2));
+  return `${count(faces)} in ${all} s: detector ${first} s, landmarks ${second} s.`;
+}
+
+// As `keras-lotr predict` writes it: a list of photos, here of one.
+export function download(entry) {
+  const link = document.createElement("a");
+  const file = new Blob(["[\n", JSON.stringify(entry), "\n]\n"], { type: "application/json" });
+  link.href = URL.createObjectURL(file);
+  link.download = `${entry.source.replace(/\.[^.]*$/, "") || "faces"}.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

@@ -1,0 +1,1 @@
+"""The demo in a browser: `keras-lotr demo`. Needs gradio (the extra `demo`)."""

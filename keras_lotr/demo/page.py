@@ -1,0 +1,202 @@
+"""The page of the demo: what is where, and what calls what."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from keras_lotr.demo.service import (
+    ATTENTION,
+    DRAWN,
+    MAX_BYTES,
+    MAX_FRAMES,
+    Service,
+    Settings,
+)
+from keras_lotr.demo.uploads import LimitBody, picture_input
+
+_TITLE = "Face landmarks"
+_INTRO = """# Face landmarks
+Where eyes, brows, nose, mouth and chin are, found by [LOTR](https://arxiv.org/abs/2109.10057), a \
+CNN and a small Transformer. Pictures are not kept."""
+_PLACES = ["face", "score", "x", "y", "width", "height"]
+# Results as files, made in the browser: the server keeps none.
+_DOWNLOAD = """(text) => {
+  if (!text) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([typeof text === "string" ? text :
+    JSON.stringify(text) + "\\n"], {type: "%s"}));
+  link.download = "%s";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}"""
+_FILES_KEPT = (30, 300)  # seconds: how often old files are looked for, and how old they may get
+
+
+def build(preset="lotr_m_300w", engine="keras"):
+    """The page as `gradio.Blocks`; the models are loaded and have run once.
+
+    Args:
+        preset: that is chosen first.
+        engine: "keras" or "onnxruntime".
+
+    Raises:
+        ValueError: the preset has no weights, or none for this engine.
+    """
+    service = Service(engine)
+    choices = service.presets()
+    if preset not in choices:
+        raise ValueError(
+            f"Expected a trained landmark preset, one of {', '.join(choices)}. Received: {preset}"
+        )
+    service.warm_up(Settings(preset))
+    with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=_FILES_KEPT) as page:
+        gr.Markdown(_INTRO)
+        with gr.Accordion("Settings: preset, what is drawn, threshold", open=False):
+            controls = _controls(service, choices, preset)
+        with gr.Tab("Image"):
+            _image_tab(service, controls)
+        with gr.Tab("Webcam"):
+            _webcam_tab(service, controls)
+        with gr.Tab("Video"):
+            _video_tab(service, controls)
+    return page.queue(max_size=100, default_concurrency_limit=2)
+
+
+def example_pictures():
+    """Paths of the bundled pictures: inside an installed wheel, or in the checkout."""
+    here = Path(__file__).parent
+    installed = here / "examples"
+    folder = installed if installed.is_dir() else here.parents[1] / "examples"
+    return sorted(folder.glob("*.jpg"), key=lambda path: (path.stem != "group", path.stem))
+
+
+def launch(page, host="127.0.0.1", port=None, **options):
+    """Serve the page: uploads are limited, nothing is sent elsewhere."""
+    fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+    return page.launch(
+        server_name=host,
+        server_port=port,
+        share=False,
+        max_file_size=MAX_BYTES,
+        theme=gr.themes.Soft(primary_hue="teal", **fonts),
+        footer_links=["api"],
+        app_kwargs={"middleware": [(LimitBody, (), {"limit": 2 * MAX_BYTES})]},
+        ssr_mode=False,
+        quiet=True,
+        **options,
+    )
+
+
+def _controls(service, choices, preset):
+    """The controls, in the order of the fields of `Settings`."""
+    overlays = [*DRAWN, ATTENTION] if service.engine == "keras" else list(DRAWN)
+    with gr.Row():
+        chosen = gr.Dropdown([(said, name) for name, said in choices.items()], value=preset,
+                             label="Preset", scale=2)  # fmt: skip
+        drawn = gr.CheckboxGroup(overlays, value=["points", "contours"], label="Draw", scale=2)
+    with gr.Row():
+        landmark = gr.Number(0, label="Landmark whose attention is drawn", minimum=0, precision=0)
+        threshold = gr.Slider(0.1, 0.95, service.threshold, step=0.05, label="Detector's threshold")
+        flip = gr.Checkbox(label="Average with the mirrored face", info="Takes twice the time")
+    return [chosen, drawn, landmark, threshold, flip]
+
+
+def _image_tab(service, controls):
+    with gr.Row():
+        picture = picture_input(
+            label="Picture", sources=["upload", "clipboard", "webcam"], height=420
+        )
+        annotated = gr.Image(label="Landmarks", height=420, format="webp", interactive=False,
+                             elem_id="landmarks", buttons=["download", "fullscreen"])  # fmt: skip
+    message = gr.Markdown("Choose, drop, paste or take a picture, or click an example.")
+    examples = [str(path) for path in example_pictures()]
+    shown = gr.Dataset(components=["image"], samples=[[path] for path in examples],
+                       type="index", label="Examples")  # fmt: skip
+    with gr.Row():
+        as_json = gr.Button("Download JSON", elem_id="download_json")
+        as_csv = gr.Button("Download CSV", elem_id="download_csv")
+    faces = gr.Dataframe(headers=_PLACES, label="Faces", interactive=False)
+    found = gr.JSON(label="JSON", max_height=240)
+    table = gr.Textbox(visible="hidden")
+
+    def annotate(picture, preset, draw, landmark, threshold, flip):
+        if picture is None:
+            return None, "", None, None, ""
+        settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
+        answer = _said(service.annotate, picture, settings)
+        return answer.picture, answer.message, answer.rows, [answer.photo], answer.csv
+
+    gr.on(
+        [picture.change, *(control.change for control in controls)],
+        annotate,
+        [picture, *controls],
+        [annotated, message, faces, found, table],
+        api_name="annotate",
+        concurrency_id="models",
+        trigger_mode="always_last",
+    )
+    shown.click(lambda index: examples[index], shown, picture, api_visibility="private")
+    as_json.click(None, found, js=_DOWNLOAD % ("application/json", "landmarks.json"))
+    as_csv.click(None, table, js=_DOWNLOAD % ("text/csv", "landmarks.csv"))
+
+
+def _webcam_tab(service, controls):
+    with gr.Row():
+        frame = picture_input(label="Camera", sources=["webcam"], streaming=True, height=420)
+        annotated = gr.Image(label="Landmarks", height=420, format="jpeg", interactive=False,
+                             buttons=["fullscreen"])  # fmt: skip
+    message = gr.Markdown("Click the camera, then *Record*. Frames are not kept.")
+
+    def annotate(frame, preset, draw, landmark, threshold, flip):
+        if frame is None:
+            return None, ""
+        settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
+        answer = _said(service.annotate, frame, settings)
+        return answer.picture, answer.message
+
+    frame.stream(
+        annotate,
+        [frame, *controls],
+        [annotated, message],
+        api_name="annotate_frame",
+        concurrency_id="models",
+        stream_every=0.1,
+        time_limit=300,
+    )
+
+
+def _video_tab(service, controls):
+    with gr.Row():
+        video = gr.Video(label="Video", sources=["upload"], height=420)
+        annotated = gr.Video(label="Landmarks", height=420, interactive=False)
+    message = gr.Markdown(f"At most {MAX_FRAMES} frames and {MAX_BYTES // 10**6} MB.")
+    start = gr.Button("Find landmarks", variant="primary")
+
+    def annotate(video, preset, draw, landmark, threshold, flip, progress=gr.Progress()):  # noqa: B008
+        if video is None:
+            raise gr.Error("Choose a video first.", print_exception=False)
+        output = Path(video).with_name(f"{Path(video).stem}_landmarks.webm")
+        annotated.temp_files.add(str(output))  # Gradio shows a copy, and clears up both
+
+        def show(done, count):
+            progress((done, count), unit="frames")
+
+        settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
+        message = _said(service.annotate_video, video, settings, output, show)
+        return str(output), message
+
+    start.click(
+        annotate,
+        [video, *controls],
+        [annotated, message],
+        api_name="annotate_video",
+        concurrency_limit=1,
+    )
+
+
+def _said(do, *arguments):
+    """What it returns; bad input is told to the visitor, and is no news for the server's log."""
+    try:
+        return do(*arguments)
+    except ValueError as error:
+        raise gr.Error(str(error), title="Not possible", print_exception=False) from None

@@ -1,0 +1,232 @@
+"""What the demo does with a picture, a camera frame or a video. Knows nothing of Gradio."""
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_lotr import formats
+from keras_lotr.attention import attention_map, draw_attention
+from keras_lotr.drawing import draw
+from keras_lotr.face_detector import load_detector
+from keras_lotr.image_size import claimed_size
+from keras_lotr.images import read_image
+from keras_lotr.landmarker import FaceLandmarker
+from keras_lotr.preset_files import (
+    METADATA,
+    ONNX,
+    PREPROCESSOR,
+    WEIGHTS,
+    local_presets,
+    resolve,
+)
+from keras_lotr.schemes import get_scheme
+from keras_lotr.video import annotate_video
+
+MAX_BYTES = 20_000_000  # of an uploaded file
+MAX_PIXELS = 50_000_000
+MAX_FRAMES = 900  # of a video: half a minute
+_MAX_SHOWN = 1600  # longer side in pixels of the picture that goes back to the browser
+DRAWN = ("points", "contours", "numbers", "boxes")
+ATTENTION = "attention"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a visitor can choose.
+
+    Attributes:
+        preset: name of a landmark preset.
+        overlays: some of `DRAWN`, and `ATTENTION`.
+        landmark: number of the landmark whose attention is drawn.
+        threshold: detector's score; None: its own.
+        flip: average with the landmarks of the mirrored face.
+    """
+
+    preset: str
+    overlays: tuple = ("points", "contours")
+    landmark: int = 0
+    threshold: float | None = None
+    flip: bool = False
+
+    @property
+    def drawn(self):
+        """Arguments of `draw`."""
+        return {name: name in self.overlays for name in DRAWN}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found in a picture.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
+        message: one sentence.
+        photo: {"source", "width", "height", "faces"}, in pixels of the picture as it was given.
+    """
+
+    picture: np.ndarray
+    message: str
+    photo: dict
+
+    @property
+    def rows(self):
+        """[number, score, x, y, width, height] of each face."""
+        rows = []
+        for number, face in enumerate(self.photo["faces"], start=1):
+            x0, y0, x1, y1 = face["box"]
+            score = round(face["score"], 2)
+            rows.append([number, score, *(round(v) for v in (x0, y0, x1 - x0, y1 - y0))])
+        return rows
+
+    @property
+    def csv(self):
+        """The faces as `keras-lotr predict` writes them into a CSV."""
+        return formats.to_csv([self.photo])
+
+
+class Service:
+    """The models of the demo, loaded when they are first asked for, and kept.
+
+    Args:
+        engine: "keras" or "onnxruntime".
+
+    Example:
+
+    >>> service = Service()
+    >>> black = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    >>> service.annotate(black, Settings("lotr_m_300w")).message
+    'No face was found. Try a lower threshold, or a picture with larger faces.'
+    """
+
+    def __init__(self, engine="keras"):
+        self.engine = engine
+        self.detector = lru_cache(maxsize=32)(self._detector)
+        self.loaded = lru_cache(maxsize=4)(self._loaded)
+
+    def presets(self):
+        """{name: what it says about itself} of the landmark presets that can be loaded."""
+        needed = WEIGHTS if self.engine == "keras" else ONNX
+        found = {}
+        for name, folder in local_presets().items():
+            files = resolve(folder)
+            scheme = (files.json(PREPROCESSOR) or {}).get("scheme")
+            if (folder / needed).is_file() and scheme:
+                points = get_scheme(scheme).num_landmarks
+                licence = (files.json(METADATA) or {}).get("licence", "licence not stated")
+                found[name] = f"{name} ({points} points; {licence})"
+        return found
+
+    def _loaded(self, preset):
+        return FaceLandmarker.from_preset(preset, engine=self.engine)
+
+    def _detector(self, threshold):
+        return load_detector(score_threshold=threshold or self.threshold)
+
+    @cached_property
+    def threshold(self):
+        """The detector's own."""
+        return resolve("face_detector").json(PREPROCESSOR)["score_threshold"]
+
+    def landmarker(self, settings):
+        """The `FaceLandmarker` of these settings; the model is shared between them."""
+        detector = self.detector(settings.threshold and round(float(settings.threshold), 2))
+        return FaceLandmarker(self.loaded(settings.preset).model, detector, flip=settings.flip)
+
+    def warm_up(self, settings):
+        """Load what the settings need and let it run once, so that no visitor waits for it."""
+        grey = np.full((64, 64, 3), 128, np.uint8)
+        self.landmarker(settings)([grey], [[[8, 8, 56, 56]]])
+        self.detector(settings.threshold)(grey)
+
+    def annotate(self, picture, settings, name="picture"):
+        """Find the landmarks in a picture.
+
+        Args:
+            picture: bytes of a picture file.
+            settings: `Settings`.
+            name: what the picture is called in the answer.
+
+        Returns:
+            `Answer`.
+
+        Raises:
+            ValueError: not a picture, or too large, in a sentence for the visitor.
+        """
+        image = checked_image(picture)
+        landmarker = self.landmarker(settings)
+        start = time.perf_counter()
+        (photo,) = landmarker.stream([image])
+        if photo.error is not None:
+            raise photo.error
+        milliseconds = 1000 * (time.perf_counter() - start)
+        shown = image
+        if ATTENTION in settings.overlays:
+            maps = [
+                attention_map(landmarker, image, f, int(settings.landmark)) for f in photo.faces
+            ]
+            if maps:
+                shown = draw_attention(image, np.max(maps, axis=0))
+        shown = draw(shown, photo.faces, **settings.drawn)
+        message = _sentence(len(photo.faces), milliseconds)
+        return Answer(_fit(shown), message, replace(photo, source=name).to_dict())
+
+    def annotate_video(self, path, settings, output, progress):
+        """Draw the landmarks into a video file; a sentence about it.
+
+        Raises:
+            ValueError: not a video, too large or too long, in a sentence for the visitor.
+        """
+        _check_bytes(Path(path).stat().st_size, "video")
+        start = time.perf_counter()
+        try:
+            faces = annotate_video(
+                self.landmarker(settings), path, output, settings.drawn, MAX_FRAMES, progress
+            )
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(path), "This one")) from None
+        seconds = time.perf_counter() - start
+        with_faces = sum(bool(here) for here in faces)
+        return (
+            f"{len(faces)} frames, {with_faces} of them with a face, in {seconds:.1f} s "
+            f"({len(faces) / seconds:.0f} frames/s)."
+        )
+
+
+def checked_image(picture):
+    """(H, W, 3) uint8 RGB of a picture file's bytes; size and kind are checked before decoding."""
+    _check_bytes(len(picture), "picture")
+    size = claimed_size(picture)
+    if size is not None and size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(
+            f"Expected a picture of at most {MAX_PIXELS // 10**6} megapixels. "
+            f"This one has {size[0]} x {size[1]}: make it smaller."
+        )
+    try:
+        return read_image(picture)
+    except ValueError as error:
+        raise ValueError(str(error).replace("the bytes", "This file")) from None
+
+
+def _check_bytes(count, kind):
+    if count > MAX_BYTES:
+        raise ValueError(
+            f"Expected a {kind} file of at most {MAX_BYTES // 10**6} MB. This one has "
+            f"{count / 1e6:.0f} MB."
+        )
+
+
+def _sentence(num_faces, milliseconds):
+    if not num_faces:
+        return "No face was found. Try a lower threshold, or a picture with larger faces."
+    return f"{num_faces} {'face' if num_faces == 1 else 'faces'} in {milliseconds:.0f} ms."
+
+
+def _fit(image):
+    scale = _MAX_SHOWN / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

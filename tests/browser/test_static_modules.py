@@ -1,0 +1,73 @@
+"""The modules of the page in demo/static do what the library's and OpenCV's functions do."""
+
+import importlib.util
+
+import cv2
+import numpy as np
+import pytest
+import static_page
+
+from keras_lotr import geometry
+
+
+def test_the_facts_are_those_of_the_library():
+    path = static_page.STATIC / "facts.py"
+    spec = importlib.util.spec_from_file_location("facts", path)
+    facts = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(facts)
+    assert facts.PATH.read_text() == facts.text(), f"run: python {path}"
+
+
+def test_crops_are_those_of_the_library():
+    box, size, margin = [20.5, 31.0, 120.25, 95.0], 192, 1.3
+    expected = geometry.crop_from_box(box, size, margin)
+    expression = "[m.cropFromBox(...v), m.invert(m.cropFromBox(...v))]"
+    found = static_page.run_node("geometry.js", expression, [box, size, margin])
+    np.testing.assert_allclose(found, [expected, geometry.invert(expected)], rtol=0, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """Smooth noise, as the pictures of the page have it: RGBA."""
+    noise = np.random.default_rng(0).uniform(0, 255, (20, 30, 4))
+    image = cv2.resize(noise, (333, 217), interpolation=cv2.INTER_CUBIC).clip(0, 255)
+    return image.astype(np.uint8)
+
+
+def as_page_picture(image):
+    return {"data": image.ravel().tolist(), "width": image.shape[1], "height": image.shape[0]}
+
+
+@pytest.mark.parametrize("side", [20, 90, 150, 400])  # averaged over blocks, as it is, enlarged
+def test_warps_as_the_library(picture, side):
+    box = np.array([0, 0, side, side]) + 30
+    matrix = geometry.crop_from_box(box, 64, 1.3)
+    values = {"image": as_page_picture(picture), "matrix": matrix.tolist()}
+    expression = (
+        "Array.from(m.warp({ ...v.image, data: Uint8ClampedArray.from(v.image.data) },"
+        " v.matrix, 64).data)"
+    )
+    found = np.reshape(static_page.run_node("pixels.js", expression, values), (64, 64, 4))
+    expected = geometry.warp(np.ascontiguousarray(picture[..., :3]), matrix, 64)
+    assert np.abs(found[..., :3] - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(333, 217), (320, 209), (100, 65), (111, 31)])
+def test_makes_smaller_as_opencv(picture, size):
+    values = {"image": as_page_picture(picture), "size": size}
+    expression = "Array.from(m.resizeArea(v.image, ...v.size).data)"
+    found = static_page.run_node("pixels.js", expression, values)
+    expected = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    assert np.abs(np.reshape(found, expected.shape) - expected.astype(int)).max() <= 1
+
+
+def test_doubles_are_those_of_opencv():
+    random = np.random.default_rng(0)
+    rects = random.uniform((-20, -20, 30, 30), (200, 200, 120, 120), (200, 4))
+    scores = random.uniform(0.5, 1, 200).tolist()
+    candidates = [
+        {"rect": r, "score": s} for r, s in zip(rects.tolist(), scores, strict=True) if s >= 0.6
+    ]
+    found = static_page.run_node("detector.js", "m.withoutDoubles(v, 0.6, 0.3)", candidates)
+    kept = cv2.dnn.NMSBoxes(np.trunc(rects).astype(int).tolist(), scores, 0.6, 0.3)
+    assert [face["score"] for face in found] == [scores[i] for i in kept]

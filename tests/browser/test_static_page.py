@@ -1,0 +1,206 @@
+"""The page in demo/static, in a real browser: it finds what the library finds."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+import static_page
+
+import keras_lotr
+
+EXAMPLES = static_page.STATIC.parents[1] / "examples"
+SOON = 60_000  # milliseconds
+DONE = re.compile(r"^\d+ faces? in |^No face")
+
+
+@pytest.fixture(scope="session")
+def address(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page") / "dist"
+    static_page.build(folder)
+    with static_page.serve(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def landmarker():
+    return keras_lotr.FaceLandmarker.from_preset("lotr_m_300w")
+
+
+@pytest.fixture(scope="module")
+def requests():
+    """Addresses that the page asked for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Errors that the page did not catch."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def loaded_page(browser, address, requests, errors):
+    page = browser.new_page()
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: errors.append(error))
+    page.goto(address)
+    # Says so once, when nothing else was asked for: not in the middle of an upload's answer.
+    expect(page.locator("#status")).to_have_text(re.compile("^Ready"), timeout=SOON)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(loaded_page, errors):
+    """The page, without what went wrong on it earlier."""
+    errors.clear()
+    yield loaded_page
+    assert not errors
+
+
+def expect(locator):
+    from playwright.sync_api import expect
+
+    return expect(locator)
+
+
+def upload(page, name, content):
+    """Choose a file; gives what the page says in the end."""
+    page.locator("#status").evaluate("element => (element.textContent = '')")
+    page.get_by_label("Choose a picture").set_input_files(
+        {"name": name, "mimeType": "", "buffer": content}
+    )
+    expect(page.locator("#status")).to_have_text(
+        re.compile(f"{DONE.pattern}|picture"), timeout=SOON
+    )
+    return page.locator("#status").inner_text()
+
+
+def downloaded(page):
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as JSON").click()
+    (entry,) = json.loads(download.value.path().read_text(encoding="utf-8"))
+    return entry
+
+
+def turned(content):
+    """A JPEG that lies on its side and says so in its EXIF orientation."""
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    lying = cv2.imencode(".jpg", cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE))[1].tobytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    return lying[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + lying[2:]
+
+
+def enlarged(content):
+    """23 megapixels: more than a canvas takes on some devices."""
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    return cv2.imencode(".jpg", cv2.resize(image, (5600, 4200)))[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "tolerance"),
+    [
+        ("group.jpg", bytes, 0.1),
+        ("astronaut.jpg", bytes, 0.1),
+        ("rendered2.jpg", bytes, 0.1),
+        ("rendered5.jpg", turned, 0.1),
+        ("group.jpg", enlarged, 0.5),
+    ],
+)
+def test_finds_what_the_library_finds(page, landmarker, name, change, tolerance):
+    content = change((EXAMPLES / name).read_bytes())
+    (expected,) = landmarker.stream([content])
+    assert upload(page, name, content).startswith(f"{len(expected.faces)} face")
+    found = downloaded(page)
+    assert found.keys() == expected.to_dict().keys()
+    assert (found["source"], found["width"], found["height"]) == (
+        name,
+        expected.width,
+        expected.height,
+    )
+    assert len(found["faces"]) == len(expected.faces)
+    for face, true in zip(found["faces"], expected.to_dict()["faces"], strict=True):
+        assert face.keys() == true.keys()
+        np.testing.assert_allclose(face["points"], true["points"], rtol=0, atol=tolerance)
+        np.testing.assert_allclose(face["box"], true["box"], rtol=0, atol=tolerance)
+        assert face["score"] == pytest.approx(true["score"], abs=1e-3)
+        assert face["scheme"] == true["scheme"]
+
+
+def test_an_example_with_the_keyboard(page, landmarker):
+    count = len(landmarker(EXAMPLES / "group.jpg"))
+    example = page.get_by_role("button", name="Several rendered faces")
+    example.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text(re.compile(f"^{count} faces in "), timeout=SOON)
+    expect(page.locator("#rows tr")).to_have_count(count)
+    described = f"group.jpg, with the landmarks of {count} faces"
+    expect(page.get_by_role("img", name=described)).to_be_visible()
+
+
+def test_a_picture_without_a_face(page):
+    grey = cv2.imencode(".png", np.full((300, 400, 3), 128, np.uint8))[1].tobytes()
+    assert upload(page, "grey.png", grey).startswith("No face was found.")
+    expect(page.get_by_role("button", name="Download as JSON")).to_be_hidden()
+
+
+def test_a_file_that_is_no_picture(page):
+    assert upload(page, "notes.txt", b"no picture").startswith("notes.txt is not a picture that")
+
+
+def test_a_picture_that_is_too_large(page):
+    content = cv2.imencode(".png", np.zeros((8_000, 7_000), np.uint8))[1].tobytes()
+    assert "too large: 7000 x 8000" in upload(page, "wall.png", content)
+
+
+def test_a_narrow_screen(page):
+    upload(page, "group.jpg", (EXAMPLES / "group.jpg").read_bytes())
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_nothing_leaves_the_page(page, address, requests):
+    upload(page, "rendered1.jpg", (EXAMPLES / "rendered1.jpg").read_bytes())
+    own = (address, f"blob:{address}", "data:")
+    assert requests and all(url.startswith(own) for url in requests), requests
+    # Nor could it: neither from the page nor from its worker.
+    elsewhere = address.replace("127.0.0.1", "localhost")
+    ask = "url => fetch(url, { mode: 'no-cors' }).then(() => 'sent', () => 'refused')"
+    assert page.evaluate(ask, elsewhere) == "refused"
+    (worker,) = page.workers
+    assert worker.evaluate(ask, elsewhere) == "refused"
+
+
+def test_the_camera(launch_browser, address, landmarker, tmp_path):
+    frame = keras_lotr.read_image(EXAMPLES / "group.jpg")
+    static_page.write_video(tmp_path / "camera.y4m", frame)
+    browser = launch_browser(f"--use-file-for-fake-video-capture={tmp_path / 'camera.y4m'}")
+    page = browser.new_page()
+    page.goto(address)
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator("#status")).to_have_text(
+        re.compile(r"^Camera: \d+ faces?, [\d.]+ pictures per second"), timeout=SOON
+    )
+    page.get_by_role("button", name="Stop camera").click()
+    expect(page.locator("#status")).to_have_text(re.compile("^The camera is off"))
+    found = downloaded(page)
+    browser.close()
+    # The visitor sees a mirror. Its largest face is found, up to what the video does to colours.
+    largest = landmarker(np.fliplr(frame))[0]
+    assert (found["source"], found["width"], found["height"]) == ("camera", 640, 480)
+    np.testing.assert_allclose(found["faces"][0]["points"], largest.points, rtol=0, atol=5)
+
+
+def test_no_camera(browser, address):
+    page = browser.new_page()
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => {"
+        " throw new DOMException('none', 'NotFoundError') }"
+    )
+    page.goto(address)
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator("#status")).to_have_text("No camera was found on this device.")
+    page.close()

@@ -1,0 +1,276 @@
+"""The demo without a browser: what it does with uploads, and its endpoints for clients."""
+
+import asyncio
+import json
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_lotr import FaceLandmarker
+from keras_lotr.attention import attention_map, draw_attention
+from keras_lotr.cli import main
+from keras_lotr.demo import service as demo
+from keras_lotr.demo.service import ATTENTION, Service, Settings, checked_image
+from keras_lotr.spaces import publish_space, space_files
+from keras_lotr.video import annotate_video
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+GROUP = EXAMPLES / "group.jpg"
+SETTINGS = Settings("lotr_m_300w")
+
+
+@pytest.fixture(scope="module")
+def service():
+    return Service("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """20 frames of a face that moves to the left."""
+    path = tmp_path_factory.mktemp("video") / "faces.webm"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 25, (160, 160))
+    face = cv2.resize(cv2.imread(str(EXAMPLES / "rendered2.jpg")), (160, 160))
+    for i in range(20):
+        writer.write(np.roll(face, -i, axis=1))
+    writer.release()
+    return path
+
+
+# === Pictures ===
+def test_the_answer_is_the_librarys(service):
+    answer = service.annotate(GROUP.read_bytes(), SETTINGS, "group.jpg")
+    landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
+    faces = [face.to_dict() for face in landmarker(GROUP)]
+    assert answer.photo == {"source": "group.jpg", "width": 640, "height": 480, "faces": faces}
+    assert answer.picture.shape == (480, 640, 3)
+    assert answer.message.startswith(f"{len(faces)} faces in ")
+    x0, y0, x1, _ = faces[0]["box"]
+    assert answer.rows[0][2:5] == [round(x0), round(y0), round(x1 - x0)]
+    assert len(answer.csv.splitlines()) == 1 + len(faces)
+
+
+def test_overlays(service):
+    picture = GROUP.read_bytes()
+    drawn = [
+        service.annotate(picture, Settings("lotr_m_300w", overlays)).picture
+        for overlays in ((), ("points",), ("boxes",), ("numbers",))
+    ]
+    np.testing.assert_array_equal(drawn[0], checked_image(picture))
+    assert len({image.tobytes() for image in drawn}) == 4
+
+
+def test_large_pictures_are_made_smaller_for_the_browser(service):
+    picture = cv2.imencode(".jpg", np.zeros((400, 3200, 3), np.uint8))[1].tobytes()
+    answer = service.annotate(picture, SETTINGS)
+    assert answer.picture.shape == (200, 1600, 3)
+    assert answer.photo["width"] == 3200
+    assert answer.message.startswith("No face was found.")
+
+
+def claims(width, height):
+    """The header of a PNG of that size."""
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (b"", "This file is empty"),
+        (b"just text", "This file is of another kind or cut off"),
+        (GROUP.read_bytes()[:3000], "This file is cut off or damaged"),
+        (claims(30_000, 30_000), "at most 50 megapixels. This one has 30000 x 30000"),
+        (bytes(20_000_001), "at most 20 MB. This one has 20 MB"),
+    ],
+    ids=["empty", "text", "cut", "pixels", "bytes"],
+)
+def test_bad_pictures(service, picture, message):
+    with pytest.raises(ValueError, match=message):
+        service.annotate(picture, SETTINGS)
+
+
+def test_presets_that_can_be_chosen(service):
+    assert "68 points; research use" in service.presets()["lotr_m_300w"]
+    assert "lotr_hr_plus_wflw" not in service.presets()  # no weights yet
+    assert "face_detector" not in service.presets()
+
+
+# === Attention ===
+def test_attention_lies_on_the_face():
+    landmarker = FaceLandmarker.from_preset("lotr_m_300w")
+    image = checked_image(GROUP.read_bytes())
+    face = landmarker(image)[0]
+    one, other = (attention_map(landmarker, image, face, landmark) for landmark in (8, 27))
+    assert one.shape == image.shape[:2]
+    assert one.max() == pytest.approx(1, abs=0.02)
+    assert not one[:, 400:].any()  # the crop of the large face ends before
+    # The chin looks lower than the bridge of the nose.
+    rows = np.arange(480)[:, None]
+    assert (one * rows).sum() / one.sum() > (other * rows).sum() / other.sum()
+    assert draw_attention(image, one).shape == image.shape
+    with pytest.raises(ValueError, match=r"Expected a landmark of 0\.\.67. Received: 68"):
+        attention_map(landmarker, image, face, 68)
+    answer = Service().annotate(GROUP.read_bytes(), Settings("lotr_m_300w", (ATTENTION,), 8))
+    assert (answer.picture != image).any()
+
+
+# === Video ===
+def test_video(service, video, tmp_path):
+    seen = []
+    out = tmp_path / "new" / "out.webm"
+    landmarker = service.landmarker(SETTINGS)
+    faces = annotate_video(landmarker, video, out, progress=lambda *numbers: seen.append(numbers))
+    assert len(faces) == 20
+    assert all(len(here) == 1 for here in faces)
+    moved = faces[10][0].points[30, 0] - faces[0][0].points[30, 0]
+    assert moved == pytest.approx(-10, abs=2)
+    assert seen == [(16, 20), (20, 20)]
+    reader = cv2.VideoCapture(str(out))
+    assert reader.get(cv2.CAP_PROP_FRAME_WIDTH) == 160
+    assert sum(reader.read()[0] for _ in range(21)) == 20
+    assert [path.name for path in out.parent.iterdir()] == ["out.webm"]
+
+
+def test_video_of_the_demo(service, video, tmp_path):
+    said = service.annotate_video(video, SETTINGS, tmp_path / "out.webm", None)
+    assert said.startswith("20 frames, 20 of them with a face, in ")
+
+
+def test_bad_videos(service, video, tmp_path, monkeypatch):
+    out = tmp_path / "out.webm"
+    text = tmp_path / "text.mp4"
+    text.write_text("text")
+    with pytest.raises(ValueError, match=r"^Expected a video \(.*Received: This one$"):
+        service.annotate_video(text, SETTINGS, out, None)
+    with pytest.raises(FileNotFoundError, match="There is no video"):
+        annotate_video(None, tmp_path / "none.mp4", out)
+    monkeypatch.setattr(demo, "MAX_FRAMES", 17)
+    with pytest.raises(ValueError, match="at most 17 frames. This one"):
+        service.annotate_video(video, SETTINGS, out, None)
+    monkeypatch.setattr(demo, "MAX_BYTES", 1000)
+    with pytest.raises(ValueError, match="Expected a video file of at most"):
+        service.annotate_video(video, SETTINGS, out, None)
+    assert {path.name for path in tmp_path.iterdir()} == {"text.mp4"}
+
+
+# === The page, as a client sees it ===
+@pytest.fixture(scope="module")
+def client(demo_url):
+    from gradio_client import Client
+
+    return Client(demo_url, verbose=False)
+
+
+def test_endpoints(client, service, video):
+    from gradio_client import handle_file
+
+    answer = client.predict(handle_file(GROUP), api_name="/annotate")
+    expected = service.annotate(GROUP.read_bytes(), SETTINGS)
+    assert answer[3] == [json.loads(json.dumps(expected.photo))]
+    assert answer[2]["data"] == expected.rows
+    assert answer[4] == expected.csv
+    assert cv2.imread(answer[0]).shape == (480, 640, 3)
+    path, said = client.predict(handle_file(video), api_name="/annotate_video")
+    assert said.startswith("20 frames")
+    assert cv2.VideoCapture(path["video"] if isinstance(path, dict) else path).read()[0]
+
+
+def test_bad_input_is_told(client, tmp_path):
+    from gradio_client import handle_file
+    from gradio_client.exceptions import AppError
+
+    path = tmp_path / "picture.png"
+    path.write_bytes(claims(30_000, 30_000))
+    with pytest.raises(AppError, match="at most 50 megapixels"):
+        client.predict(handle_file(path), api_name="/annotate")
+    path.write_text("text")
+    with pytest.raises(AppError, match="another kind"):
+        client.predict(handle_file(path), api_name="/annotate")
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", str(ROOT / "README.md")])
+def test_no_paths_of_the_server_are_read(client, place):
+    from gradio_client.exceptions import AppError
+
+    with pytest.raises(AppError):
+        client.predict({"path": place, "meta": {"_type": "gradio.FileData"}}, api_name="/annotate")
+
+
+def test_requests_are_limited():
+    pytest.importorskip("gradio", reason="needs gradio")
+    from keras_lotr.demo.uploads import LimitBody
+
+    async def application(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    def status(chunks, headers=()):
+        messages = [{"type": "http.request", "body": c, "more_body": True} for c in chunks]
+        messages[-1]["more_body"] = False
+        sent = []
+
+        async def receive():
+            return messages.pop(0)
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "headers": list(headers)}
+        # In a thread of its own: browser tests leave an event loop in this one.
+        with ThreadPoolExecutor() as threads:
+            served = LimitBody(application, limit=10)(scope, receive, send)
+            threads.submit(asyncio.run, served).result()
+        return sent[0]["status"]
+
+    assert status([b"12345", b"12345"]) == 200
+    assert status([b"12345", b"12345", b"1"]) == 413
+    assert status([b""], [(b"content-length", b"11")]) == 413
+    assert status([b""], [(b"content-length", b"?")]) == 413
+
+
+def test_command_tells_what_is_missing(monkeypatch):
+    pytest.importorskip("gradio", reason="needs gradio")
+    run = CliRunner().invoke(main, ["demo", "--preset", "lotr_m_jd"])
+    assert run.exit_code == 2
+    assert "Expected a trained landmark preset, one of lotr_m_300w" in run.output
+
+
+# === Spaces ===
+def test_space_of_the_demo(hub):
+    done = publish_space(ROOT / "demo", "hf://me/faces")
+    assert done.startswith("hf://me/faces@")
+    files = hub.files("me/faces", kind="spaces")
+    assert files.keys() == {"README.md", "app.py", "requirements.txt"}
+    assert publish_space(ROOT / "demo", "hf://me/faces") == done
+
+
+def test_space_of_a_static_page(hub, tmp_path):
+    (tmp_path / "README.md").write_text("---\nsdk: static\n---\n")
+    with pytest.raises(FileNotFoundError, match="Build the page first"):
+        space_files(tmp_path)
+    (tmp_path / "dist" / "assets").mkdir(parents=True)
+    (tmp_path / "dist" / "index.html").write_text("<p>Hello")
+    (tmp_path / "dist" / "assets" / "a.js").write_text("1")
+    (tmp_path / "node_modules").mkdir()
+    run = CliRunner().invoke(main, ["publish-space", str(tmp_path), "hf://me/page"])
+    assert run.output.startswith("Published hf://me/page@")
+    assert hub.files("me/page", kind="spaces").keys() == {"README.md", "index.html", "assets/a.js"}
+
+
+def test_dry_run_of_a_space():
+    run = CliRunner().invoke(main, ["publish-space", str(ROOT / "demo"), "hf://me/x", "--dry-run"])
+    assert run.output.startswith("Would upload hf://me/x, a Space (gradio): 3 files\n")
+
+
+def test_folders_that_are_no_spaces(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"with a README.md"):
+        space_files(tmp_path)
+    (tmp_path / "README.md").write_text("---\nsdk: docker\n---\n")
+    with pytest.raises(ValueError, match="Expected `sdk: gradio` or `sdk: static`"):
+        space_files(tmp_path)

@@ -1,7 +1,6 @@
 """Draw the pictures of the documentation: `python docs/make_figures.py`. Needs matplotlib."""
 
 import csv
-import json
 from pathlib import Path
 
 import cv2
@@ -11,10 +10,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from keras_lotr import FaceLandmarker, draw, read_image
+from keras_lotr.card_pictures import draw_examples
 from keras_lotr.evaluation import measure
 from keras_lotr.figures import draw_losses, draw_samples
-from keras_lotr.geometry import apply, crop_from_box, warp
 from keras_lotr.presets import resolve
 from keras_lotr.schemes import convert, get_scheme
 
@@ -69,16 +67,7 @@ def draw_schemes():
 
 def draw_predictions(preset):
     """The example pictures with the landmarks that a preset finds."""
-    with open(EXAMPLES / "boxes.json", encoding="utf-8") as file:
-        boxes = json.load(file)
-    pictures, boxes_here = [], []
-    for name, (box,) in boxes.items():
-        here_from_image = crop_from_box(box, 512, 1.45)
-        pictures.append(warp(read_image(EXAMPLES / name), here_from_image, 512))
-        boxes_here.append(apply(here_from_image, np.reshape(box, (2, 2))).reshape(1, 4))
-    landmarker = FaceLandmarker.from_preset(preset, flip=True)
-    found = landmarker(pictures, boxes_here)
-    drawn = [draw(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
+    drawn = draw_examples(preset, EXAMPLES, 512)
     rows = [np.hstack(drawn[i : i + 3]) for i in range(0, len(drawn), 3)]
     cv2.imwrite(str(FIGURES / "predictions.jpg"), np.vstack(rows)[..., ::-1])
 
@@ -117,12 +106,20 @@ def draw_history(preset):
     figure.savefig(FIGURES / f"history_{preset}.png", dpi=80)
 
 
+def draw_demo():
+    """The screenshot that `pytest tests/browser` leaves, if it has run."""
+    screenshot = EXAMPLES.parent / "build" / "screenshots" / "image.png"
+    if screenshot.exists():
+        cv2.imwrite(str(FIGURES / "demo.jpg"), cv2.imread(str(screenshot)))
+
+
 if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     draw_schemes()
     draw_group()
     draw_predictions("lotr_m_300w")
     draw_history("lotr_m_300w")
+    draw_demo()
     draw_losses(FIGURES / "losses.png")
     rendered = measure("lotr_m_300w", EXAMPLES / "rendered_faces", "train", flip=True)
     draw_samples(rendered, FIGURES / "samples.jpg")

@@ -5,7 +5,9 @@
 A table stands between `<!-- name -->` and `<!-- /name -->`; nothing in between is typed by hand.
 """
 
+import json
 import re
+import sys
 from pathlib import Path
 
 from keras_lotr.cards import results_table
@@ -15,8 +17,14 @@ from keras_lotr.publishing import preset_table
 ROOT = Path(__file__).parent.parent
 
 
+BENCHMARKS = ROOT / "results" / "benchmarks.json"
+
+
 def tables():
     """{name of the place: Markdown}."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from speed_table import speed_table
+
     results = []
     for name, folder in sorted(local_presets().items()):
         measured = resolve(folder).json(RESULTS)
@@ -26,6 +34,7 @@ def tables():
         "presets": f"```\n{preset_table()}\n```",
         "results": "\n".join(results).rstrip(),
         "sizes": "\n".join(sizes()),
+        "speed": speed_table(json.loads(BENCHMARKS.read_text(encoding="utf-8"))),
     }
 
 

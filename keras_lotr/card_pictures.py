@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 
 from keras_lotr.drawing import draw
+from keras_lotr.face_landmarks import FaceLandmarks
 from keras_lotr.geometry import apply, crop_from_box, warp
 from keras_lotr.images import read_image
-from keras_lotr.landmarker import FaceLandmarker, FaceLandmarks
+from keras_lotr.landmarker import FaceLandmarker
 
 _GREY = 70
 
@@ -30,23 +31,32 @@ def samples_picture(preset, examples, size=320):
     """What a preset finds on the rendered faces of a folder, side by side: JPEG file, bytes.
 
     Args:
+        preset, examples, size: see `draw_examples`. Only pictures named rendered* are taken:
+            nobody's face needs a permission there.
+    """
+    return _encode(".jpg", np.hstack(draw_examples(preset, examples, size, "rendered")))
+
+
+def draw_examples(preset, examples, size, prefix=""):
+    """What a preset finds on example pictures: list of (size, size, 3) uint8 RGB, by name.
+
+    Args:
         preset: see `resolve`.
-        examples: folder of pictures, with `boxes.json`: {filename: [[x0, y0, x1, y1]]}. Only
-            pictures named rendered* are taken: nobody's face needs a permission there.
+        examples: folder of pictures, with `boxes.json`: {filename: [[x0, y0, x1, y1]]}.
         size: side of each in pixels.
+        prefix: beginning of the names of those that are taken.
     """
     boxes = json.loads((Path(examples) / "boxes.json").read_text(encoding="utf-8"))
     pictures, crops = [], []
     for name, (box, *_) in sorted(boxes.items()):
-        if name.startswith("rendered"):
+        if name.startswith(prefix):
             here_from_image = crop_from_box(box, size, 1.45)
             pictures.append(warp(read_image(Path(examples) / name), here_from_image, size))
             crops.append(apply(here_from_image, np.reshape(box, (2, 2))).reshape(1, 4))
     if not pictures:
-        raise ValueError(f"Expected pictures rendered* in {Path(examples) / 'boxes.json'}.")
+        raise ValueError(f"Expected pictures {prefix}* in {Path(examples) / 'boxes.json'}.")
     found = FaceLandmarker.from_preset(preset, flip=True)(pictures, crops)
-    drawn = [draw(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
-    return _encode(".jpg", np.hstack(drawn))
+    return [draw(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
 
 
 def _encode(ending, image, *settings):

@@ -2,6 +2,7 @@
 
 from keras_lotr.card_metadata import front_matter
 from keras_lotr.lotr import LOTR
+from keras_lotr.preset_files import ONNX
 from keras_lotr.presets import RECIPE, RESULTS
 
 MARK = "<!-- written by keras-lotr card -->"
@@ -29,7 +30,7 @@ def card(name, files, facts, model, pictures):
         files: `PresetFiles` of a local preset.
         facts: see `complete_facts`.
         model: its network.
-        pictures: the filenames of those that lie beside the card.
+        pictures: the filenames of what lies beside the card.
     """
     title = name.rpartition("/")[2]
     detector = not isinstance(model, LOTR)
@@ -39,7 +40,7 @@ def card(name, files, facts, model, pictures):
         facts["title"],
         _picture(SAMPLES_PICTURE, "Landmarks that it finds on rendered faces", pictures),
         "## Use",
-        *(_use(name, model) if facts["trained"] else [_not_trained(name)]),
+        *(_use(name, model, ONNX in pictures) if facts["trained"] else [_not_trained(name)]),
         "## Input and output",
         _detector_contract() if detector else _crop_contract(model),
         _picture(SCHEME_PICTURE, "The numbers of the landmarks", pictures),
@@ -64,7 +65,7 @@ def _picture(filename, caption, pictures):
     return f"![{caption}]({filename})" if filename in pictures else ""
 
 
-def _use(name, model):
+def _use(name, model, with_onnx):
     if isinstance(model, LOTR):
         lines = [
             f'landmarker = keras_lotr.FaceLandmarker.from_preset("{name}")',
@@ -85,6 +86,11 @@ def _use(name, model):
         "`pip install keras-lotr[tensorflow]`, `[jax]` or `[torch]` brings the backend; the "
         "results are the same on all three."
     )
+    if with_onnx:
+        yield (
+            f'`from_preset("{name}", engine="onnxruntime")` runs `{ONNX}` instead, without a '
+            "backend: `pip install keras-lotr[runtime]`."
+        )
 
 
 def _not_trained(name):

@@ -1,4 +1,6 @@
-"""`keras-lotr publish`: presets to the Hugging Face Hub."""
+"""`keras-lotr publish` and `publish-space`: presets and the demo to the Hugging Face Hub."""
+
+from pathlib import Path
 
 import click
 
@@ -34,3 +36,20 @@ def publish(preset, handle, everything, org, private, revision, tag, create_pr, 
             click.echo(f"Published {done}")
             if pin and not create_pr:
                 publishing.pin(source, done)
+
+
+@click.command()
+@click.argument("folder", type=Path)
+@click.argument("handle")
+@click.option("--private/--public", default=None, help="Of a new Space.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be uploaded.")
+def publish_space(folder, handle, private, dry_run):
+    """Publish the demo in FOLDER, demo or demo/static, as the Space HANDLE, hf://org/name."""
+    from keras_lotr import spaces
+    from keras_lotr.hub_upload import listing
+
+    sdk, files = spaces.space_files(folder)
+    if dry_run:
+        click.echo(f"Would upload {handle}, a Space ({sdk}): {listing(files)}")
+    else:
+        click.echo(f"Published {spaces.publish_space(folder, handle, private)}")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from keras_lotr.cli_options import annotated_faces
+
 RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 
 
@@ -54,11 +56,7 @@ def losses(output):
 
 
 @report.command()
-@click.argument("preset")
-@click.option("--data", required=True, help="Data set folder.")
-@click.option("--split", default="test", help="train, val or test [test].")
-@click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
-@click.option("--reader", help="Reader of the data [recognised from the files].")
+@annotated_faces
 @click.option("--band", multiple=True, type=float, help="Border between rows; repeat [5 and 6 %].")
 @output("samples.png")
 def samples(preset, data, split, flip, reader, band, output):

@@ -56,6 +56,16 @@ def upload(handle, files, ours, message, private=None, tag=None, create_pr=False
     return Handle(handle.repo, commit.pr_revision if create_pr else commit.oid)
 
 
+def listing(files):
+    """How many files {filename: bytes or path} there are, and a line for each with its size."""
+    sizes = {
+        name: len(content) if isinstance(content, bytes) else content.stat().st_size
+        for name, content in files.items()
+    }
+    lines = [f"  {name}  {size:,} bytes" for name, size in sorted(sizes.items())]
+    return "\n".join([f"{len(sizes)} files", *lines])
+
+
 def _operations(files, there):
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 

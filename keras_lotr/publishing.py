@@ -13,12 +13,13 @@ from keras import ops
 
 from keras_lotr import card_metadata, cards
 from keras_lotr.card_pictures import samples_picture, scheme_picture
+from keras_lotr.checkpoints import BEST, HISTORY
 from keras_lotr.detector.onnx_export import export_detector
-from keras_lotr.face_detector import ONNX
+from keras_lotr.export_onnx import export_onnx
 from keras_lotr.hub import PREFIX, Handle
-from keras_lotr.hub_upload import upload
+from keras_lotr.hub_upload import listing, upload
 from keras_lotr.lotr import LOTR
-from keras_lotr.preset_files import PIN, to_json, write_file
+from keras_lotr.preset_files import ONNX, PIN, to_json, write_file
 from keras_lotr.presets import (
     CONFIG,
     METADATA,
@@ -31,7 +32,7 @@ from keras_lotr.presets import (
 )
 from keras_lotr.safetensors_io import named_weights
 
-HISTORY, CARD = "history.csv", "README.md"
+CARD = "README.md"
 
 # The files of a preset that are uploaded; anything else in its folder stays at home.
 UPLOADED = (
@@ -44,19 +45,19 @@ UPLOADED = (
 def prepare(run, folder, dtype=None):
     """Turn the best weights of a training run into a preset folder.
 
-    A face detector also gets the ONNX file that `FaceDetector` runs.
+    The same weights are written as ONNX, which needs no Keras to run.
 
     Args:
         run: folder that `train` or `train-detector` wrote.
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the weights' file.
     """
-    best = resolve(run / "preset")
-    model = card_metadata.model_class(best).from_preset(best.folder)
-    model.save_to_preset(folder, dtype)
-    if not isinstance(model, LOTR):
-        export_detector(card_metadata.model_class(best).from_preset(folder), folder / ONNX)
-    shutil.copy(run / "preset" / RECIPE, folder / RECIPE)
+    best = resolve(run / BEST)
+    kind = card_metadata.model_class(best)
+    kind.from_preset(best.folder).save_to_preset(folder, dtype)
+    export = export_onnx if kind is LOTR else export_detector
+    export(kind.from_preset(folder), folder / ONNX)
+    shutil.copy(run / BEST / RECIPE, folder / RECIPE)
     shutil.copy(run / HISTORY, folder / HISTORY)
 
 
@@ -124,12 +125,7 @@ class Publication:
     files: dict
 
     def __str__(self):
-        sizes = {
-            name: len(content) if isinstance(content, bytes) else content.stat().st_size
-            for name, content in self.files.items()
-        }
-        lines = [f"  {name}  {size:,} bytes" for name, size in sorted(sizes.items())]
-        return "\n".join([f"{self.handle}: {len(sizes)} files", *lines])
+        return f"{self.handle}: {listing(self.files)}"
 
 
 def push_to_hub(source, handle, private=None, revision=None, tag=None, create_pr=False, token=None):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tiny import randomize, tiny_lotr
+from tiny import MEASURED, randomize, tiny_lotr
 
 from keras_lotr import card_pictures
 from keras_lotr.card_metadata import NOT_STATED, WRITTEN, complete_facts, untrained_model
@@ -15,16 +15,6 @@ from keras_lotr.presets import METADATA, RESULTS, resolve, shipped_folder, write
 from keras_lotr.publishing import write_card
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PART = {
-    "faces": 2,
-    "nme": 3.25,
-    "failure_rate": {"8": 0, "10": 5},
-    "auc": {"8": 59.375, "10": 67.5},
-}
-MEASURED = {
-    **{"data": "drawn", "split": "val", "flip": True, "regions": {"eyes": 2.5}},
-    **{"normalizer": "outer_eyes", **PART, "subsets": {"dark": PART}},
-}
 FACTS = dict.fromkeys(WRITTEN, "something") | {"licence": "CC0-1.0"}
 
 

@@ -4,12 +4,14 @@ import hashlib
 import json
 import shutil
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny import randomize, tiny_lotr
+from tiny import MEASURED, random_crops, randomize, tiny_lotr
 
 from keras_lotr import LOTR
 from keras_lotr.cli import main
+from keras_lotr.onnx_model import OnnxModel
 from keras_lotr.presets import METADATA, RESULTS, WEIGHTS, write_json
 from keras_lotr.publishing import prepare, preset_table, write_card
 
@@ -19,18 +21,6 @@ FACTS = {
     "data_licence": "CC0.",
     "licence": "Apache-2.0",
     "limits": "All.",
-}
-PART = {
-    "faces": 2,
-    "nme": 3.25,
-    "failure_rate": {"8": 0, "10": 0},
-    "auc": {"8": 59.375, "10": 67.5},
-}
-MEASURED = {
-    **{"data": "drawn", "split": "val", "flip": True, "regions": {"eyes": 2.5}},
-    "normalizer": "outer_eyes",
-    **PART,
-    "subsets": {"dark": PART},
 }
 
 
@@ -48,13 +38,19 @@ def test_prepare_and_card(run, tmp_path):
     folder = tmp_path / "shipped"
     prepare(run, folder, "float16")
     assert (folder / "history.csv").exists()
+    crops = random_crops(2)
+    np.testing.assert_allclose(
+        OnnxModel.from_preset(folder).predict_points(crops),
+        LOTR.from_preset(folder).predict_points(crops),
+        atol=1e-3,
+    )
     assert (folder / WEIGHTS).stat().st_size < (run / "preset" / WEIGHTS).stat().st_size
     write_json(folder / METADATA, FACTS)
     write_json(folder / RESULTS, MEASURED)
     card = write_card(folder).read_text()
     assert card.startswith("---\n")
     assert "\nlicense: apache-2.0\n" in card
-    assert "| dark | 2 | 3.25 | 0.00 | 0.00 | 59.38 | 67.50 |" in card
+    assert "| dark | 2 | 3.25 | 0.00 | 5.00 | 59.38 | 67.50 |" in card
     facts = json.loads((folder / METADATA).read_text())
     assert facts["parameters"] == LOTR.from_preset(folder).count_params()
     assert facts["weights_sha256"] == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()

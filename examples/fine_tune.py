@@ -61,8 +61,7 @@ def fine_tune(data, out, preset="lotr_m_300w", epochs=20, batch_size=8):
         ema=0.95,  # short trainings need a short memory
         notes=f"examples/fine_tune.py: {preset} on {data.name}",
     )
-    # What training starts from: everything of the preset but the head and the queries, which look
-    # where the mean face of the CSV has its points.
+    # What training starts from: everything of the preset, each point as the nearest of its points.
     build(recipe, [samples], init=preset).save_to_preset(out / "before")
     after = train(recipe, [data], out / "run", init=preset)
     draw_loss(out / "run" / "history.csv", out / "loss.png")

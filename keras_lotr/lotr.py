@@ -17,6 +17,7 @@ from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.tables import SineCode, Table, grid_centers
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
+from keras_lotr.mean_shape import checked_mean_shape
 from keras_lotr.presets import PresetMixin
 
 # Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
@@ -90,7 +91,7 @@ class LOTR(PresetMixin, keras.Model):
         **kwargs,
     ):
         image_size = _image_size(backbone)
-        mean_shape = _checked_mean_shape(mean_shape, num_landmarks)
+        mean_shape = checked_mean_shape(mean_shape, num_landmarks)
         dim = deconv_filters[-1] if deconv_filters else channels
         sizes = {"dim": dim, "num_heads": num_heads, "ffn_dim": ffn_dim, "dropout": dropout}
 
@@ -258,23 +259,3 @@ def _image_size(backbone):
             f"Received: {backbone.name} with output {outputs}"
         )
     return size
-
-
-def _checked_mean_shape(mean_shape, num_landmarks):
-    if mean_shape is None:
-        return _spread(num_landmarks)
-    mean_shape = np.asarray(mean_shape, np.float32)
-    if mean_shape.shape != (num_landmarks, 2) or not np.isfinite(mean_shape).all():
-        raise ValueError(
-            f"Expected a finite mean_shape of ({num_landmarks}, 2). "
-            f"Received: shape {mean_shape.shape}"
-        )
-    return mean_shape.round(4)
-
-
-def _spread(count):
-    """Places all over a face: a sunflower of `count` seeds, (count, 2) fractions of the crop."""
-    seed = np.arange(count) + 0.5
-    radius, angle = 0.38 * np.sqrt(seed / count), seed * np.pi * (3 - np.sqrt(5))
-    places = 0.5 + np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
-    return places.round(4).astype(np.float32)

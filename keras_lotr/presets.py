@@ -8,6 +8,7 @@ import keras
 
 from keras_lotr import preset_checks
 from keras_lotr.crop_contract import CropContract
+from keras_lotr.mean_shape import TABLES, start_at_nearest
 from keras_lotr.preset_files import (
     CONFIG,
     METADATA,
@@ -22,7 +23,7 @@ from keras_lotr.preset_files import (
     shipped_folder,
     write_json,
 )
-from keras_lotr.safetensors_io import count_numbers, save_weights
+from keras_lotr.safetensors_io import count_numbers, load_arrays, save_weights
 from keras_lotr.safetensors_io import load_weights as load_safetensors
 
 # What others import from here, so that they need not know in which of the files it is.
@@ -76,9 +77,6 @@ class PresetMixin:
 
     presets = _Presets()
 
-    # What depends on the number of landmarks, and the head, start anew for another number.
-    new_for_other_landmarks = ("landmark_queries/", "landmark_places/", "head/")
-
     @classmethod
     def from_preset(
         cls, preset, load_weights=True, num_landmarks=None, mean_shape=None, dtype=None, token=None
@@ -88,9 +86,9 @@ class PresetMixin:
         Args:
             preset: short name, folder, or "hf://org/name[@revision]".
             load_weights: False gives the network with fresh weights.
-            num_landmarks: another number of landmarks than the preset's: queries and head start
-                anew, everything else is kept.
-            mean_shape: (num_landmarks, 2), mean landmarks for the new queries, as fractions of the
+            num_landmarks: another number of landmarks than the preset's: each starts as the
+                nearest of the preset's landmarks, all other weights are kept.
+            mean_shape: (num_landmarks, 2), mean landmarks for another number, as fractions of the
                 crop; None spreads them over the face.
             dtype: dtype policy of the model, such as "mixed_bfloat16"; None: Keras' own.
             token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
@@ -115,8 +113,9 @@ class PresetMixin:
         if load_weights and weights is None:
             raise ValueError(_no_weights(files))
         anew = num_landmarks not in (None, config["num_landmarks"])
+        preset_shape = config.get("mean_shape")
         if anew:
-            config |= {"num_landmarks": num_landmarks, "mean_shape": mean_shape}
+            config = {**config, "num_landmarks": num_landmarks, "mean_shape": mean_shape}
         model = build(cls, config, files.name, dtype, weights)
         if contract is not None and contract.image_size != model.image_size:
             raise ValueError(
@@ -124,7 +123,9 @@ class PresetMixin:
                 f"the network takes {model.image_size}."
             )
         if load_weights:
-            load_safetensors(model, weights, skip=cls.new_for_other_landmarks if anew else ())
+            load_safetensors(model, weights, skip=TABLES if anew else ())
+        if load_weights and anew:
+            start_at_nearest(model, preset_shape, load_arrays(weights, TABLES))
         if contract is not None and anew:
             scheme = CropContract.default(num_landmarks, contract.image_size).scheme
             contract = replace(contract, scheme=scheme)

@@ -96,6 +96,19 @@ def load_weights(model, path, skip=()):
             variable.assign(file.get_tensor(key).astype(np.float32))
 
 
+def load_arrays(path, keys):
+    """{key: NumPy array} of some of the weights in a safetensors file.
+
+    Raises:
+        ValueError: the file has no such weights, or is no safetensors file.
+    """
+    with open_safetensors(path) as file:
+        missing = [key for key in keys if key not in file.keys()]  # noqa: SIM118
+        if missing:
+            raise ValueError(f"Expected {', '.join(missing)} in {path}. It has no such weights.")
+        return {key: file.get_tensor(key) for key in keys}
+
+
 def count_numbers(path):
     """How many numbers a safetensors file holds; its header is checked, its data is not read.
 

@@ -27,8 +27,9 @@ MAY_IMPORT = {
     "reports": set(),
     "figures": {"datasets", "losses"},
     "crop_contract": {"schemes"},
-    "presets": {"crop_contract", "preset_checks", "preset_files", "safetensors_io"},
-    "lotr": {"backbones", "crop_contract", "layers", "presets"},
+    "mean_shape": {"layers"},
+    "presets": {"crop_contract", "mean_shape", "preset_checks", "preset_files", "safetensors_io"},
+    "lotr": {"backbones", "crop_contract", "layers", "mean_shape", "presets"},
     "complexity": set(),
     "checkpoints": {"safetensors_io"},
     "detector": {

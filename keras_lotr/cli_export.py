@@ -1,5 +1,6 @@
 """`keras-lotr export`: a thin call of `keras_lotr.export`."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -34,11 +35,16 @@ def _batch(context, parameter, value):
 def export(preset, kind, output, batch, int8, calibration):
     """Write PRESET as a file that runs without Keras, and check that it gives the same points."""
     from keras_lotr.export import export_preset
+    from keras_lotr.export_check import ExportDiffers
 
     if int8 != bool(calibration):
         raise click.UsageError("Expected --int8 and --calibration together.")
     output = output or Path(Path(preset).name + ENDINGS[kind])
-    done = export_preset(preset, output, kind, batch, calibration or None)
+    try:
+        done = export_preset(preset, output, kind, batch, calibration or None)
+    except ExportDiffers as error:  # our fault or the runtime's, not bad input
+        click.echo(f"keras-lotr: {error}", err=True)
+        sys.exit(1)
     click.echo(f"Wrote {output}" + ("" if done.trained else ". Its weights are untrained."))
     if int8:
         click.echo(

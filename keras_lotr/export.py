@@ -38,7 +38,7 @@ def export(model, path, format="onnx", batch=None):
         ValueError: unknown format, one that the backend cannot write, or a backbone with layers
             that cannot be written.
         ImportError: a package is missing; the sentence names the extra to install.
-        RuntimeError: the file gives other points than the model.
+        ExportDiffers: the file gives other points than the model.
 
     Example:
 

@@ -26,7 +26,7 @@ def export_litert(model, path, batch=None):
     Raises:
         ValueError: Keras runs on another backend than TensorFlow.
         ImportError: ai-edge-litert is missing.
-        RuntimeError: the file gives other points than the model.
+        ExportDiffers: the file gives other points than the model.
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":

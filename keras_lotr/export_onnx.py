@@ -21,7 +21,7 @@ def export_onnx(model, path, batch=None):
     Raises:
         ValueError: the backbone has layers that cannot be written.
         ImportError: onnx or onnxruntime is missing.
-        RuntimeError: the file gives other points than the model.
+        ExportDiffers: the file gives other points than the model.
     """
     content = onnx_content(model, batch)
     path = Path(path)

@@ -26,7 +26,7 @@ def export_openvino(model, path, batch=None):
     Raises:
         ValueError: not an .xml path; the backbone has layers that cannot be written.
         ImportError: openvino, onnx or onnxruntime is missing.
-        RuntimeError: the file gives other points than the model.
+        ExportDiffers: the file gives other points than the model.
     """
     path = Path(path)
     if path.suffix != ".xml":

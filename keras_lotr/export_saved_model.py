@@ -27,7 +27,7 @@ def export_saved_model(model, path, batch=None):
         FileExistsError: the folder is there already.
         ValueError: Keras runs on PyTorch.
         ImportError: TensorFlow is missing.
-        RuntimeError: it gives other points than the model.
+        ExportDiffers: it gives other points than the model.
     """
     path = Path(path)
     if path.exists():

@@ -34,7 +34,7 @@ def export_int8(model, path, crops, batch=None):
         Mean distance between its landmarks and those of the float32 file on the crops, in pixels.
 
     Raises:
-        ImportError, ValueError, RuntimeError: as of `export_onnx`.
+        ImportError, ValueError, ExportDiffers: as of `export_onnx`.
     """
     content = onnx_content(model, batch)
     quantized = _quantized(content, crops, batch or 1)

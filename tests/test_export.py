@@ -85,7 +85,7 @@ def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     path.write_text("old")
     monkeypatch.setattr(export_check, "LARGEST_DIFFERENCE", -1)
-    with pytest.raises(RuntimeError, match="nothing was written"):
+    with pytest.raises(export_check.ExportDiffers, match="nothing was written"):
         export(tiny_lotr(5), path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
@@ -143,6 +143,13 @@ class TestCommand:
         assert result.exit_code == 0, result.output
         assert "Its weights are untrained." in result.output
         assert onnxruntime.InferenceSession(path).get_inputs()[0].shape == [2, 3, 64, 64]
+
+    def test_wrong_file_is_told_in_a_sentence(self, untrained, tmp_path, monkeypatch):
+        monkeypatch.setattr(export_check, "LARGEST_DIFFERENCE", -1)
+        result = self.export(untrained, "--output", tmp_path / "model.onnx")
+        assert result.exit_code == 1
+        assert result.output.startswith("keras-lotr: Expected the exported file to give")
+        assert not (tmp_path / "model.onnx").exists()
 
     def test_name_of_the_file(self, untrained, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -81,7 +81,7 @@ def predict(
 @click.argument("recipe")
 @click.option("--data", multiple=True, required=True, help="Data set folder; repeat for more.")
 @click.option("--out", type=Path, help="Folder of the run [runs/RECIPE].")
-@click.option("--init", help="Preset, or .safetensors file of a LOTR, to start from.")
+@click.option("--init", help="Preset to start from, or what fits of a .safetensors file.")
 @click.option(
     "--backbone-weights",
     help="ImageNet start, instead of the recipe's: file, hf://timm/..., or none.",

@@ -96,6 +96,36 @@ def load_weights(model, path, skip=()):
             variable.assign(file.get_tensor(key).astype(np.float32))
 
 
+def load_fitting_weights(model, path):
+    """Fill a model with what a file has under the same keys in the same shapes.
+
+    It starts a network from a relative's weights, such as LOTR-M+ from those of LOTR-M.
+
+    Args:
+        model: a built Keras model.
+        path: safetensors file.
+
+    Returns:
+        Keys of the weights that are left as they were.
+
+    Raises:
+        ValueError: less than half of the model's weights fit, or it is no safetensors file; the
+            model is then unchanged.
+    """
+    named = named_weights(model)
+    with open_safetensors(path) as file:
+        shapes = {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
+        fitting = [k for k, v in named.items() if shapes.get(k) == tuple(v.shape)]
+        if 2 * len(fitting) < len(named):
+            raise ValueError(
+                f"Expected weights of a network like {model.name} in {path}. Of its {len(named)} "
+                f"weights only {len(fitting)} fit: {'; '.join(_problems(named, shapes))}."
+            )
+        for key in fitting:
+            named[key].assign(file.get_tensor(key).astype(np.float32))
+    return [key for key in named if key not in fitting]
+
+
 def load_arrays(path, keys):
     """{key: NumPy array} of some of the weights in a safetensors file.
 

@@ -16,7 +16,7 @@ from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
-from keras_lotr.safetensors_io import load_weights
+from keras_lotr.safetensors_io import load_fitting_weights
 
 
 def train(
@@ -39,7 +39,8 @@ def train(
         data: folders of data sets; an epoch draws the same number of faces from each. Those that
             have a "val" split are validated on; without any, a tenth of the first is held out.
         out: folder of the run; must be new or empty unless `resume`.
-        init: preset whose weights to start from, or safetensors file with a LOTR's weights.
+        init: what to start from: a preset, its network and its weights; or a safetensors file of
+            a LOTR, of which the recipe's network takes what fits.
         reader: name of the reader for all of `data`; None recognises each.
         resume: go on from the checkpoint in `out`, exactly as if never stopped.
         workers: threads that prepare batches.
@@ -123,7 +124,9 @@ def build(recipe, groups, init):
         if init is None and recipe.backbone_weights not in (None, "none"):
             load_backbone_weights(model.backbone, recipe.backbone_weights)
         if init is not None:
-            load_weights(model, init)
+            anew = load_fitting_weights(model, init)
+            layers = sorted({key.split("/")[0] for key in anew})
+            print(f"Start anew: {', '.join(layers) or 'none'}. All else is that of {init}.")
     model.crop_contract = contract
     if recipe.backbone_rate == 0:
         model.backbone.trainable = False  # weight decay has one rate for all weights

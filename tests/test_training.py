@@ -32,6 +32,7 @@ from keras_lotr.mean_shape import TABLES
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import RECIPE, WEIGHTS, CropContract
 from keras_lotr.recipes import Recipe
+from keras_lotr.safetensors_io import save_arrays
 from keras_lotr.training import build, train
 
 RUN = Recipe(batch_size=2, epochs=3, warmup_steps=1, learning_rate=3e-3, ema=0.5)
@@ -210,6 +211,26 @@ def test_start_from_a_file_of_weights(groups, tmp_path):
     init = randomize(tiny_lotr(68, **SHALLOW))
     init.save_to_preset(tmp_path)
     assert_same_weights(weights_of(build(RUN, groups, tmp_path / WEIGHTS)), weights_of(init))
+
+
+def test_start_from_the_weights_of_a_relative(groups, tmp_path, capsys):
+    init = randomize(tiny_lotr(68, **SHALLOW))
+    init.save_to_preset(tmp_path)
+    deeper = replace(RUN, model={"num_decoder_layers": 2})
+    model = build(deeper, groups, tmp_path / WEIGHTS)
+    assert capsys.readouterr().out.startswith("Start anew: decoder2. All else is that of ")
+    old, new = weights_of(init), weights_of(model)
+    for key in new:
+        if key in old:
+            np.testing.assert_array_equal(new[key], old[key], err_msg=key)
+        else:
+            assert key.startswith("decoder2/")
+
+
+def test_start_from_a_stranger(groups, tmp_path):
+    save_arrays({"backbone/conv1/kernel": np.zeros((5, 5, 3, 8), np.float32)}, tmp_path / WEIGHTS)
+    with pytest.raises(ValueError, match=r"weights only 1 fit: \d+ missing"):
+        build(RUN, groups, tmp_path / WEIGHTS)
 
 
 @pytest.mark.parametrize("splits", [[None] * 12, ["train"] * 12])

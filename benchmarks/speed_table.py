@@ -1,4 +1,4 @@
-"""What `inference.py` measured, as Markdown."""
+"""What `inference.py` and `peers.py` measured, as Markdown."""
 
 
 def speed_table(results):
@@ -12,11 +12,12 @@ def speed_table(results):
         lines.append(f"| {name} | {ms:.2f} | {ms / bare:.2f} |")
     lines += ["", "A crop among others, onnxruntime:", ""]
     for name, times in results["batches"].items():
-        ratio = times["1"] / times["64"]
+        ratio, name = times["1"] / times["64"], name.removesuffix("s") if name[:2] == "1 " else name
         lines.append(f"- {name}: {times['1']:.2f} ms alone, {times['64']:.2f} of 64: x{ratio:.2f}")
     lines += ["", "A photo of 640x480, one thread:", ""]
     for name, times in results["chain"].items():
         parts = times["detector"] + times["landmarks"]
+        name = "1 face" if name == "1 faces" else name
         lines.append(
             f"- {name} ({times['found']} found): {times['chain']:.1f} ms = {times['detector']:.1f} "
             f"+ {times['landmarks']:.1f}, x{times['chain'] / parts:.2f}"
@@ -33,4 +34,20 @@ def speed_table(results):
         )
     grown = results["memory"]
     lines += ["", f"{grown['frames']} frames: {grown['grown_mb']} MB more."]
+    return "\n".join(lines)
+
+
+def peers_table(results):
+    """Others beside ours."""
+    lines = [
+        f"On {results['faces']} `val` faces of `faces`, 68 points, true boxes, one thread:",
+        "",
+    ]
+    lines += ["| network | NME, all 68 | inner 51 | ms a face |", "|---|---|---|---|"]
+    for name, row in results["error"].items():
+        ms = results["landmarks_ms"][name]
+        lines.append(f"| {name} | {row['nme']:.2f} | {row['inner']:.2f} | {ms:.1f} |")
+    lines += ["", "| detector | of these faces found, % | 640x480, ms |", "|---|---|---|"]
+    for name, row in results["detectors"].items():
+        lines.append(f"| {name} | {row['found']:.1f} | {row['ms']:.0f} |")
     return "\n".join(lines)

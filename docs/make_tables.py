@@ -1,4 +1,4 @@
-"""Fill the tables of README.md and MODEL_CARD.md from the presets' files.
+"""Fill the tables of README.md and MODEL_CARD.md, and the cards' speed, from results files.
 
     python docs/make_tables.py
 
@@ -11,19 +11,27 @@ import sys
 from pathlib import Path
 
 from keras_lotr.cards import results_table
-from keras_lotr.presets import METADATA, PREPROCESSOR, RESULTS, local_presets, resolve
-from keras_lotr.publishing import preset_table
+from keras_lotr.presets import (
+    METADATA,
+    PREPROCESSOR,
+    RECIPE,
+    RESULTS,
+    local_presets,
+    resolve,
+    write_json,
+)
+from keras_lotr.publishing import preset_table, write_card
 
 ROOT = Path(__file__).parent.parent
 
 
-BENCHMARKS = ROOT / "results" / "benchmarks.json"
+MEASURED = ROOT / "results"
 
 
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from speed_table import speed_table
+    from speed_table import peers_table, speed_table
 
     results = []
     for name, folder in sorted(local_presets().items()):
@@ -34,8 +42,13 @@ def tables():
         "presets": f"```\n{preset_table()}\n```",
         "results": "\n".join(results).rstrip(),
         "sizes": "\n".join(sizes()),
-        "speed": speed_table(json.loads(BENCHMARKS.read_text(encoding="utf-8"))),
+        "speed": speed_table(read(MEASURED / "benchmarks.json")),
+        "peers": peers_table(read(MEASURED / "peers.json")),
     }
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def sizes():
@@ -49,6 +62,23 @@ def sizes():
             size, weights = contract["image_size"], f"{facts['parameters'] / 1e6:.1f} M"
             cost = f"{facts['multiply_accumulates'] / 1e9:.2f} G"
             yield f"| [{name}](presets/{name}/README.md) | {size} | {weights} | {cost} |"
+
+
+def speeds():
+    """(folder of a preset, metadata with its measured speed) of the trained LOTR-M."""
+    measured = read(MEASURED / "benchmarks.json")
+    stage, chain = measured["stage"], measured["chain"]["1 faces"]["chain"]
+    ms, int8, bare = (stage[f"{n}, onnxruntime"] for n in ("LOTR-M", "LOTR-M int8", "bare"))
+    speed = (
+        f"{ms:.1f} ms a face on onnxruntime (int8: {int8:.1f}), {ms / bare:.2f} times its bare "
+        f"backbone; {chain:.0f} ms for a photo of 640x480 with one face, detector included; one "
+        f"thread of an {measured['machine']['processor']} (`python benchmarks/inference.py`)"
+    )
+    for folder in local_presets().values():
+        files = resolve(folder)
+        facts, recipe = files.json(METADATA) or {}, files.json(RECIPE) or {}
+        if facts.get("trained") and recipe.get("variant") == "lotr_m":
+            yield folder, {**facts, "speed": speed}
 
 
 def heading(measured):
@@ -66,6 +96,9 @@ def fill(text, filled):
 
 
 if __name__ == "__main__":
+    for folder, facts in speeds():
+        write_json(folder / METADATA, facts)
+        write_card(folder)
     filled = tables()
     for name in ("README.md", "MODEL_CARD.md"):
         path = ROOT / name

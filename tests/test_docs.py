@@ -1,6 +1,7 @@
 """The documents say what the files say."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def test_tables_are_those_of_the_files(name):
     tables = load(ROOT / "docs" / "make_tables.py")
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text == tables.fill(text, tables.tables())
+
+
+def test_speeds_are_those_measured():
+    told = list(load(ROOT / "docs" / "make_tables.py").speeds())
+    assert ROOT / "presets" / "lotr_m_300w" in [folder for folder, _ in told]
+    for folder, facts in told:
+        assert facts == json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
 
 
 PAGES = ["README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "docs/hub.md", "docs/fine_tuning.md"]

@@ -1,10 +1,11 @@
-"""Fill the tables of README.md and MODEL_CARD.md, and the cards' speed, from results files.
+"""Fill the tables of README.md and other pages, and the cards' speed, from results files.
 
     python docs/make_tables.py
 
 A table stands between `<!-- name -->` and `<!-- /name -->`; nothing in between is typed by hand.
 """
 
+import csv
 import json
 import re
 import sys
@@ -25,6 +26,7 @@ from keras_lotr.publishing import preset_table, write_card
 ROOT = Path(__file__).parent.parent
 
 
+PAGES = ("README.md", "MODEL_CARD.md", "docs/training.md")
 MEASURED = ROOT / "results"
 
 
@@ -42,9 +44,31 @@ def tables():
         "presets": f"```\n{preset_table()}\n```",
         "results": "\n".join(results).rstrip(),
         "sizes": "\n".join(sizes()),
+        "runs": "\n".join(runs()),
         "speed": speed_table(read(MEASURED / "benchmarks.json")),
         "peers": peers_table(read(MEASURED / "peers.json")),
     }
+
+
+def runs():
+    """Lines of a table of the trainings behind the landmark presets, part by part."""
+    yield "| preset | part | epochs | minutes | loss | val NME, no flip | slopes of shape modes |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        measured = resolve(folder).json(RESULTS) or {}
+        if "shape_modes" not in measured:
+            continue
+        for path in sorted(folder.glob("history*.csv"), reverse=True):
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            part = path.stem.removeprefix("history").strip("_") or "last"
+            slopes = " ".join(f"{s:.2f}" for s in measured["shape_modes"]) if part == "last" else ""
+            minutes = sum(float(row["seconds"]) for row in rows) / 60
+            loss, nme = float(rows[-1]["loss"]), float(rows[-1]["val_nme"])
+            yield (
+                f"| {name} | {part} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
+                f"| {slopes} |"
+            )
 
 
 def read(path):
@@ -100,6 +124,6 @@ if __name__ == "__main__":
         write_json(folder / METADATA, facts)
         write_card(folder)
     filled = tables()
-    for name in ("README.md", "MODEL_CARD.md"):
+    for name in PAGES:
         path = ROOT / name
         path.write_text(fill(path.read_text(encoding="utf-8"), filled), encoding="utf-8")

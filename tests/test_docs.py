@@ -17,9 +17,10 @@ def load(path):
     return module
 
 
-@pytest.mark.parametrize("name", ["README.md", "MODEL_CARD.md"])
+@pytest.mark.parametrize("name", ["README.md", "MODEL_CARD.md", "docs/training.md"])
 def test_tables_are_those_of_the_files(name):
     tables = load(ROOT / "docs" / "make_tables.py")
+    assert name in tables.PAGES
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text == tables.fill(text, tables.tables())
 
@@ -31,10 +32,10 @@ def test_speeds_are_those_measured():
         assert facts == json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
 
 
-PAGES = ["README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "docs/hub.md", "docs/fine_tuning.md"]
+PAGES = ["README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "docs/hub.md", "docs/training.md"]
 
 
-@pytest.mark.parametrize("name", [*PAGES, "examples/README.md"])
+@pytest.mark.parametrize("name", [*PAGES, "docs/fine_tuning.md", "examples/README.md"])
 def test_linked_files_are_there(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]

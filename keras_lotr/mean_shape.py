@@ -10,6 +10,8 @@ from keras_lotr.layers.tables import sine_code
 
 # The tables with a row for each landmark; all other weights fit any number of landmarks.
 TABLES = ("landmark_queries/table", "landmark_places/table")
+# What starts at zero in every LOTR that nobody has trained, on whatever weights it began.
+UNTRAINED_ZERO = "head/coordinates/bias"
 
 
 def checked_mean_shape(mean_shape, num_landmarks):

@@ -8,7 +8,7 @@ import keras
 
 from keras_lotr import preset_checks
 from keras_lotr.crop_contract import CropContract
-from keras_lotr.mean_shape import TABLES, start_at_nearest
+from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO, start_at_nearest
 from keras_lotr.preset_files import (
     CONFIG,
     METADATA,
@@ -123,7 +123,7 @@ class PresetMixin:
                 f"the network takes {model.image_size}."
             )
         if load_weights:
-            load_safetensors(model, weights, skip=TABLES if anew else ())
+            load_safetensors(model, weights, skip=(*TABLES, UNTRAINED_ZERO) if anew else ())
         if load_weights and anew:
             start_at_nearest(model, preset_shape, load_arrays(weights, TABLES))
         if contract is not None and anew:

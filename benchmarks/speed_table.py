@@ -12,15 +12,16 @@ def speed_table(results):
         lines.append(f"| {name} | {ms:.2f} | {ms / bare:.2f} |")
     lines += ["", "A crop among others, onnxruntime:", ""]
     for name, times in results["batches"].items():
-        ratio, name = times["1"] / times["64"], name.removesuffix("s") if name[:2] == "1 " else name
-        lines.append(f"- {name}: {times['1']:.2f} ms alone, {times['64']:.2f} of 64: x{ratio:.2f}")
+        ratio = times["1"] / times["64"]
+        lines.append(
+            f"- {counted(name)}: {times['1']:.2f} ms alone, {times['64']:.2f} of 64: x{ratio:.2f}"
+        )
     lines += ["", "A photo of 640x480, one thread:", ""]
     for name, times in results["chain"].items():
         parts = times["detector"] + times["landmarks"]
-        name = "1 face" if name == "1 faces" else name
         lines.append(
-            f"- {name} ({times['found']} found): {times['chain']:.1f} ms = {times['detector']:.1f} "
-            f"+ {times['landmarks']:.1f}, x{times['chain'] / parts:.2f}"
+            f"- {counted(name)} ({times['found']} found): {times['chain']:.1f} ms = "
+            f"{times['detector']:.1f} + {times['landmarks']:.1f}, x{times['chain'] / parts:.2f}"
         )
     lines += ["", "Keras, one crop, one thread:", ""]
     for backend, times in results["keras"].items():
@@ -35,6 +36,11 @@ def speed_table(results):
     grown = results["memory"]
     lines += ["", f"{grown['frames']} frames: {grown['grown_mb']} MB more."]
     return "\n".join(lines)
+
+
+def counted(name):
+    """The plural after 1 made singular, as in 1 thread."""
+    return name.removesuffix("s") if name.startswith("1 ") else name
 
 
 def peers_table(results):

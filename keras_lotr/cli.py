@@ -9,7 +9,7 @@ import click
 from keras_lotr.cli_demo import demo
 from keras_lotr.cli_errors import Commands
 from keras_lotr.cli_export import export
-from keras_lotr.cli_options import annotated_faces
+from keras_lotr.cli_options import annotated_faces, engine
 from keras_lotr.cli_publish import publish, publish_space
 from keras_lotr.cli_report import report
 
@@ -44,10 +44,7 @@ main.add_command(export)
 @click.option("--format", "formats", help="json, csv, pts, coco; several with commas.")
 @click.option("--draw", is_flag=True, help="Also write pictures with the landmarks drawn.")
 @click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
-@click.option(
-    "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,
-    help="onnxruntime runs the preset's model.onnx without Keras.",
-)  # fmt: skip
+@engine
 def predict(
     source, preset, boxes, detector, threshold, max_side, any_rotation, output, formats, draw, flip,
     engine,

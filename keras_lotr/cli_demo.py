@@ -2,12 +2,12 @@
 
 import click
 
+from keras_lotr.cli_options import engine
+
 
 @click.command()
 @click.option("--preset", default="lotr_m_300w", show_default=True, help="That is chosen first.")
-@click.option(
-    "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True
-)
+@engine
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: for all machines.")
 @click.option("--port", type=click.IntRange(1, 65535), help="[7860, or the next that is free]")
 def demo(preset, engine, host, port):

@@ -2,6 +2,11 @@
 
 import click
 
+engine = click.option(
+    "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,
+    help="onnxruntime runs the preset's model.onnx without Keras.",
+)  # fmt: skip
+
 
 def annotated_faces(command):
     """PRESET, and the annotated faces that it is measured on."""

@@ -37,7 +37,7 @@ def export_litert(model, path, batch=None):
         raise ImportError(
             "Exporting for LiteRT needs ai-edge-litert: pip install 'keras-lotr[litert]'"
         ) from None
-    size, path = model.image_size, Path(path)
+    size = model.image_size
     images = keras.InputSpec(shape=(batch, size, size, 3), dtype="float32", name="images")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder, "model.tflite")
@@ -54,7 +54,6 @@ def export_litert(model, path, batch=None):
         return interpreter.get_tensor(given["index"])
 
     check_points(model, predict, batch or 3)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content)
 
 

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 from keras_lotr.export_check import check_points
 from keras_lotr.onnx_lotr import lotr_graph
@@ -24,8 +23,6 @@ def export_onnx(model, path, batch=None):
         ExportDiffers: the file gives other points than the model.
     """
     content = onnx_content(model, batch)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content)
 
 

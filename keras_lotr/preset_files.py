@@ -159,8 +159,10 @@ def to_json(content):
 
 
 def write_file(path, content):
-    """Write bytes, likewise; a link that lies there is replaced, not followed."""
-    unfinished = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    """Write bytes, likewise, and make the folder; a link there is replaced, not followed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     unfinished.write_bytes(content)
     os.replace(unfinished, path)

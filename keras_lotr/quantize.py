@@ -39,8 +39,6 @@ def export_int8(model, path, crops, batch=None):
     content = onnx_content(model, batch)
     quantized = _quantized(content, crops, batch or 1)
     exact, rounded = (OnnxModel(c).predict_points(crops) for c in (content, quantized))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, quantized)
     return float(np.linalg.norm(rounded - exact, axis=-1).mean())
 

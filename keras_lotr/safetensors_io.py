@@ -87,8 +87,7 @@ def load_weights(model, path, skip=()):
     """
     wanted = {k: v for k, v in named_weights(model).items() if not k.startswith(tuple(skip))}
     with open_safetensors(path) as file:
-        shapes = {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
-        shapes = {k: s for k, s in shapes.items() if not k.startswith(tuple(skip))}
+        shapes = {k: s for k, s in _shapes(file).items() if not k.startswith(tuple(skip))}
         problems = _problems(wanted, shapes)
         if problems:
             raise ValueError(f"{path} does not fit {model.name}: {'; '.join(problems)}.")
@@ -114,7 +113,7 @@ def load_fitting_weights(model, path):
     """
     named = named_weights(model)
     with open_safetensors(path) as file:
-        shapes = {k: tuple(file.get_slice(k).get_shape()) for k in file.keys()}  # noqa: SIM118
+        shapes = _shapes(file)
         fitting = [k for k, v in named.items() if shapes.get(k) == tuple(v.shape)]
         if 2 * len(fitting) < len(named):
             raise ValueError(
@@ -145,10 +144,7 @@ def count_numbers(path):
     safetensors refuses a header whose tensors do not fill the file exactly, so it cannot lie.
     """
     with open_safetensors(path) as file:
-        return sum(
-            math.prod(file.get_slice(key).get_shape())
-            for key in file.keys()  # noqa: SIM118
-        )
+        return sum(math.prod(shape) for shape in _shapes(file).values())
 
 
 def open_safetensors(path):
@@ -160,6 +156,10 @@ def open_safetensors(path):
             f"Expected a safetensors file in {path}; it is cut or of another kind ({error}). "
             "Fetch or train it again."
         ) from None
+
+
+def _shapes(file):
+    return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
 
 
 def _problems(wanted, shapes):

@@ -1,4 +1,4 @@
-"""What landmark number 36 means: the landmark schemes, their flips, contours and normalisers.
+"""What landmark number 36 means: the orders of the landmark schemes, and conversions among them.
 
 Left and right are the sides **of the image** throughout. Orders, flips and normalisers are those of
 the data sets' own tools as MMPose states them (configs/_base_/datasets/wflw.py, lapa.py, 300w.py);
@@ -6,77 +6,10 @@ the InsightFace order is that of its 2d106det model.
 """
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Contour:
-    """A run of landmarks that are drawn as one line."""
-
-    region: str
-    indices: tuple
-    closed: bool = False
-
-
-@dataclass(frozen=True)
-class LandmarkScheme:
-    """An order of landmarks.
-
-    Attributes:
-        name: "wflw98", "jd106", "ibug68", "insightface106", or "plain21" for 21 landmarks of
-            one's own, of which nothing more is known (`flip_order`, `outer_eyes` and
-            `five_points` are then None).
-        num_landmarks: N.
-        flip_order: (N,) ints; mirrored landmark i is the landmark `flip_order[i]` of the face:
-            `mirrored = points[flip_order]` after x has been mirrored.
-        contours: the lines to draw, each with the region that it belongs to.
-        points: region -> landmarks that belong to no line (pupils).
-        outer_eyes: the two outer eye corners.
-        normalizer: "outer_eyes": the NME is divided by the distance of the outer eye corners;
-            "box": by sqrt(w * h) of the box around the true landmarks (JD-landmark challenge).
-        five_points: for each of left eye, right eye, nose tip, left and right mouth corner, the
-            landmarks whose mean it is.
-
-    Example:
-
-    >>> scheme = get_scheme("ibug68")
-    >>> scheme.num_landmarks, scheme.outer_eyes, sorted(scheme.regions)
-    (68, (36, 45), ['brows', 'contour', 'eyes', 'mouth', 'nose'])
-    """
-
-    name: str
-    num_landmarks: int
-    flip_order: tuple
-    contours: tuple
-    points: tuple
-    outer_eyes: tuple
-    normalizer: str
-    five_points: tuple
-
-    @property
-    def regions(self):
-        """{region: sorted tuple of its landmarks}; every landmark is in exactly one region."""
-        members = {}
-        for contour in (*self.contours, *self.points):
-            members.setdefault(contour.region, set()).update(contour.indices)
-        return {region: tuple(sorted(indices)) for region, indices in members.items()}
-
-    def five(self, points):
-        """The five alignment points: (..., N, 2) -> (..., 5, 2)."""
-        if self.five_points is None:
-            raise ValueError(f"The scheme {self.name} says no five points to align a face by.")
-        points = np.asarray(points)
-        return np.stack([points[..., list(group), :].mean(-2) for group in self.five_points], -2)
-
-    def mirror(self, points, width):
-        """The landmarks of the mirrored image of this width: (..., N, 2) -> (..., N, 2)."""
-        if self.flip_order is None:
-            raise ValueError(f"The scheme {self.name} says no flip order to mirror a face with.")
-        mirrored = np.array(points)[..., list(self.flip_order), :]
-        mirrored[..., 0] = width - 1 - mirrored[..., 0]
-        return mirrored
+from keras_lotr.landmark_scheme import Contour, LandmarkScheme
 
 
 def get_scheme(scheme):

@@ -1,25 +1,31 @@
 """Lists of photos for `train-detector`: of a folder with `photos/` and `faces/`, and rendered ones.
 
-    python benchmarks/detector_photos.py DATA --rendered FOLDER --out LISTS
+    python benchmarks/detector_photos.py DATA --rendered FOLDER --out LISTS [--teacher yunet.onnx]
 
 Held out are the photos of the validation faces and each eighth of the others without annotations;
 crops of a held-out photo are left out of training. Whole photos count twice: crops are of one large
-face each.
+face each. With a teacher, photos count four times more in which `face_detector` sees something that
+the teacher does not, or misses what the teacher is sure of.
 """
 
 import json
 from pathlib import Path
 
 import click
+from face_detector import CONFIDENT, boxes_of, overlaps
 
-RENDERED = 400
+from keras_lotr.face_detector import FaceDetector
+from keras_lotr.images import read_image
+
+RENDERED, HARD = 400, 4
 
 
 @click.command()
 @click.argument("data", type=Path)
 @click.option("--rendered", type=Path, help="Folder of rendered faces.")
+@click.option("--teacher", type=Path, help="face_detection_yunet_2023mar.onnx")
 @click.option("--out", type=Path, required=True)
-def main(data, rendered, out):
+def main(data, rendered, teacher, out):
     photos = json.loads((data / "photos" / "photos.json").read_text())
     faces = json.loads((data / "faces" / "labels.json").read_text())
     wider = sorted(photo["image"] for photo in photos if photo["set"] == "wider")
@@ -37,10 +43,34 @@ def main(data, rendered, out):
     ]
     pictures = sorted(rendered.rglob("*.jpg"))[:RENDERED] if rendered else []
     train = groups[False] * 2 + crops[::2] + [str(path.resolve()) for path in pictures]
+    if teacher:
+        hard = hard_photos(groups[False] + crops[::2], teacher)
+        print(f"{len(hard)} of them are hard")
+        train += hard * HARD
     out.mkdir(parents=True, exist_ok=True)
     (out / "train.txt").write_text("\n".join(train) + "\n")
     (out / "held_out.txt").write_text("\n".join(groups[True]) + "\n")
     print(f"{len(train)} pictures to learn from, {len(groups[True])} held out")
+
+
+def hard_photos(paths, teacher):
+    """Those in which the shipped detector and the teacher disagree."""
+    student = FaceDetector.from_preset(score_threshold=0.45)
+    teacher = FaceDetector(teacher, score_threshold=0.3)
+    hard = []
+    for path in paths:
+        photo = read_image(path)
+        seen, real = student(photo), teacher(photo)
+        false = [f for f in seen if overlaps(f.box, boxes_of(real)).max(initial=0) < 0.3]
+        sure = boxes_of([face for face in seen if face.score >= 0.65])
+        missed = [
+            face
+            for face in real
+            if face.score >= CONFIDENT and overlaps(face.box, sure).max(initial=0) < 0.5
+        ]
+        if false or missed:
+            hard.append(path)
+    return hard
 
 
 def photo_of(face):

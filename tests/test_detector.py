@@ -91,6 +91,14 @@ def test_views_are_repeatable_and_differ():
     assert (one != other).any()
 
 
+def test_lights_are_added_to_a_third_of_the_views():
+    view = picture(64, 64, 3)
+    lit = [views.add_lights(view, np.random.default_rng(seed)) for seed in range(60)]
+    changed = [not np.array_equal(one, view) for one in lit]
+    assert 10 <= sum(changed) <= 30
+    assert all(one.shape == view.shape and one.dtype == np.uint8 for one in lit)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_looks_keep_shape_and_kind(seed):
     view = views.change_look(picture(32, 32, 3), np.random.default_rng(seed))

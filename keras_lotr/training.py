@@ -136,7 +136,19 @@ def build(recipe, groups, init):
             normalizes and recipe.freeze_batch_norm
         ):
             layer.trainable = False
+    if recipe.ema:
+        _average_statistics(model, recipe.ema)
     return model
+
+
+def _average_statistics(model, momentum):
+    """Average the statistics of batch norm as slowly as the weights: they have to fit each other.
+
+    An epoch's last batches gave a LOTR-M+ whose last weights had 4.6 % one of 5.8 %.
+    """
+    for layer in [*model.backbone.layers, *model.layers]:
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+            layer.momentum = momentum
 
 
 def _mean_shape(samples, margin):

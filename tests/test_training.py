@@ -195,6 +195,18 @@ def test_backbone_rate_of_zero_freezes(groups, rate):
     assert model.get_layer("head").trainable
 
 
+@pytest.mark.parametrize("freeze", [False, True])
+def test_batch_norm_is_averaged_as_slowly_as_the_weights(groups, freeze):
+    """Statistics of the last weights do not fit averaged ones."""
+    settings = {"deconv_filters": (8,), "num_heads": 2}
+    recipe = replace(RUN, ema=0.75, freeze_batch_norm=freeze, model=settings)
+    model = build(recipe, groups, None)
+    assert model.get_layer("deconv1_bn").momentum == 0.75
+    assert (model.backbone.get_layer("bn1").momentum == 0.75) == (not freeze)
+    without = build(replace(recipe, ema=0.0), groups, None)
+    assert without.get_layer("deconv1_bn").momentum == 0.9
+
+
 def test_start_from_a_preset_of_other_landmarks(groups, tmp_path):
     init = randomize(tiny_lotr(5, **SHALLOW))
     init.save_to_preset(tmp_path)

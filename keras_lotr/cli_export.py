@@ -28,20 +28,23 @@ def _batch(context, parameter, value):
 )
 @click.option("--output", type=Path, help="The file [NAME.onnx, NAME.tflite ...].")
 @click.option("--batch", default="dynamic", callback=_batch, help="Crops at a time [dynamic].")
+@click.option("--float16", is_flag=True, help="16-bit weights: half the file (onnx).")
 @click.option("--int8", is_flag=True, help="8-bit weights and activations (onnx).")
 @click.option(
     "--calibration", multiple=True, help="Pictures of faces for --int8: folder or pattern; repeat."
 )
-def export(preset, kind, output, batch, int8, calibration):
+def export(preset, kind, output, batch, float16, int8, calibration):
     """Write PRESET as a file that runs without Keras, and check that it gives the same points."""
     from keras_lotr.export import export_preset
     from keras_lotr.export_check import ExportDiffers
 
     if int8 != bool(calibration):
         raise click.UsageError("Expected --int8 and --calibration together.")
+    if int8 and float16:
+        raise click.UsageError("Expected --int8 or --float16, not both.")
     output = output or Path(Path(preset).name + ENDINGS[kind])
     try:
-        done = export_preset(preset, output, kind, batch, calibration or None)
+        done = export_preset(preset, output, kind, batch, calibration or None, float16)
     except ExportDiffers as error:  # our fault or the runtime's, not bad input
         click.echo(f"keras-lotr: {error}", err=True)
         sys.exit(1)

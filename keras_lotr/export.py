@@ -19,7 +19,7 @@ _WRITERS = {
 }
 
 
-def export(model, path, format="onnx", batch=None):
+def export(model, path, format="onnx", batch=None, float16=False):
     """Write a LOTR as a file for another runtime, run the file, and compare it with the model.
 
     Args:
@@ -33,6 +33,8 @@ def export(model, path, format="onnx", batch=None):
             - "litert": a .tflite file that takes (B, S, S, 3); on the TensorFlow backend.
             - "saved_model": likewise; on TensorFlow or JAX.
         batch: B; None: any.
+        float16: keep the weights of an ONNX file in 16 bits, which halves it; it computes in
+            float32.
 
     Raises:
         ValueError: unknown format, one that the backend cannot write, or a backbone with layers
@@ -54,7 +56,12 @@ def export(model, path, format="onnx", batch=None):
         raise ValueError(f"Expected a format of {', '.join(_WRITERS)}. Received: {format!r}")
     if batch is not None and batch < 1:
         raise ValueError(f"Expected a batch of at least 1. Received: {batch}")
-    _WRITERS[format](model, path, batch)
+    if not float16:
+        _WRITERS[format](model, path, batch)
+    elif format == "onnx":
+        export_onnx(model, path, batch, float16)
+    else:
+        raise ValueError(f"Expected the format onnx for float16. Received: {format}")
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Exported:
     num_crops: int = 0
 
 
-def export_preset(preset, path, format="onnx", batch=None, calibration=None):
+def export_preset(preset, path, format="onnx", batch=None, calibration=None, float16=False):
     """Write the LOTR of a preset.
 
     Args:
@@ -81,6 +88,7 @@ def export_preset(preset, path, format="onnx", batch=None, calibration=None):
         path, format, batch: see `export`.
         calibration: pictures of faces, as `keras-lotr predict` takes them, for int8 weights and
             activations in an ONNX file, see `export_int8`; None: float32.
+        float16: see `export`.
 
     Returns:
         `Exported`.
@@ -88,7 +96,7 @@ def export_preset(preset, path, format="onnx", batch=None, calibration=None):
     trained = resolve(preset).path(WEIGHTS) is not None
     model = LOTR.from_preset(preset, load_weights=trained)
     if calibration is None:
-        export(model, path, format, batch)
+        export(model, path, format, batch, float16)
         return Exported(trained)
     if format != "onnx":
         raise ValueError(f"Expected the format onnx for int8. Received: {format}")

@@ -9,24 +9,25 @@ from keras_lotr.onnx_model import FACTS, OnnxModel
 from keras_lotr.preset_files import write_file
 
 
-def export_onnx(model, path, batch=None):
+def export_onnx(model, path, batch=None, float16=False):
     """Write a LOTR as ONNX, after the content was run and compared with the model.
 
     Args:
         model: `LOTR`.
         path: the .onnx file; left as it was if the comparison fails.
         batch: number of crops that the file takes; None: any.
+        float16: keep weights in 16 bits, which halves the file; it computes in float32.
 
     Raises:
         ValueError: the backbone has layers that cannot be written.
         ImportError: onnx or onnxruntime is missing.
         ExportDiffers: the file gives other points than the model.
     """
-    content = onnx_content(model, batch)
+    content = onnx_content(model, batch, float16)
     write_file(path, content)
 
 
-def onnx_content(model, batch=None):
+def onnx_content(model, batch=None, float16=False):
     """The checked content of the file, bytes; arguments and errors as of `export_onnx`."""
     try:
         import onnx  # noqa: F401
@@ -38,6 +39,9 @@ def onnx_content(model, batch=None):
     graph, inputs, outputs = lotr_graph(model, batch)
     content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
     check_points(model, OnnxModel(content).predict_points, batch or 3)
+    if float16:
+        content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)
+        check_points(model, OnnxModel(content).predict_points, batch or 3, rounded=True)
     return content
 
 

@@ -11,6 +11,7 @@ from keras import layers, ops
 from keras_lotr.preset_files import write_file
 
 _OPSET, _IR_VERSION = 17, 8
+_MANY = 256  # numbers; fewer are not worth a node
 
 
 class OnnxGraph:
@@ -59,21 +60,28 @@ class OnnxGraph:
             names = [self.names[id(x)] for x in _inputs(layer)]
             self.names[id(layer.output)] = writers[0](self, layer, *names)
 
-    def to_bytes(self, inputs, outputs, metadata=None):
+    def to_bytes(self, inputs, outputs, metadata=None, float16=False):
         """The content of the ONNX file, checked.
 
         Args:
             inputs, outputs: {name: shape}, sizes that may vary are strings.
             metadata: {str: str} that travels in the file.
+            float16: keep weights in 16 bits; runtimes read them as float32 once, when they load.
         """
         from onnx import TensorProto, checker, helper, numpy_helper
 
         def described(shapes):
             return [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes]
 
-        constants = [numpy_helper.from_array(array, n) for n, array in self.constants.items()]
+        constants, casts = [], []
+        for name, array in self.constants.items():
+            if float16 and array.dtype == np.float32 and array.size >= _MANY:
+                array, half = array.astype(np.float16), f"{name}/float16"
+                casts.append(helper.make_node("Cast", [half], [name], name, to=TensorProto.FLOAT))
+                name = half
+            constants.append(numpy_helper.from_array(array, name))
         graph = helper.make_graph(
-            self.nodes,
+            casts + self.nodes,
             "keras_lotr",
             described(inputs.items()),
             described(outputs.items()),

@@ -51,13 +51,16 @@ def prepare(run, folder, dtype=None):
     Args:
         run: folder that `train` or `train-detector` wrote.
         folder: the preset's; files that a person wrote there stay.
-        dtype: "float16" halves the weights' file.
+        dtype: "float16" halves the files of the weights.
     """
     best = resolve(run / BEST)
     kind = card_metadata.model_class(best)
     kind.from_preset(best.folder).save_to_preset(folder, dtype)
-    export = export_onnx if kind is LOTR else export_detector
-    export(kind.from_preset(folder), folder / ONNX)
+    model = kind.from_preset(folder)
+    if kind is LOTR:
+        export_onnx(model, folder / ONNX, float16=dtype == "float16")
+    else:
+        export_detector(model, folder / ONNX)
     shutil.copy(run / BEST / RECIPE, folder / RECIPE)
     shutil.copy(run / HISTORY, folder / HISTORY)
 

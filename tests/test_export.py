@@ -73,6 +73,22 @@ def test_contract_travels(tmp_path):
     }
 
 
+@pytest.mark.parametrize("deconv_filters", [(), (16, 8)])
+def test_weights_in_16_bits(deconv_filters, tmp_path):
+    model = randomize(tiny_lotr(5, deconv_filters=deconv_filters))
+    export(model, tmp_path / "whole.onnx")
+    export(model, tmp_path / "half.onnx", float16=True)
+    sizes = [(tmp_path / f"{name}.onnx").stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.8 * sizes[0]
+    crops = crops_of(model, 2)
+    points = [run(tmp_path / f"{name}.onnx", crops) for name in ("whole", "half")]
+    np.testing.assert_allclose(*points, atol=1.0)
+    assert not np.array_equal(*points)
+    half = onnx.load(tmp_path / "half.onnx")
+    kinds = {array.data_type for array in half.graph.initializer}
+    assert onnx.TensorProto.FLOAT16 in kinds
+
+
 def test_convolutions_have_no_transposes_around_them(tmp_path):
     export(tiny_lotr(5), tmp_path / "model.onnx")
     kinds = [node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node]
@@ -125,6 +141,7 @@ def test_untrained_preset(untrained, tmp_path):
     [
         ({"format": "caffe"}, "format of onnx, litert, openvino, saved_model. Received: 'caffe'"),
         ({"batch": 0}, "batch of at least 1"),
+        ({"format": "openvino", "float16": True}, "onnx for float16. Received: openvino"),
     ],
 )
 def test_bad_settings(settings, message, tmp_path):
@@ -167,6 +184,10 @@ class TestCommand:
             (["--batch", "0"], "Expected dynamic or a number from 1. Received: 0"),
             (["--int8"], "Expected --int8 and --calibration together"),
             (["--calibration", "examples"], "Expected --int8 and --calibration together"),
+            (
+                ["--int8", "--calibration", "examples", "--float16"],
+                "Expected --int8 or --float16, not both",
+            ),
         ],
     )
     def test_usage(self, arguments, sentence):

@@ -63,7 +63,7 @@ class TestPoints:
         crops = random_crops(3, size=192)
         expected = LOTR.from_preset("lotr_m_300w").predict_points(crops)
         found = OnnxModel.from_preset("lotr_m_300w").predict_points(crops)
-        np.testing.assert_allclose(found, expected, atol=1e-3)
+        np.testing.assert_allclose(found, expected, atol=0.25)  # of 192; they have 16 bits
 
     def test_threads_of_python(self, path):
         model, crops = OnnxModel(path, threads=2), random_crops(8)

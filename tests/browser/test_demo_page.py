@@ -91,7 +91,7 @@ def test_on_the_keras_backend(browser):
     landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
     expected = np.array([face.points for face in landmarker(GROUP)])
     found = np.array([face["points"] for face in photo["faces"]])
-    np.testing.assert_allclose(found, expected, atol=0.01)
+    np.testing.assert_allclose(found, expected, atol=0.1)  # the file's weights have 16 bits
 
 
 def test_an_example_is_one_click(page):

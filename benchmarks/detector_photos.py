@@ -12,9 +12,10 @@ import json
 from pathlib import Path
 
 import click
-from face_detector import CONFIDENT, boxes_of, overlaps
+from face_detector import CONFIDENT, boxes_of
 
 from keras_lotr.face_detector import FaceDetector
+from keras_lotr.geometry import overlaps
 from keras_lotr.images import read_image
 
 RENDERED, HARD = 400, 4

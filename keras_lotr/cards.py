@@ -148,6 +148,7 @@ def _results(files, facts):
 
 def _detector_results(results):
     false, times = results["false_faces_per_photo"], results["milliseconds"]
+    distance = results["median_point_distance"]
     lines = [
         f"On {results['photos']} photos that it has not seen, beside its teacher YuNet "
         "(`benchmarks/face_detector.py`):",
@@ -156,8 +157,8 @@ def _detector_results(results):
         f"sure of (score 0.8): {results['recall']:.1f} %",
         f"- faces per photo that YuNet sees neither mirrored nor enlarged: {false['embedded']:.2f} "
         f"(YuNet's own: {false['yunet']:.2f})",
-        f"- median distance of the five points from YuNet's: {results['median_point_distance']:.1f}"
-        " % of the box",
+        f"- median distance of the five points from YuNet's: {distance['embedded']:.1f} % of the "
+        f"box (of YuNet's own in the mirrored photo: {distance['yunet mirrored']:.1f} %)",
         *(
             f"- {size} pixels, one thread: {ms['embedded']:.1f} ms (YuNet {ms['yunet']:.1f})"
             for size, ms in times.items()

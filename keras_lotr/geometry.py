@@ -88,6 +88,22 @@ def is_box(box):
     return box.shape == (4,) and bool(np.isfinite(box).all() and (box[2:] > box[:2]).all())
 
 
+def overlaps(box, boxes):
+    """Intersection over union of a box (4,) with each of (F, 4), all x0, y0, x1, y1.
+
+    Example:
+
+    >>> import numpy as np
+    >>> boxes = np.array([[0, 0, 2, 2], [0, 0, 1, 2], [5, 5, 6, 6]])
+    >>> overlaps(boxes[0], boxes).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    common = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(box[2:] - box[:2]), np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return common / (areas[0] + areas[1] - common)
+
+
 def crop_from_box(box, size, margin, degrees=0.0):
     """The similarity of a crop: a square of `margin` times the longer side of the box, centred.
 

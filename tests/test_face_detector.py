@@ -137,6 +137,50 @@ class TestFaceDetector:
         assert found == alone
 
 
+class TestMergeCells:
+    def row(self, x=0.0, y=0.0, side=100.0, score=0.9):
+        points = np.tile([x + side / 2, y + side / 2], 5)
+        return np.array([x, y, side, side, *points, score], np.float32)
+
+    def test_mean_weighted_by_score(self):
+        rows = np.stack([self.row(x=8, score=0.6), self.row(x=0, score=0.9), self.row(x=2, y=5)])
+        (face,) = face_detector.merge_cells(rows, 0.3)
+        expected = np.average(rows[:, :14], axis=0, weights=[0.6, 0.9, 0.9])
+        np.testing.assert_allclose(face, [*expected, np.float32(0.9)], rtol=1e-6)
+
+    def test_neighbours_stay_two(self):
+        rows = np.stack([self.row(), self.row(x=80, score=0.8), self.row(x=3, score=0.7)])
+        first, second = face_detector.merge_cells(rows, 0.3)
+        assert 0 < first[0] < 3 and second[0] == 80
+
+    def test_between_two_faces_nobody_is_moved(self):
+        rows = np.stack([self.row(), self.row(x=40, score=0.8)])  # IoU 0.43
+        (face,) = face_detector.merge_cells(rows, 0.3)
+        np.testing.assert_array_equal(face, rows[0])
+
+    @pytest.mark.parametrize("threshold", [0.0, 1.0])
+    def test_extreme_thresholds_end(self, threshold):
+        rows = np.stack([self.row(), self.row(), self.row(x=300)])
+        assert len(face_detector.merge_cells(rows, threshold)) == (3 if threshold else 2)
+
+    def test_steadier_than_the_surest_cell(self, photo, monkeypatch):
+        """Moved by parts of a stride, the photo has the same face; less so without the mean."""
+        detect = FaceDetector.from_preset()
+
+        def spread():
+            moves = [(dx, dy) for dx in range(0, 8, 2) for dy in range(0, 8, 2)]
+            boxes = [
+                detect(np.pad(photo, ((dy, 0), (dx, 0), (0, 0))))[0].box - [dx, dy, dx, dy]
+                for dx, dy in moves
+            ]
+            return np.std(boxes, axis=0).mean()
+
+        merged = spread()
+        surest = lambda rows, threshold: rows[[rows[:, 14].argmax()]]  # noqa: E731
+        monkeypatch.setattr(face_detector, "merge_cells", surest)
+        assert merged < 0.8 * spread()
+
+
 @needs_yunet
 def test_path_as_detector(photo):
     assert load_detector(YUNET)(photo)

@@ -8,6 +8,7 @@ import pytest
 import static_page
 
 from keras_lotr import geometry
+from keras_lotr.face_detector import merge_cells
 
 
 def test_the_facts_are_those_of_the_library():
@@ -61,13 +62,14 @@ def test_makes_smaller_as_opencv(picture, size):
     assert np.abs(np.reshape(found, expected.shape) - expected.astype(int)).max() <= 1
 
 
-def test_doubles_are_those_of_opencv():
+def test_merges_cells_as_the_library():
     random = np.random.default_rng(0)
     rects = random.uniform((-20, -20, 30, 30), (200, 200, 120, 120), (200, 4))
-    scores = random.uniform(0.5, 1, 200).tolist()
-    candidates = [
-        {"rect": r, "score": s} for r, s in zip(rects.tolist(), scores, strict=True) if s >= 0.6
-    ]
-    found = static_page.run_node("detector.js", "m.withoutDoubles(v, 0.6, 0.3)", candidates)
-    kept = cv2.dnn.NMSBoxes(np.trunc(rects).astype(int).tolist(), scores, 0.6, 0.3)
-    assert [face["score"] for face in found] == [scores[i] for i in kept]
+    scores = random.uniform(0.5, 1, 200)
+    cells = [{"rect": r, "score": s} for r, s in zip(rects.tolist(), scores, strict=True)]
+    found = static_page.run_node("detector.js", "m.mergeCells(v, 0.3)", cells)
+    rows = np.concatenate([rects, np.zeros((200, 10)), scores[:, None]], axis=1)
+    expected = merge_cells(rows, 0.3)
+    assert 5 < len(expected) < 100
+    rows = [[*face["rect"], face["score"]] for face in found]
+    np.testing.assert_allclose(rows, expected[:, [0, 1, 2, 3, 14]], rtol=0, atol=1e-9)

@@ -1,5 +1,5 @@
 // Where the faces of a picture are, as in keras_lotr/face_detector.py: a network of YuNet's format,
-// decoded as OpenCV's FaceDetectorYN does. (Its five points are not needed here.)
+// decoded as OpenCV's FaceDetectorYN does, its cells merged as there. (Its five points are not needed here.)
 
 import { resizeArea, writePlanes } from "./pixels.js";
 
@@ -18,7 +18,7 @@ export async function findFaces(image, run, settings, maxSide = settings.max_sid
   writePlanes(small, [2, 1, 0], planes, 0, paddedWidth, paddedHeight);
   const maps = await run(planes, paddedHeight, paddedWidth);
   const candidates = decode(maps, paddedWidth, settings.score_threshold);
-  const found = withoutDoubles(candidates, settings.score_threshold, settings.nms_threshold);
+  const found = mergeCells(candidates, settings.nms_threshold);
   const scale = [width / small.width, height / small.height];
   return found
     .map(({ rect, score }) => ({ box: landmarkBox(rect, settings.landmarks_in_box, scale), score }))
@@ -59,20 +59,22 @@ function clamp(probability) {
   return Math.min(Math.max(probability, 0), 1);
 }
 
-// Non-maximum suppression. OpenCV compares rectangles of whole numbers.
-export function withoutDoubles(candidates, scoreThreshold, nmsThreshold) {
-  if (candidates.length < 2) return candidates;
-  const sorted = candidates
-    .filter(({ score }) => score > scoreThreshold)
-    .sort((a, b) => b.score - a.score);
-  const kept = [];
-  for (const candidate of sorted) {
-    const whole = candidate.rect.map(Math.trunc);
-    if (kept.every((other) => overlap(whole, other.whole) <= nmsThreshold)) {
-      kept.push({ ...candidate, whole });
-    }
+// What several cells say of the same face, as one: merge_cells of the library.
+export function mergeCells(candidates, nmsThreshold) {
+  let rest = [...candidates].sort((a, b) => b.score - a.score);
+  const faces = [];
+  while (rest.length > 0) {
+    const surest = rest[0];
+    const overlaps = rest.map(({ rect }) => overlap(surest.rect, rect));
+    const same = rest.filter((_, i) => overlaps[i] >= Math.max(0.5, nmsThreshold));
+    const total = same.reduce((sum, { score }) => sum + score, 0);
+    const rect = surest.rect.map(
+      (_, i) => same.reduce((sum, cell) => sum + cell.score * cell.rect[i], 0) / total,
+    );
+    faces.push({ rect, score: surest.score });
+    rest = rest.filter((_, i) => i > 0 && overlaps[i] <= nmsThreshold);
   }
-  return kept;
+  return faces;
 }
 
 // Intersection over union of rectangles x, y, width, height.

@@ -21,6 +21,7 @@ CONDITIONS = {
     "as the crop contract says": {},
     "turned by up to 15 degrees": {"rotation": 15},
     "turned by up to 30 degrees": {"rotation": 30},
+    "turned by up to 45 degrees": {"rotation": 45},
     "larger or smaller by up to 15 %": {"scale": 0.15},
     "shifted by up to 0.06 of the side": {"shift": 0.06},
     "other colours": {"color": 0.5},

@@ -1,4 +1,6 @@
-"""What `inference.py` and `peers.py` measured, as Markdown."""
+"""What `inference.py`, `peers.py` and `training_beside_torch.py` measured, as Markdown."""
+
+BY_HAND = "torch by hand"
 
 
 def speed_table(results):
@@ -56,4 +58,17 @@ def peers_table(results):
     lines += ["", "| detector | of these faces found, % | 640x480, ms |", "|---|---|---|"]
     for name, row in results["detectors"].items():
         lines.append(f"| {name} | {row['found']:.1f} | {row['ms']:.0f} |")
+    return "\n".join(lines)
+
+
+def training_table(results):
+    """Training steps beside the torch loop."""
+    rates, machine = results["crops_per_second"], results["machine"]
+    lines = [
+        f"{machine['processor']}, {results['threads']} threads, batches of {results['batch']}:",
+        "",
+    ]
+    lines += ["| training step of | crops per second | over torch by hand |", "|---|---|---|"]
+    for name, rate in rates.items():
+        lines.append(f"| {name} | {rate:.1f} | {rate / rates[BY_HAND]:.2f} |")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """A training step of LOTR-M on each backend beside a plain torch loop; needs torch and timm.
 
-    python benchmarks/training_beside_torch.py [--seconds 60] [--threads 2]
+    python benchmarks/training_beside_torch.py [--seconds 60] [--output results/training.json]
 
 The torch loop is what one would write by hand: timm's MobileNetV2, a 1x1 convolution, torch's own
 Transformer layers as in DETR, three linear layers, AdamW. Each runs in a process of its own, in
@@ -11,9 +11,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
+from speed_table import BY_HAND, training_table
 from timing import machine
 
 TORCH_LOOP = """
@@ -105,18 +107,20 @@ def times(code, backend, numbers):
 @click.option("--threads", default=2, show_default=True)
 @click.option("--batch", default=32, show_default=True)
 @click.option("--backends", default="tensorflow,torch", show_default=True)
-def main(seconds, threads, batch, backends):
+@click.option("--output", type=Path)
+def main(seconds, threads, batch, backends, output):
     numbers = {"SECONDS": seconds / 3, "THREADS": threads, "BATCH": batch}
-    loops = {"torch by hand": (TORCH_LOOP, "torch")}
+    loops = {BY_HAND: (TORCH_LOOP, "torch")}
     loops |= {f"LOTR-M, {name}": (OURS, name) for name in backends.split(",")}
     measured = {name: [] for name in loops}
     for _ in range(3):
         for name, (code, backend) in loops.items():
             measured[name] += times(code, backend, numbers)
-    rates = {name: batch / float(np.median(values)) for name, values in measured.items()}
-    print(machine())
-    for name, rate in rates.items():
-        print(f"{name}: {rate:.1f} crops/s, x{rate / rates['torch by hand']:.2f}")
+    rates = {name: round(batch / float(np.median(t)), 2) for name, t in measured.items()}
+    results = {"machine": machine(), "threads": threads, "batch": batch, "crops_per_second": rates}
+    print(training_table(results))
+    if output:
+        output.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ MEASURED = ROOT / "results"
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from speed_table import peers_table, speed_table
+    from speed_table import peers_table, speed_table, training_table
 
     results = []
     for name, folder in sorted(local_presets().items()):
@@ -47,24 +47,25 @@ def tables():
         "runs": "\n".join(runs()),
         "speed": speed_table(read(MEASURED / "benchmarks.json")),
         "peers": peers_table(read(MEASURED / "peers.json")),
+        "training": training_table(read(MEASURED / "training.json")),
     }
 
 
 def runs():
     """Lines of a table of the trainings behind the landmark presets, part by part."""
-    yield "| preset | part | epochs | minutes | loss | val NME, no flip | slopes of shape modes |"
+    yield "| preset | part | epochs | minutes | loss | best val NME | slopes of shape modes |"
     yield "|---|---|---|---|---|---|---|"
     for name, folder in sorted(local_presets().items()):
         measured = resolve(folder).json(RESULTS) or {}
         if "shape_modes" not in measured:
             continue
-        for path in sorted(folder.glob("history*.csv"), reverse=True):
+        for path in (*sorted(folder.glob("history_*.csv")), folder / "history.csv"):
             with open(path, newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            part = path.stem.removeprefix("history").strip("_") or "last"
+            part = path.stem.removeprefix("history").removeprefix("_part") or "last"
             slopes = " ".join(f"{s:.2f}" for s in measured["shape_modes"]) if part == "last" else ""
             minutes = sum(float(row["seconds"]) for row in rows) / 60
-            loss, nme = float(rows[-1]["loss"]), float(rows[-1]["val_nme"])
+            loss, nme = float(rows[-1]["loss"]), min(float(row["val_nme"]) for row in rows)
             yield (
                 f"| {name} | {part} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
                 f"| {slopes} |"
@@ -89,20 +90,27 @@ def sizes():
 
 
 def speeds():
-    """(folder of a preset, metadata with its measured speed) of the trained LOTR-M."""
+    """(folder of a preset, metadata with its measured speed) of the trained presets."""
     measured = read(MEASURED / "benchmarks.json")
     stage, chain = measured["stage"], measured["chain"]["1 faces"]["chain"]
-    ms, int8, bare = (stage[f"{n}, onnxruntime"] for n in ("LOTR-M", "LOTR-M int8", "bare"))
-    speed = (
-        f"{ms:.1f} ms a face on onnxruntime (int8: {int8:.1f}), {ms / bare:.2f} times its bare "
-        f"backbone; {chain:.0f} ms for a photo of 640x480 with one face, detector included; one "
-        f"thread of an {measured['machine']['processor']} (`python benchmarks/inference.py`)"
-    )
+    processor = measured["machine"]["processor"]
+    where = f"one thread of an {processor} (`python benchmarks/inference.py`)"
+    photo = f"{chain:.0f} ms for a photo of 640x480 with one face, detector included"
+    said = {}
+    for variant, name in (("lotr_m", "LOTR-M"), ("lotr_m_plus", "LOTR-M+")):
+        ms, bare = (stage[f"{n}, onnxruntime"] for n in (name, "bare"))
+        int8 = stage.get(f"{name} int8, onnxruntime")
+        said[variant] = "; ".join([
+            f"{ms:.1f} ms a face on onnxruntime{f' (int8: {int8:.1f})' if int8 else ''}, "
+            f"{ms / bare:.2f} times its bare backbone",
+            *([photo] if variant == "lotr_m" else []),
+            where,
+        ])  # fmt: skip
     for folder in local_presets().values():
         files = resolve(folder)
         facts, recipe = files.json(METADATA) or {}, files.json(RECIPE) or {}
-        if facts.get("trained") and recipe.get("variant") == "lotr_m":
-            yield folder, {**facts, "speed": speed}
+        if facts.get("trained") and recipe.get("variant") in said:
+            yield folder, {**facts, "speed": said[recipe["variant"]]}
 
 
 def heading(measured):

@@ -167,7 +167,7 @@ def _webcam_tab(service, controls):
 
 def _video_tab(service, controls):
     with gr.Row():
-        video = gr.Video(label="Video", sources=["upload"], height=420)
+        video = gr.Video(label="Video", sources=["upload"], height=420, elem_id="video")
         annotated = gr.Video(label="Landmarks", height=420, interactive=False)
     message = gr.Markdown(f"At most {MAX_FRAMES} frames and {MAX_BYTES // 10**6} MB.")
     start = gr.Button("Find landmarks", variant="primary")

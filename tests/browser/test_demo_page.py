@@ -131,7 +131,8 @@ def test_video(page, tmp_path):
         writer.write(np.roll(face, -2 * i, axis=1))
     writer.release()
     page.get_by_role("tab", name="Video").click()
-    page.locator("input[type=file]").last.set_input_files(path)
+    # Of the tab that was opened: its contents come later than the click.
+    page.locator("#video input[type=file]").set_input_files(path)
     page.locator("video").first.wait_for()
     page.get_by_role("button", name="Find landmarks").click()
     expect(page.get_by_text("12 frames, 12 of them with a face")).to_be_visible(timeout=SOON)

@@ -100,18 +100,20 @@ def enlarged(content):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "tolerance"),
+    ("name", "change"),
     [
-        ("group.jpg", bytes, 0.1),
-        ("astronaut.jpg", bytes, 0.1),
-        ("rendered2.jpg", bytes, 0.1),
-        ("rendered5.jpg", turned, 0.1),
-        ("group.jpg", enlarged, 0.5),
+        ("group.jpg", bytes),
+        ("astronaut.jpg", bytes),
+        ("rendered2.jpg", bytes),
+        ("rendered5.jpg", turned),
+        ("group.jpg", enlarged),
     ],
 )
-def test_finds_what_the_library_finds(page, landmarker, name, change, tolerance):
+def test_finds_what_the_library_finds(page, landmarker, name, change):
     content = change((EXAMPLES / name).read_bytes())
     (expected,) = landmarker.stream([content])
+    # A tenth of a pixel of the picture that the detector sees, 640 pixels at most.
+    tolerance = 0.1 * max(1, expected.width / 640)
     assert upload(page, name, content).startswith(f"{len(expected.faces)} face")
     found = downloaded(page)
     assert found.keys() == expected.to_dict().keys()

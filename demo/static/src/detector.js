@@ -1,5 +1,6 @@
 // Where the faces of a picture are, as in keras_lotr/face_detector.py: a network of YuNet's format,
-// decoded as OpenCV's FaceDetectorYN does, its cells merged as there. (Its five points are not needed here.)
+// decoded as OpenCV's FaceDetectorYN does, its cells merged as merge_cells does. (Its five points
+// are not needed here.)
 
 import { resizeArea, writePlanes } from "./pixels.js";
 

@@ -160,17 +160,30 @@ def _piece(path, size, rng):
 
 
 def add_lights(view, rng):
-    """Discs like lights out of focus, which a small network takes for faces; in each third view."""
-    if rng.random() > 1 / 3:
-        return view
+    """What a small network takes for faces: lights out of focus, or soft reflections on something
+    dark like the visor of a helmet; each in a quarter of the views."""
+    kind = rng.integers(4)
+    if kind == 0:
+        colors = [120, 30, 0], [255, 240, 220]  # from red to white
+        return paint_discs(view, rng.integers(1, 12), (4, 40), colors, rng.uniform(0.5, 3), rng)
+    if kind == 1:
+        view = paint_discs(view, rng.integers(1, 4), (40, 120), ([0] * 3, [40] * 3), 2, rng)
+        colors = [30] * 3, [220] * 3
+        return paint_discs(view, rng.integers(1, 12), (5, 40), colors, rng.uniform(2, 10), rng)
+    return view
+
+
+def paint_discs(view, count, radii, colors, blur, rng):
+    """Random discs on a view; `radii` and `colors` are (smallest, largest), `blur` is in pixels."""
     discs = np.zeros((*view.shape[:2], 4), np.float32)  # color and opacity
-    for _ in range(rng.integers(1, 12)):
-        radii = np.exp(rng.uniform(np.log(4), np.log(40))) * rng.uniform(0.7, 1.4, 2)
-        color = rng.uniform([120, 30, 0], [255, 240, 220])  # from red to white
+    for _ in range(count):
+        axes = np.exp(rng.uniform(*np.log(radii))) * rng.uniform(0.7, 1.4, 2)
+        share = np.clip(rng.random() + rng.uniform(-0.3, 0.3, 3), 0, 1)
+        color = colors[0] + share * np.subtract(colors[1], colors[0])
         center, degrees = rng.integers(0, len(view), 2), rng.uniform(0, 180)
-        disc = center.tolist(), radii.astype(int).tolist(), degrees, 0, 360, [*color, 1.0]
+        disc = center.tolist(), axes.astype(int).tolist(), degrees, 0, 360, [*color, 1.0]
         cv2.ellipse(discs, *disc, thickness=cv2.FILLED)
-    discs = cv2.GaussianBlur(discs, (0, 0), rng.uniform(0.5, 3)) * rng.uniform(0.5, 1)
+    discs = cv2.GaussianBlur(discs, (0, 0), blur) * rng.uniform(0.5, 1)
     return (view * (1 - discs[..., 3:]) + discs[..., :3]).astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
 """The face detector beside its teacher: recall, false faces, five points, time, landmark error.
 
     python benchmarks/face_detector.py --photos held_out.txt --teacher yunet.onnx \
-        --faces FOLDER --output presets/face_detector/results.json
+        --faces FOLDER --threshold 0.5 --threshold 0.6 --output presets/face_detector/results.json
 
 Nobody has marked the faces of the photos. A face counts as real if the teacher sees it (score 0.3)
 in the mirrored photo or in the photo at 1.5 times the size; both detectors are judged by that.
@@ -31,12 +31,13 @@ CONFIDENT, NARROWEST = 0.8, 24
 @click.option("--photos", multiple=True, required=True, help="Folder, or text file of paths.")
 @click.option("--teacher", type=Path, required=True, help="face_detection_yunet_2023mar.onnx")
 @click.option("--faces", help="Kit of annotated faces, for the landmarks' error.")
+@click.option("--threshold", "thresholds", type=float, multiple=True, help="Try this one, too.")
 @click.option("--output", type=Path)
-def main(detector, photos, teacher, faces, output):
+def main(detector, photos, teacher, faces, thresholds, output):
     photos = [read_image(path) for path in photo_paths(photos)]
     results = {
         "detector": detector,
-        **compare(photos, detector, teacher),
+        **compare(photos, detector, teacher, thresholds),
         "milliseconds": times(photos[0], detector, teacher),
     }
     if faces:
@@ -53,38 +54,60 @@ def load(detector, **settings):
     return FaceDetector.from_preset(detector, **settings)
 
 
-def compare(photos, detector, teacher):
-    """Recall, false faces and points of the detector, with its own threshold."""
-    student = load(detector)
+def compare(photos, detector, teacher, thresholds=()):
+    """Recall, false faces and points of the detector, with its own threshold and with others."""
+    students = {"embedded": load(detector)}
+    students |= {str(t): load(detector, score_threshold=t) for t in thresholds}
     teachers = load(teacher), load(teacher, score_threshold=0.3)
     larger = load(teacher, score_threshold=0.3, max_side=960)
-    wanted = found = 0
-    false, distances = {"embedded": 0, "yunet": 0}, {"embedded": [], "yunet mirrored": []}
+    wanted = 0
+    names = [*students, "yunet", "yunet mirrored"]
+    false, distances = dict.fromkeys(names, 0), {name: [] for name in names}
     for photo in photos:
-        seen, sure = student(photo), teachers[0](photo)
+        sure = teachers[0](photo)
         zoomed = cv2.resize(photo, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
         reflected = mirrored(teachers[1], photo)
         real = np.concatenate([boxes_of(reflected), boxes_of(larger(zoomed)) / 1.5])
-        for name, faces in (("embedded", seen), ("yunet", sure)):
+        seen = {name: student(photo) for name, student in students.items()}
+        for name, faces in {**seen, "yunet": sure}.items():
             false[name] += sum(overlaps(face.box, real).max(initial=0) < 0.3 for face in faces)
-        for face in sure:
-            if face.score < CONFIDENT or face.box[2] - face.box[0] < NARROWEST:
-                continue
-            wanted += 1
-            for name, faces in (("embedded", seen), ("yunet mirrored", reflected)):
-                same = overlaps(face.box, boxes_of(faces))
-                if same.max(initial=0) >= 0.5:
-                    found += name == "embedded"
-                    distances[name].append(point_distance(face, faces[int(same.argmax())]))
+        sure = [f for f in sure if f.score >= CONFIDENT and f.box[2] - f.box[0] >= NARROWEST]
+        wanted += len(sure)
+        for name, faces in {**seen, "yunet mirrored": reflected}.items():
+            distances[name] += matched_distances(sure, faces)
+
+    def summary(name):
+        return {
+            "recall": round(100 * len(distances[name]) / wanted, 2),
+            "false_faces_per_photo": round(false[name] / len(photos), 3),
+            "median_point_distance": round(100 * float(np.median(distances[name])), 2),
+        }
+
+    own, mirror = summary("embedded"), summary("yunet mirrored")["median_point_distance"]
     return {
         "photos": len(photos),
         "confident_faces": wanted,
-        "recall": round(100 * found / wanted, 2),
-        "false_faces_per_photo": {k: round(n / len(photos), 3) for k, n in false.items()},
-        "median_point_distance": {
-            k: round(100 * float(np.median(values)), 2) for k, values in distances.items()
+        "recall": own["recall"],
+        "false_faces_per_photo": {
+            "embedded": own["false_faces_per_photo"],
+            "yunet": round(false["yunet"] / len(photos), 3),
         },
+        "median_point_distance": {
+            "embedded": own["median_point_distance"],
+            "yunet mirrored": mirror,
+        },
+        "score_thresholds": {str(t): summary(str(t)) for t in thresholds},
     }
+
+
+def matched_distances(sure, faces):
+    """Point distances of those faces of the teacher's that are among the others (IoU 0.5)."""
+    boxes, distances = boxes_of(faces), []
+    for face in sure:
+        same = overlaps(face.box, boxes)
+        if same.max(initial=0) >= 0.5:
+            distances.append(point_distance(face, faces[int(same.argmax())]))
+    return distances
 
 
 def point_distance(face, other):

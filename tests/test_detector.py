@@ -146,12 +146,13 @@ def test_maps_loss_is_its_formula():
     for t, p in zip(true.reshape(-1, NUM_MAPS), pred.reshape(-1, NUM_MAPS), strict=True):
         sigmoid = 1 / (1 + np.exp(-p[0]))
         entropy = -t[0] * np.log(sigmoid) - (1 - t[0]) * np.log(1 - sigmoid)
-        total += 2 * (sigmoid - t[0]) ** 2 * entropy
+        total += 3 * (sigmoid - t[0]) ** 2 * entropy
         if t[0] > 0.1:
             weights += t[0]
             side = np.exp((t[3] + t[4]) / 2)
             error = np.abs(t - p)
-            total += t[0] * (error[1:3].sum() / side + error[3:5].sum() + error[5:].sum() / side)
+            boxes, points = error[1:3].sum() / side + error[3:5].sum(), error[5:].sum() / side
+            total += t[0] * (boxes + 2 * points)
     loss = float(maps_loss(ops.convert_to_tensor(true), ops.convert_to_tensor(pred)))
     assert loss == pytest.approx(total / (1 + weights), rel=1e-4)
 

@@ -13,6 +13,7 @@ from keras_lotr.images import expand
 from keras_lotr.presets import RECIPE, write_json
 
 _STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
+_SCORES, _POINTS = 3.0, 2.0  # weights in the loss; that of the boxes is 1
 
 
 def distill(
@@ -114,6 +115,7 @@ def maps_loss(y_true, y_pred):
 
     Scores: quality focal loss (Li et al., NeurIPS 2020, Eq. 5, beta = 2), as most cells are empty.
     Boxes and points: absolute differences in sides of the box, where the teacher sees a face.
+    Crops suffer little from a box that is a little off; points and scores weigh more.
 
     Args:
         y_true: (B, cells, 15) the teacher's maps, scores 0..1.
@@ -129,9 +131,9 @@ def maps_loss(y_true, y_pred):
     weight = ops.where(score > 0.1, score, 0.0)[..., None]
     side = ops.exp((y_true[..., 3:4] + y_true[..., 4:5]) / 2)
     distance = ops.abs(y_true[..., 1:] - y_pred[..., 1:]) * weight
-    shifts = ops.sum(distance[..., :2] / side) + ops.sum(distance[..., 4:] / side)
-    sizes = ops.sum(distance[..., 2:4])
-    return (2 * ops.sum(focal) + shifts + sizes) / (1 + ops.sum(weight))
+    boxes = ops.sum(distance[..., :2] / side) + ops.sum(distance[..., 2:4])
+    points = ops.sum(distance[..., 4:] / side)
+    return (_SCORES * ops.sum(focal) + boxes + _POINTS * points) / (1 + ops.sum(weight))
 
 
 def features_loss(y_true, y_pred):

@@ -155,8 +155,8 @@ def _detector_results(results):
         "",
         f"- recall of the {results['confident_faces']} faces of at least 24 pixels that YuNet is "
         f"sure of (score 0.8): {results['recall']:.1f} %",
-        f"- faces per photo that YuNet sees neither mirrored nor enlarged: {false['embedded']:.2f} "
-        f"(YuNet's own: {false['yunet']:.2f})",
+        f"- faces per photo that YuNet sees neither mirrored nor enlarged: {false['embedded']:.3f} "
+        f"(YuNet's own: {false['yunet']:.3f})",
         f"- median distance of the five points from YuNet's: {distance['embedded']:.1f} % of the "
         f"box (of YuNet's own in the mirrored photo: {distance['yunet mirrored']:.1f} %)",
         *(

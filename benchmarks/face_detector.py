@@ -83,7 +83,7 @@ def compare(photos, detector, teacher, thresholds=()):
             "median_point_distance": round(100 * float(np.median(distances[name])), 2),
         }
 
-    own, mirror = summary("embedded"), summary("yunet mirrored")["median_point_distance"]
+    own, teachers_own = summary("embedded"), summary("yunet mirrored")
     return {
         "photos": len(photos),
         "confident_faces": wanted,
@@ -94,7 +94,7 @@ def compare(photos, detector, teacher, thresholds=()):
         },
         "median_point_distance": {
             "embedded": own["median_point_distance"],
-            "yunet mirrored": mirror,
+            "yunet mirrored": teachers_own["median_point_distance"],
         },
         "score_thresholds": {str(t): summary(str(t)) for t in thresholds},
     }

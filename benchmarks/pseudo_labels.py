@@ -1,0 +1,100 @@
+"""68 points for faces that nobody drew them on: a kit folder for `keras-lotr train --data`.
+
+    python benchmarks/pseudo_labels.py ../shared/data/faces --preset lotr_m_300w \\
+        --preset lotr_m_plus_300w --out pseudo
+
+For the faces of a kit that have 98 points but no 68. Each gets the middle of two guesses whose
+errors have different causes: its 98 points read as 68, and the mean of what the presets find, flip
+averaged. How differently the two schemes place a landmark is learned first, as an offset of each
+landmark along the face, from the training faces that have both. Faces on which the two guesses
+differ by more than `--most` are left out.
+"""
+
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from keras_lotr import LOTR, geometry
+from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.samples import Sample, read_json
+from keras_lotr.metrics import landmark_errors
+from keras_lotr.presets import write_json
+from keras_lotr.schemes import convert, get_scheme
+
+
+@click.command()
+@click.argument("faces", type=Path)
+@click.option("--preset", "presets", multiple=True, required=True, help="Of 68 points.")
+@click.option("--most", default=6.0, help="NME % between the two guesses.", show_default=True)
+@click.option("--out", type=Path, required=True)
+def main(faces, presets, most, out):
+    entries = read_json(faces / "labels.json")
+    both = [e for e in entries if "points68" in e and "points98" in e and e["split"] == "train"]
+    bare = [e for e in entries if "points68" not in e and "points98" in e]
+    models = [LOTR.from_preset(preset) for preset in presets]
+    offsets = definition_offsets(both)
+    from_98 = np.stack([shifted(as_68(e), offsets) for e in bare])
+    found = points_found(models, faces, bare, from_98)
+    apart = errors(from_98, found)
+    kept = np.flatnonzero(apart <= most)
+    print(f"{len(kept)} of {len(bare)} faces; the two guesses differ by {apart.mean():.2f} %")
+    out.mkdir(parents=True)
+    (out / "images").symlink_to((faces / "images").absolute())
+    points = (from_98 + found) / 2
+    write_json(out / "labels.json", [
+        {"image": bare[i]["image"], "set": bare[i]["set"], "split": "train",
+         "points68": np.round(points[i], 2).tolist()}
+        for i in kept
+    ])  # fmt: skip
+
+
+def as_68(entry):
+    return convert(np.array(entry["points98"], np.float32), "wflw98", "ibug68")
+
+
+def frame(points):
+    """(origin, axes) of a face: from the middle of the outer eye corners to the right one."""
+    left, right = points[list(get_scheme("ibug68").outer_eyes)]
+    x = right - left
+    return (left + right) / 2, np.stack([x, [-x[1], x[0]]], -1)
+
+
+def definition_offsets(entries):
+    """(68, 2): where people draw a landmark minus where the 98 points have it, in eye distances."""
+    differences = []
+    for entry in entries:
+        points = as_68(entry)
+        _, axes = frame(points)
+        differences.append((np.array(entry["points68"]) - points) @ np.linalg.inv(axes).T)
+    return np.median(differences, axis=0)
+
+
+def shifted(points, offsets):
+    _, axes = frame(points)
+    return points + offsets @ axes.T
+
+
+def points_found(models, faces, entries, points):
+    """Mean of the models' landmarks in the picture, (F, 68, 2)."""
+    contract = models[0].crop_contract
+    samples = [
+        Sample(faces / "images" / entry["image"], p, "ibug68")
+        for entry, p in zip(entries, points, strict=True)
+    ]
+    crops, _ = load_crops(samples, contract.image_size, contract.margin)
+    found = np.mean([model.predict_points(crops, flip=True) for model in models], axis=0)
+    back = [
+        geometry.invert(geometry.crop_from_box(s.box, contract.image_size, contract.margin))
+        for s in samples
+    ]
+    return np.stack([geometry.apply(m, p) for m, p in zip(back, found, strict=True)])
+
+
+def errors(truth, predicted):
+    return keras.ops.convert_to_numpy(landmark_errors(truth, predicted, "ibug68")).mean(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -35,26 +35,27 @@ def placed_otherwise(points98):
 
 @pytest.fixture
 def kit(tmp_path):
-    """Eight faces, three of them without 68 points."""
-    faces, entries = with_98(8), []
+    """Nine faces, four of them without 68 points, one of these for validation."""
+    faces, entries = with_98(9), []
     (tmp_path / "kit" / "images").mkdir(parents=True)
     for i, (path, points) in enumerate(faces):
         (tmp_path / "kit" / "images" / f"{i}.jpg").write_bytes(path.read_bytes())
         entries.append({"image": f"{i}.jpg", "set": "a", "split": "train"})
         entries[i]["points98"] = points.tolist()
-        if i > 2:
+        if i > 3:
             entries[i]["points68"] = placed_otherwise(points).tolist()
+    entries.append({**entries.pop(3), "split": "val"})
     (tmp_path / "kit" / "labels.json").write_text(json.dumps(entries))
     return tmp_path / "kit"
 
 
 def test_offsets_between_the_schemes_are_found_whatever_the_size_and_turn(kit):
-    entries = json.loads((kit / "labels.json").read_text())[3:]
+    entries = json.loads((kit / "labels.json").read_text())[3:-1]
     offsets = pseudo_labels.definition_offsets(entries)
     np.testing.assert_allclose(offsets, OFFSETS, atol=1e-3)
 
 
-def test_makes_a_kit_of_the_faces_without_68_points(kit, tmp_path):
+def test_makes_a_kit_of_the_training_faces_without_68_points(kit, tmp_path):
     randomize(tiny_lotr(68)).save_to_preset(tmp_path / "preset")
 
     def made(out, *options):

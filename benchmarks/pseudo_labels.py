@@ -16,10 +16,9 @@ import click
 import keras
 import numpy as np
 
-from keras_lotr import LOTR, geometry
-from keras_lotr.datasets.batches import load_crops
-from keras_lotr.datasets.samples import Sample, read_json
-from keras_lotr.metrics import landmark_errors
+from keras_lotr import FaceLandmarker, geometry
+from keras_lotr.datasets.samples import read_json
+from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import write_json
 from keras_lotr.schemes import convert, get_scheme
 
@@ -34,11 +33,10 @@ def main(faces, presets, most, out):
     usable = [e for e in entries if e["split"] == "train" and "points98" in e]
     both = [e for e in usable if "points68" in e]
     bare = [e for e in usable if "points68" not in e]
-    models = [LOTR.from_preset(preset) for preset in presets]
     offsets = definition_offsets(both)
     from_98 = np.stack([shifted(as_68(e), offsets) for e in bare])
-    found = points_found(models, faces, bare, from_98)
-    apart = errors(from_98, found)
+    found = points_found(presets, [faces / "images" / e["image"] for e in bare], from_98)
+    apart = keras.ops.convert_to_numpy(normalized_mean_error(from_98, found, "ibug68"))
     kept = np.flatnonzero(apart <= most)
     print(f"{len(kept)} of {len(bare)} faces; the two guesses differ by {apart.mean():.2f} %")
     out.mkdir(parents=True)
@@ -76,24 +74,11 @@ def shifted(points, offsets):
     return points + offsets @ eye_axes(points).T
 
 
-def points_found(models, faces, entries, points):
-    """Mean of the models' landmarks in the picture, (F, 68, 2)."""
-    contract = models[0].crop_contract
-    samples = [
-        Sample(faces / "images" / entry["image"], p, "ibug68")
-        for entry, p in zip(entries, points, strict=True)
-    ]
-    crops, _ = load_crops(samples, contract.image_size, contract.margin)
-    found = np.mean([model.predict_points(crops, flip=True) for model in models], axis=0)
-    back = [
-        geometry.invert(geometry.crop_from_box(s.box, contract.image_size, contract.margin))
-        for s in samples
-    ]
-    return np.stack([geometry.apply(m, p) for m, p in zip(back, found, strict=True)])
-
-
-def errors(truth, predicted):
-    return keras.ops.convert_to_numpy(landmark_errors(truth, predicted, "ibug68")).mean(1)
+def points_found(presets, pictures, points):
+    """Mean of what the presets find in the boxes around F faces' points, (F, 68, 2)."""
+    boxes = geometry.box_of(points)[:, None]
+    found = [FaceLandmarker.from_preset(preset, flip=True)(pictures, boxes) for preset in presets]
+    return np.mean([[face.points for (face,) in photos] for photos in found], axis=0)
 
 
 if __name__ == "__main__":

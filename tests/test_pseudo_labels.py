@@ -71,7 +71,7 @@ def test_makes_a_kit_of_the_training_faces_without_68_points(kit, tmp_path):
     # In the middle between the two guesses: the model's is as far away on the other side.
     guess = np.stack([placed_otherwise(points) for _, points in with_98(3)])
     labels = np.array([entry["points68"] for entry in entries])
-    model = pseudo_labels.LOTR.from_preset(tmp_path / "preset")
-    found = pseudo_labels.points_found([model], kit, entries, guess.astype(np.float32))
+    pictures = [sample.path for sample in samples]
+    found = pseudo_labels.points_found([tmp_path / "preset"], pictures, guess)
     np.testing.assert_allclose(labels, (guess + found) / 2, atol=0.1)
     assert made(tmp_path / "none", "--most", "0.1")[0] == []  # the guesses have to agree

@@ -19,11 +19,11 @@ import keras
 import numpy as np
 
 from keras_lotr.backbones.loading import load_backbone_weights
-from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
+from keras_lotr.lotr import VARIANTS
 from keras_lotr.preset_files import read_json, write_json
 from keras_lotr.recipes import Recipe
 from keras_lotr.safetensors_io import named_weights, save_arrays
@@ -52,7 +52,7 @@ RUNS = {
 @click.command()
 @click.option("--data", required=True, help="Photos of 68 landmarks with a val split.")
 @click.option("--rendered", required=True, help="Rendered faces.")
-@click.option("--backbone-weights", required=True)
+@click.option("--backbone-weights", required=True, help="ImageNet start; none.")
 @click.option("--output", type=Path, required=True)
 @click.option("--only", multiple=True, type=click.Choice(list(RUNS)), help="These rows [all].")
 def main(data, rendered, backbone_weights, output, only):
@@ -111,8 +111,9 @@ def plain_regressor(recipe, data, out):
 
 def regressor(recipe, mean_points):
     """Backbone, mean of its feature map, one linear layer that starts at the mean landmarks."""
-    backbone = MobileNetV2(image_size=recipe.size)
-    load_backbone_weights(backbone, recipe.backbone_weights)
+    backbone = VARIANTS[recipe.variant][0](image_size=recipe.size)
+    if recipe.backbone_weights != "none":
+        load_backbone_weights(backbone, recipe.backbone_weights)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False

@@ -45,6 +45,7 @@ def tables():
         "results": "\n".join(results).rstrip(),
         "sizes": "\n".join(sizes()),
         "runs": "\n".join(runs()),
+        "short_runs": "\n".join(short_runs(read(MEASURED / "short_runs.json"))),
         "speed": speed_table(read(MEASURED / "benchmarks.json")),
         "peers": peers_table(read(MEASURED / "peers.json")),
         "training": training_table(read(MEASURED / "training.json")),
@@ -70,6 +71,14 @@ def runs():
                 f"| {name} | {part} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
                 f"| {slopes} |"
             )
+
+
+def short_runs(measured):
+    """Lines of a table of `benchmarks/short_runs.py`."""
+    yield "| what is done | crops | last loss | val NME, no flip |"
+    yield "|---|---|---|---|"
+    for name, row in measured.items():
+        yield f"| {name} | {row['crops']:,} | {row['loss']:.2f} | {row['val_nme']:.2f} |"
 
 
 def read(path):

@@ -81,6 +81,15 @@ def test_coco(entries, tmp_path, scheme):
     assert all(1 <= i <= count for edge in category["skeleton"] for i in edge)
 
 
+@pytest.mark.parametrize("place", ["annotations/faces.json", "train/_annotations.coco.json"])
+def test_coco_in_the_folders_of_data_sets(entries, tmp_path, place):
+    """Where other programs expect it, file_name still being the path from the file's folder."""
+    path = tmp_path / "mine" / place
+    formats.write_text(path, formats.to_coco(entries, path.parent))
+    check(coco.read(path), entries)
+    check(coco.read(tmp_path / "mine", "train"), entries)
+
+
 def test_coco_fields(entries):
     content = json.loads(formats.to_coco(entries))
     first, second, _ = content["annotations"]

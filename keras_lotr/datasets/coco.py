@@ -3,7 +3,8 @@
     annotations/person_keypoints_train2017.json     images in train2017/ or images/[train2017/]
     train/_annotations.coco.json                    images beside it (Roboflow: train, valid, test)
 
-or one such file itself: {"images": [{"id", "file_name"}], "annotations": [{"image_id",
+or one such file itself, as `keras-lotr predict --format coco` writes it, with `file_name` as the
+path from its folder: {"images": [{"id", "file_name"}], "annotations": [{"image_id",
 "keypoints": [x, y, v, ...]}]} (cocodataset.org/#format-data). Coordinates are "0-indexed" there,
 the top left pixel is (0, 0), and are taken as they are. v = 0 means not labelled: a face that
 lacks a landmark is left out, with one warning per file.
@@ -90,7 +91,7 @@ def _image_places(file):
     """Folders in which images of the file may lie."""
     root = file.parent.parent if file.parent.name == "annotations" else file.parent
     subset = file.stem.split("_")[-1]
-    return root, root / "images", root / "images" / subset, root / subset
+    return root, root / "images", root / "images" / subset, root / subset, file.parent
 
 
 def _image(places, name):

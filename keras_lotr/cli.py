@@ -1,7 +1,6 @@
 """The `keras-lotr` command: each subcommand is a thin call of one function of the library."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -9,7 +8,8 @@ import click
 from keras_lotr.cli_demo import demo
 from keras_lotr.cli_errors import Commands
 from keras_lotr.cli_export import export
-from keras_lotr.cli_options import annotated_faces, engine
+from keras_lotr.cli_options import annotated_faces
+from keras_lotr.cli_predict import predict, video
 from keras_lotr.cli_publish import publish, publish_space
 from keras_lotr.cli_report import report
 
@@ -24,54 +24,10 @@ def main():
     """Find the landmarks of faces: predict, train, evaluate."""
 
 
+main.add_command(predict)
+main.add_command(video)
 main.add_command(report)
 main.add_command(export)
-
-
-@main.command()
-@click.argument("source", nargs=-1, required=True)
-@click.option(
-    "--preset", default="lotr_m_300w", show_default=True, help="Name, folder, hf://..., .onnx file."
-)
-@click.option("--boxes", type=Path, help="JSON or CSV of boxes around landmarks; no detector then.")
-@click.option(
-    "--detector", default="embedded", show_default=True, help="embedded, yunet, or an .onnx file."
-)
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Detector's score [its own].")
-@click.option("--max-side", type=click.IntRange(32), default=640, help="Detector's picture [640].")
-@click.option("--any-rotation", is_flag=True, help="Also find faces turned by 90, 180 and 270.")
-@click.option("--output", type=Path, help="Folder, or file for all [JSON to standard output].")
-@click.option("--format", "formats", help="json, csv, pts, coco; several with commas.")
-@click.option("--draw", is_flag=True, help="Also write pictures with the landmarks drawn.")
-@click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
-@engine
-def predict(
-    source, preset, boxes, detector, threshold, max_side, any_rotation, output, formats, draw, flip,
-    engine,
-):  # fmt: skip
-    """Find the landmarks of the faces in SOURCE: pictures, folders, patterns or URLs."""
-    from keras_lotr.face_detector import load_detector
-    from keras_lotr.images import expand
-    from keras_lotr.landmarker import FaceLandmarker
-    from keras_lotr.prediction import predict_files, read_boxes
-    from keras_lotr.result_files import open_results
-
-    pictures = expand(source)
-    kinds = formats and formats.replace(" ", "").split(",")
-    results = open_results(pictures, output, kinds, draw)
-    given = read_boxes(boxes) if boxes else None
-    rotations = (0, 90, 180, 270) if any_rotation else (0,)
-    settings = {"max_side": max_side, "rotations": rotations}
-    if threshold is not None:
-        settings["score_threshold"] = threshold
-    detect = "embedded" if boxes else load_detector(detector, **settings)
-    if preset.endswith(".onnx"):
-        landmarker = FaceLandmarker.from_onnx(preset, detect, flip)
-    else:
-        landmarker = FaceLandmarker.from_preset(preset, detect, flip, engine)
-    failed = predict_files(landmarker, pictures, results, given)
-    if failed:
-        sys.exit(2 if failed == len(pictures) else 1)
 
 
 @main.command()

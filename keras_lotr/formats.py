@@ -29,7 +29,7 @@ def write_text(path, text):
 
 
 def to_json(entries):
-    """The list of entries as JSON, a photo to a line."""
+    """The list of entries as JSON, a photo (or the faces of a frame) to a line."""
     lines = (json.dumps(entry, ensure_ascii=False, allow_nan=False) for entry in entries)
     return "[\n" + ",\n".join(lines) + "\n]\n"
 

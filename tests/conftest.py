@@ -62,6 +62,12 @@ def rendered_faces(tmp_path_factory):
     return tiny.write_faces(tmp_path_factory.mktemp("faces") / "kit", splits)
 
 
+@pytest.fixture(scope="session")
+def video(tmp_path_factory):
+    """A video of 20 frames of a face that moves to the left."""
+    return tiny.write_video(tmp_path_factory.mktemp("video") / "faces.webm")
+
+
 @pytest.fixture(scope="module")
 def tiny_variant():
     """The variant "lotr_m" is tiny as long as a module runs."""

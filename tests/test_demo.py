@@ -30,18 +30,6 @@ def service():
     return Service("onnxruntime")
 
 
-@pytest.fixture(scope="module")
-def video(tmp_path_factory):
-    """20 frames of a face that moves to the left."""
-    path = tmp_path_factory.mktemp("video") / "faces.webm"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 25, (160, 160))
-    face = cv2.resize(cv2.imread(str(EXAMPLES / "rendered2.jpg")), (160, 160))
-    for i in range(20):
-        writer.write(np.roll(face, -i, axis=1))
-    writer.release()
-    return path
-
-
 # === Pictures ===
 def test_the_answer_is_the_librarys(service):
     answer = service.annotate(GROUP.read_bytes(), SETTINGS, "group.jpg")

@@ -149,6 +149,17 @@ def write_faces(folder, splits, seed=0):
     return folder
 
 
+def write_video(path):
+    """A video of 20 frames, 160 x 160, of a rendered face that moves to the left."""
+    face = Path(__file__).parents[1] / "examples" / "rendered2.jpg"
+    face = cv2.resize(cv2.imread(str(face)), (160, 160))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 25, (160, 160))
+    for i in range(20):
+        writer.write(np.roll(face, -i, axis=1))
+    writer.release()
+    return path
+
+
 # === Results ===
 # What `keras-lotr evaluate` writes, as far as cards and lists read it.
 _PART = {

@@ -6,13 +6,14 @@ engine = click.option(
     "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,
     help="onnxruntime runs the preset's model.onnx without Keras.",
 )  # fmt: skip
+flip = click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
 
 
 def annotated_faces(command):
     """PRESET, and the annotated faces that it is measured on."""
     for option in (
         click.option("--reader", help="Reader of the data [recognised from the files]."),
-        click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks."),
+        flip,
         click.option("--split", default="test", help="train, val or test [test]."),
         click.option("--data", required=True, help="Data set folder."),
         click.argument("preset"),
@@ -25,7 +26,7 @@ def what_finds_landmarks(command):
     """Preset, detector and engine: the arguments of `landmarker_of`."""
     for option in (
         engine,
-        click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks."),
+        flip,
         click.option(
             "--any-rotation", is_flag=True, help="Also find faces turned by 90, 180 and 270."
         ),

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from keras_lotr.cli_options import landmarker_of, what_finds_landmarks
 
@@ -40,6 +39,8 @@ def predict(source, boxes, output, formats, draw, **how):
 @click.option("--points", type=Path, help="Also write the faces of each frame here, as JSON.")
 def video(source, output, points, **how):
     """Draw the landmarks of all faces into a video: SOURCE (MP4, WebM, ...) -> OUTPUT (.webm)."""
+    from tqdm import tqdm
+
     from keras_lotr.formats import to_json, write_text
     from keras_lotr.video import annotate_video
 

@@ -64,6 +64,11 @@ class PresetFiles:
     sha256: dict = field(default_factory=dict)
     token: str | None = None
 
+    @property
+    def shipped(self):
+        """Whether it comes with the library, and is no stranger's."""
+        return self.folder is not None and self.folder.parent == shipped_folder()
+
     def path(self, filename):
         """The local path of a file of the preset, fetched if need be; None if it has none.
 

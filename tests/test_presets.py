@@ -11,9 +11,9 @@ from tiny import SIZE, assert_same_weights, random_crops, randomize, tiny_backbo
 
 from keras_lotr import LOTR
 from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO
+from keras_lotr.preset_config import FORMAT_VERSION
 from keras_lotr.presets import (
     CONFIG,
-    FORMAT_VERSION,
     METADATA,
     PREPROCESSOR,
     WEIGHTS,

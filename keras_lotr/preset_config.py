@@ -109,6 +109,7 @@ def check_loadable(model, content):
     if getattr(model, "_loadable", None) == shapes:  # a training saves it again and again
         return
     arguments = content["config"]
+    preset_checks.check_config(arguments, model.name)
     planned = preset_checks.planned_weights(lambda: type(model).from_config(arguments))
     lost = sorted(key for key in {*shapes, *planned} if shapes.get(key) != planned.get(key))
     if lost:

@@ -307,3 +307,16 @@ def test_unknown_augmentation(tmp_path):
 def test_missing_recipe(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no .*none.json"):
         Recipe.load(tmp_path / "none.json")
+
+
+def test_mean_shape_with_gaps(rendered_faces):
+    samples = read_samples(rendered_faces, "train", "ibug68")
+    points = samples[0].points_image.copy()
+    points[30] = np.nan
+    changed = [replace(samples[0], points_image=points, box=samples[0].box), *samples[1:]]
+    shape, expected = (training._mean_shape(s, 1.3) for s in (changed, samples))
+    others = np.arange(68) != 30
+    np.testing.assert_allclose(shape[others], expected[others], atol=1e-6)
+    np.testing.assert_allclose(shape[30], training._mean_shape(samples[1:], 1.3)[30], atol=1e-6)
+    with pytest.raises(ValueError, match="some face. 1 of 68 have none on any of the 1 training"):
+        training._mean_shape(changed[:1], 1.3)

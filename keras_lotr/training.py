@@ -70,10 +70,14 @@ def train(
     model.compile(optimizer, SmoothWing())
     optimizer.build(model.trainable_variables)
     crops, points = load_crops(validation, recipe.size, recipe.margin)
+    if not np.isfinite(_nme(points, points, recipe.scheme)).any():
+        raise ValueError(
+            "Expected a validation face whose NME can be had: with labels of what it is divided "
+            f"by. Received: {len(points)} faces, none of them such a face."
+        )
 
     def validate():
-        nme = normalized_mean_error(points, model.predict_points(crops), recipe.scheme)
-        return float(np.mean(ops.convert_to_numpy(nme)))
+        return float(np.nanmean(_nme(points, model.predict_points(crops), recipe.scheme)))
 
     def keep():
         model.save_to_preset(out / BEST)
@@ -83,6 +87,10 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, asdict(recipe))
     return run.fit(batches, recipe.epochs, resume, verbose)
+
+
+def _nme(truth, predicted, scheme):
+    return ops.convert_to_numpy(normalized_mean_error(truth, predicted, scheme))
 
 
 def _read(data, scheme, reader):

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "schemes": {"landmark_scheme"},
     "losses": set(),
     "safetensors_io": set(),
-    "metrics": {"schemes"},
+    "metrics": {"losses", "schemes"},
     "layers": {"layers"},
     "hub": set(),
     "hub_upload": {"hub"},

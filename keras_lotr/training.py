@@ -28,6 +28,7 @@ def train(
     resume=False,
     workers=1,
     verbose="auto",
+    only=(),
 ):
     """Train a LOTR and keep the best weights as a preset.
 
@@ -45,6 +46,7 @@ def train(
         resume: go on from the checkpoint in `out`, exactly as if never stopped.
         workers: threads that prepare batches.
         verbose: of `keras.Model.fit`.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`.
 
     Returns:
         The path of the preset.
@@ -52,7 +54,7 @@ def train(
     out = Path(out)
     check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
-    groups, validation = _read(data, recipe.scheme, reader)
+    groups, validation = _read(data, recipe.scheme, reader, only)
     with dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     batches = LandmarkBatches(
@@ -93,10 +95,10 @@ def _nme(truth, predicted, scheme):
     return ops.convert_to_numpy(normalized_mean_error(truth, predicted, scheme))
 
 
-def _read(data, scheme, reader):
+def _read(data, scheme, reader, only=()):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
-    groups = [read_samples(folder, "train", scheme, reader) for folder in data]
-    validation = [s for folder in data for s in _validation_of(folder, scheme, reader)]
+    groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
+    validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
     trained_on = {s.path for group in groups for s in group}
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
@@ -111,9 +113,9 @@ def _read(data, scheme, reader):
     return groups, validation
 
 
-def _validation_of(folder, scheme, reader):
+def _validation_of(folder, scheme, reader, only):
     try:
-        return read_samples(folder, "val", scheme, reader)
+        return read_samples(folder, "val", scheme, reader, only)
     except NoFaces:
         return []
 

@@ -28,6 +28,7 @@ def train(
     resume=False,
     workers=1,
     verbose="auto",
+    only=(),
 ):
     """Train a LOTR and keep the best weights as a preset.
 
@@ -45,6 +46,7 @@ def train(
         resume: go on from the checkpoint in `out`, exactly as if never stopped.
         workers: threads that prepare batches.
         verbose: of `keras.Model.fit`.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`.
 
     Returns:
         The path of the preset.
@@ -52,7 +54,7 @@ def train(
     out = Path(out)
     check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
-    groups, validation = _read(data, recipe.scheme, reader)
+    groups, validation = _read(data, recipe.scheme, reader, only)
     with dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     batches = LandmarkBatches(
@@ -70,10 +72,14 @@ def train(
     model.compile(optimizer, SmoothWing())
     optimizer.build(model.trainable_variables)
     crops, points = load_crops(validation, recipe.size, recipe.margin)
+    if not np.isfinite(_nme(points, points, recipe.scheme)).any():
+        raise ValueError(
+            "Expected a validation face whose NME can be had: with labels of what it is divided "
+            f"by. Received: {len(points)} faces, none of them such a face."
+        )
 
     def validate():
-        nme = normalized_mean_error(points, model.predict_points(crops), recipe.scheme)
-        return float(np.mean(ops.convert_to_numpy(nme)))
+        return float(np.nanmean(_nme(points, model.predict_points(crops), recipe.scheme)))
 
     def keep():
         model.save_to_preset(out / BEST)
@@ -85,10 +91,14 @@ def train(
     return run.fit(batches, recipe.epochs, resume, verbose)
 
 
-def _read(data, scheme, reader):
+def _nme(truth, predicted, scheme):
+    return ops.convert_to_numpy(normalized_mean_error(truth, predicted, scheme))
+
+
+def _read(data, scheme, reader, only=()):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
-    groups = [read_samples(folder, "train", scheme, reader) for folder in data]
-    validation = [s for folder in data for s in _validation_of(folder, scheme, reader)]
+    groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
+    validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
     trained_on = {s.path for group in groups for s in group}
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
@@ -103,9 +113,9 @@ def _read(data, scheme, reader):
     return groups, validation
 
 
-def _validation_of(folder, scheme, reader):
+def _validation_of(folder, scheme, reader, only):
     try:
-        return read_samples(folder, "val", scheme, reader)
+        return read_samples(folder, "val", scheme, reader, only)
     except NoFaces:
         return []
 
@@ -152,9 +162,16 @@ def _average_statistics(model, momentum):
 
 
 def _mean_shape(samples, margin):
-    """Mean landmarks as fractions of the crop, (N, 2)."""
+    """Mean landmarks as fractions of the crop, (N, 2); of each landmark over the faces with it."""
     points = np.stack([s.points_image for s in samples])
+    never = np.flatnonzero(np.isnan(points).all(axis=(0, 2)))
+    if len(never):
+        raise ValueError(
+            f"Expected each landmark to have a label on some face. {len(never)} of "
+            f"{points.shape[1]} have none on any of the {len(samples)} training faces, the first "
+            f"is landmark {never[0]}."
+        )
     boxes = np.stack([s.box for s in samples])
     center = (boxes[:, :2] + boxes[:, 2:]) / 2
     side = margin * (boxes[:, 2:] - boxes[:, :2]).max(-1)
-    return (0.5 + (points - center[:, None]) / side[:, None, None]).mean(0)
+    return np.nanmean(0.5 + (points - center[:, None]) / side[:, None, None], axis=0)

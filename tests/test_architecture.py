@@ -14,19 +14,20 @@ MAY_IMPORT = {
     "geometry": set(),
     "landmark_scheme": set(),
     "schemes": {"landmark_scheme"},
+    "conversions": {"schemes"},
     "losses": set(),
     "safetensors_io": set(),
     "arguments": set(),
     "configured_model": {"arguments"},
     "lotr_arguments": {"arguments", "crop_contract", "schemes"},
-    "metrics": {"schemes"},
+    "metrics": {"losses", "schemes"},
     "layers": {"layers"},
     "hub": set(),
     "hub_upload": {"hub"},
     "preset_checks": {"safetensors_io"},
     "preset_files": {"hub"},
     "backbones": {"arguments", "backbones", "configured_model", "hub", "safetensors_io"},
-    "datasets": {"datasets", "geometry", "image_size", "schemes"},
+    "datasets": {"conversions", "datasets", "geometry", "image_size", "schemes"},
     "shape_modes": set(),
     "reports": set(),
     "figures": {"datasets", "losses"},
@@ -82,7 +83,7 @@ MAY_IMPORT = {
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
 TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}
-PIXEL_SIDE = {"geometry", "schemes", "face_detector", "drawing", "datasets"}
+PIXEL_SIDE = {"geometry", "schemes", "conversions", "face_detector", "drawing", "datasets"}
 BACKENDS = {"tensorflow", "jax", "torch"}
 PICTURES = {"cv2", "PIL", "matplotlib", "skimage", "imageio"}
 

@@ -307,3 +307,42 @@ def test_unknown_augmentation(tmp_path):
 def test_missing_recipe(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no .*none.json"):
         Recipe.load(tmp_path / "none.json")
+
+
+def test_mean_shape_with_gaps(rendered_faces):
+    samples = read_samples(rendered_faces, "train", "ibug68")
+    points = samples[0].points_image.copy()
+    points[30] = np.nan
+    changed = [replace(samples[0], points_image=points, box=samples[0].box), *samples[1:]]
+    shape, expected = (training._mean_shape(s, 1.3) for s in (changed, samples))
+    others = np.arange(68) != 30
+    np.testing.assert_allclose(shape[others], expected[others], atol=1e-6)
+    np.testing.assert_allclose(shape[30], training._mean_shape(samples[1:], 1.3)[30], atol=1e-6)
+    with pytest.raises(ValueError, match="some face. 1 of 68 have none on any of the 1 training"):
+        training._mean_shape(changed[:1], 1.3)
+
+
+def write_partly_labelled(folder, gaps_of_val):
+    """Drawn faces, every third landmark of the training faces without label."""
+    write_faces(folder, ["train"] * 6 + ["val"] * 2)
+    entries = json.loads((folder / "labels.json").read_text())
+    for number, entry in enumerate(entries):
+        gaps = range(number % 3, 68, 3) if entry["split"] == "train" else gaps_of_val
+        for i in gaps:
+            entry["points68"][i] = None
+    (folder / "labels.json").write_text(json.dumps(entries))
+    return folder
+
+
+def test_train_with_gaps(tmp_path):
+    data = write_partly_labelled(tmp_path / "data", [3])
+    start(replace(RUN, epochs=2), data, tmp_path / "run")
+    rows = history_of(tmp_path / "run")
+    assert all(0 < float(row["loss"]) < 1e4 and 0 < float(row["val_nme"]) < 1e4 for row in rows)
+
+
+def test_train_without_a_face_to_measure(tmp_path):
+    data = write_partly_labelled(tmp_path / "data", [36])
+    with pytest.raises(ValueError, match="validation face whose NME.*Received: 2 faces"):
+        start(RUN, data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "mean_shape": {"layers"},
     "presets": {"crop_contract", "mean_shape", "preset_checks", "preset_files", "safetensors_io"},
     "lotr": {"backbones", "crop_contract", "layers", "mean_shape", "presets"},
+    "mixture": {"layers", "lotr", "mean_shape", "safetensors_io"},
     "complexity": set(),
     "checkpoints": {"safetensors_io"},
     "detector": {

@@ -35,7 +35,7 @@ class Run(keras.callbacks.Callback):
         model: compiled Keras model, its optimizer built.
         out: folder of the run.
         name, validate: the number that is to become small, and a function without arguments that
-            measures it.
+            measures it and what else is to be in the history: numbers by their names.
         keep: function without arguments that writes the weights if they are the best so far.
     """
 
@@ -81,11 +81,12 @@ class Run(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         best = min((row[self.name] for row in self.history), default=math.inf)
         with self._averaged_weights():
-            logs[self.name] = value = self.validate()
-            if value < best:
+            values = self.validate()
+            logs.update(values)
+            if values[self.name] < best:
                 self.keep()
         rate = float(ops.convert_to_numpy(self.trained.optimizer.learning_rate))
-        row = {"epoch": epoch + 1, "loss": logs["loss"], self.name: value, "learning_rate": rate}
+        row = {"epoch": epoch + 1, "loss": logs["loss"], **values, "learning_rate": rate}
         self.history.append({**row, "seconds": round(time.time() - self.started, 1)})
         self._write_history()
         self._save_checkpoint()

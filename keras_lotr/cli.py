@@ -32,7 +32,12 @@ main.add_command(export)
 
 @main.command()
 @click.argument("recipe")
-@click.option("--data", multiple=True, required=True, help="Data set folder; repeat for more.")
+@click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    help="Data set folder, for a mixture also NAME=FOLDER; repeat for more.",
+)
 @click.option("--out", type=Path, help="Folder of the run [runs/RECIPE].")
 @click.option("--init", help="Preset to start from, or what fits of a .safetensors file.")
 @click.option(

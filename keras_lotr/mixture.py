@@ -42,7 +42,7 @@ class Group:
         return cls(name, model.crop_contract.scheme, model.mean_shape, tables)
 
     def as_scheme(self, scheme, mean_shape):
-        """These landmarks, or those of another scheme, each of which starts as the nearest of these.
+        """These landmarks, or those of another scheme, each of which starts as the nearest one.
 
         Args:
             scheme: the scheme wanted.

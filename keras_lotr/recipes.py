@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from keras_lotr.datasets.augment import Augmentation
+from keras_lotr.group_recipe import GroupRecipe
 from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets import RECIPE, resolve
 from keras_lotr.schemes import get_scheme
@@ -40,6 +41,8 @@ class Recipe:
         dtype: "mixed_bfloat16" computes in 16 bits and keeps weights in 32, for GPUs since Ampere
             and TPUs; None: Keras' own.
         seed: of weights and data.
+        mixture: groups of faces with landmarks of their own that are trained together, fields of
+            `GroupRecipe`; empty: one scheme, the recipe's.
         notes: what one should know of this recipe; carried along.
     """
 
@@ -65,6 +68,7 @@ class Recipe:
     augmentation: dict = field(default_factory=dict)
     dtype: str = None
     seed: int = 0
+    mixture: list = field(default_factory=list)
     notes: str = ""
 
     @classmethod
@@ -110,6 +114,19 @@ class Recipe:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
         get_scheme(self.scheme)
         Augmentation(**self.augmentation)
+        names = [group.name for group in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Expected groups of different names in a mixture. Received: {names}")
+        if names and not any(group.val_weight for group in self.groups):
+            raise ValueError(
+                "Expected a val_weight above 0 in at least one group of a mixture, or no weights "
+                "would be the best."
+            )
+
+    @property
+    def groups(self):
+        """The mixture as a list of `GroupRecipe`."""
+        return [GroupRecipe.from_dict(entry) for entry in self.mixture]
 
     @property
     def size(self):

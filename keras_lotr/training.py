@@ -7,16 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lotr.backbones.loading import load_backbone_weights
 from keras_lotr.checkpoints import BEST, Run, check_out
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.losses import SmoothWing
-from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
-from keras_lotr.safetensors_io import load_fitting_weights
+from keras_lotr.mixture_training import PRESETS, parts_of_mixture
+from keras_lotr.presets import RECIPE, dtype_policy, write_json
+from keras_lotr.starting_model import build
+
+__all__ = ["build", "train"]
 
 
 def train(
@@ -32,12 +33,15 @@ def train(
     """Train a LOTR and keep the best weights as a preset.
 
     Into `out` go `preset/` (the weights that were best on the validation faces so far),
-    `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`.
+    `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`. A recipe with
+    a mixture trains one network for several landmark orders; `presets/GROUP/` then holds a model
+    for each group, and best is what has the least mean NME over the groups.
 
     Args:
         recipe: `Recipe`.
         data: folders of data sets; an epoch draws the same number of faces from each. Those that
             have a "val" split are validated on; without any, a tenth of the first is held out.
+            For a mixture also NAME=FOLDER; each group needs a "val" split.
         out: folder of the run; must be new or empty unless `resume`.
         init: what to start from: a preset, its network and its weights; or a safetensors file of
             a LOTR, of which the recipe's network takes what fits.
@@ -47,11 +51,25 @@ def train(
         verbose: of `keras.Model.fit`.
 
     Returns:
-        The path of the preset.
+        The path of the preset, or of the folder with the presets of a mixture.
     """
     out = Path(out)
     check_out(out, resume)
     keras.utils.set_random_seed(recipe.seed)
+    parts_of = parts_of_mixture if recipe.mixture else _parts
+    model, batches, validate, keep = parts_of(recipe, data, out, init, reader, workers)
+    optimizer = recipe.optimizer_for(model, steps=len(batches) * recipe.epochs)
+    model.compile(optimizer, SmoothWing())
+    optimizer.build(model.trainable_variables)
+    run = Run(model, out, "val_nme", validate, keep)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / RECIPE, asdict(recipe))
+    run.fit(batches, recipe.epochs, resume, verbose)
+    return out / (PRESETS if recipe.mixture else BEST)
+
+
+def _parts(recipe, data, out, init, reader, workers):
+    """The parts of a training of one scheme, as `parts_of_mixture` has them."""
     groups, validation = _read(data, recipe.scheme, reader)
     with dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
@@ -66,23 +84,17 @@ def train(
         workers=workers,
         max_queue_size=16,
     )
-    optimizer = recipe.optimizer_for(model, steps=len(batches) * recipe.epochs)
-    model.compile(optimizer, SmoothWing())
-    optimizer.build(model.trainable_variables)
     crops, points = load_crops(validation, recipe.size, recipe.margin)
 
     def validate():
         nme = normalized_mean_error(points, model.predict_points(crops), recipe.scheme)
-        return float(np.mean(ops.convert_to_numpy(nme)))
+        return {"val_nme": float(np.mean(ops.convert_to_numpy(nme)))}
 
     def keep():
         model.save_to_preset(out / BEST)
         write_json(out / BEST / RECIPE, asdict(recipe))
 
-    run = Run(model, out, "val_nme", validate, keep)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / RECIPE, asdict(recipe))
-    return run.fit(batches, recipe.epochs, resume, verbose)
+    return model, batches, validate, keep
 
 
 def _read(data, scheme, reader):
@@ -108,53 +120,3 @@ def _validation_of(folder, scheme, reader):
         return read_samples(folder, "val", scheme, reader)
     except NoFaces:
         return []
-
-
-def build(recipe, groups, init):
-    """The model of the recipe with its starting weights."""
-    num_landmarks = len(groups[0][0].points_image)
-    mean_shape = _mean_shape(groups[0], recipe.margin)
-    contract = CropContract(recipe.scheme, recipe.size, recipe.margin)
-    if init is not None and not str(init).endswith(".safetensors"):
-        model = LOTR.from_preset(init, num_landmarks=num_landmarks, mean_shape=mean_shape)
-    else:
-        model = LOTR.from_variant(
-            recipe.variant, num_landmarks, recipe.size, mean_shape=mean_shape, **recipe.model
-        )
-        if init is None and recipe.backbone_weights not in (None, "none"):
-            load_backbone_weights(model.backbone, recipe.backbone_weights)
-        if init is not None:
-            anew = load_fitting_weights(model, init)
-            layers = sorted({key.split("/")[0] for key in anew})
-            print(f"Start anew: {', '.join(layers) or 'none'}. All else is that of {init}.")
-    model.crop_contract = contract
-    if recipe.backbone_rate == 0:
-        model.backbone.trainable = False  # weight decay has one rate for all weights
-    for layer in model.backbone.layers:
-        normalizes = isinstance(layer, keras.layers.BatchNormalization)
-        if layer.name.startswith(tuple(recipe.frozen_layers)) or (
-            normalizes and recipe.freeze_batch_norm
-        ):
-            layer.trainable = False
-    if recipe.ema:
-        _average_statistics(model, recipe.ema)
-    return model
-
-
-def _average_statistics(model, momentum):
-    """Average the statistics of batch norm as slowly as the weights: they have to fit each other.
-
-    An epoch's last batches gave a LOTR-M+ whose last weights had 4.6 % one of 5.8 %.
-    """
-    for layer in [*model.backbone.layers, *model.layers]:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            layer.momentum = momentum
-
-
-def _mean_shape(samples, margin):
-    """Mean landmarks as fractions of the crop, (N, 2)."""
-    points = np.stack([s.points_image for s in samples])
-    boxes = np.stack([s.box for s in samples])
-    center = (boxes[:, :2] + boxes[:, 2:]) / 2
-    side = margin * (boxes[:, 2:] - boxes[:, :2]).max(-1)
-    return (0.5 + (points - center[:, None]) / side[:, None, None]).mean(0)

@@ -56,7 +56,9 @@ MAY_IMPORT = {
     "quantize": {"export_onnx", "onnx_model", "preset_files"},
     "calibration": {"face_detector", "images", "landmarker"},
     "face_detector": {"geometry", "hub", "preset_files"},
-    "recipes": {"datasets", "lotr", "presets", "schemes"},
+    "group_recipe": {"schemes"},
+    "starting_model": {"backbones", "lotr", "presets", "safetensors_io"},
+    "recipes": {"datasets", "group_recipe", "lotr", "presets", "schemes"},
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
 TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}

@@ -79,7 +79,7 @@ def distill(
 
     def validate():
         values = [maps_loss(y["cells"], model(x, training=False)) for x, y in checked]
-        return float(np.mean([ops.convert_to_numpy(value) for value in values]))
+        return {"val_loss": float(np.mean([ops.convert_to_numpy(value) for value in values]))}
 
     recipe = {
         "teacher": Path(teacher_file).name,

@@ -6,7 +6,7 @@ from keras import layers, ops
 
 
 def mean_points(mean_shape, image_size):
-    """Mean landmarks in crop pixels: (..., 2) array of fractions of the crop -> (..., 2) float32."""
+    """Mean landmarks from fractions of the crop to crop pixels: (..., 2) float32."""
     return ops.convert_to_tensor(mean_shape * image_size - 0.5, "float32")
 
 

@@ -42,14 +42,12 @@ class Group:
         return cls(name, model.crop_contract.scheme, model.mean_shape, tables)
 
     def as_scheme(self, scheme, mean_shape):
-        """These landmarks, or those of another scheme, each of which starts as the nearest one.
+        """Landmarks of another scheme, each of which starts as the nearest of these.
 
         Args:
-            scheme: the scheme wanted.
-            mean_shape: (N, 2), mean landmarks of the other scheme, as fractions of the crop.
+            scheme: the other scheme.
+            mean_shape: (N, 2), its mean landmarks as fractions of the crop.
         """
-        if scheme == self.scheme:
-            return self
         mean_shape = checked_mean_shape(mean_shape, len(mean_shape))
         dim = self.tables[TABLES[0]].shape[1]
         tables = nearest_rows(mean_shape, dim, self.mean_shape, self.tables)

@@ -133,23 +133,25 @@ def build_mixture(recipe, samples, init):
         samples: for each group, the faces that it is trained on.
         init: as of `train`.
     """
-    mean_shapes = [mean_shape_of(of_group, recipe.margin) for of_group in samples]
     with dtype_policy(recipe.dtype):
         if init is not None and is_preset(init):
             trunk = LOTR.from_preset(init)
             scheme = trunk.crop_contract.scheme
         else:
             scheme = recipe.groups[0].scheme
-            trunk = starting_model(recipe, mean_shapes[0], init)
+            trunk = starting_model(recipe, mean_shape_of(samples[0], recipe.margin), init)
         trunk.crop_contract = CropContract(scheme, recipe.size, recipe.margin)
         freeze(trunk, recipe)
         start = Group.of_model("trunk", trunk)
         groups = []
-        for group, mean_shape in zip(recipe.groups, mean_shapes, strict=True):
+        for group, of_group in zip(recipe.groups, samples, strict=True):
             source = start
             if group.tables is not None:
                 source = Group.of_model(group.tables, LOTR.from_preset(group.tables))
-            groups.append(replace(source.as_scheme(group.scheme, mean_shape), name=group.name))
+            if group.scheme != source.scheme:
+                mean_shape = mean_shape_of(of_group, recipe.margin)
+                source = source.as_scheme(group.scheme, mean_shape)
+            groups.append(replace(source, name=group.name))
         return LOTRMixture(trunk, groups)
 
 

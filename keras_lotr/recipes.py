@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from keras_lotr import optimizers
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.group_recipe import GroupRecipe
 from keras_lotr.lotr import VARIANTS
@@ -134,22 +135,18 @@ class Recipe:
         return self.image_size or VARIANTS[self.variant][1]
 
     def optimizer_for(self, model, steps):
-        """The Keras optimizer of a training of so many steps.
-
-        The backbone's slower rate is part of the update step: Keras has one rate per optimizer.
-        """
-        base = {"adamw": keras.optimizers.AdamW, "lamb": keras.optimizers.Lamb}[self.optimizer]
-        slow = {v.path for v in model.backbone.trainable_variables}
-        optimizer = _slow_for(base, slow, self.backbone_rate)(
+        """The Keras optimizer of a training of so many steps."""
+        kind = {"adamw": optimizers.AdamW, "lamb": optimizers.Lamb}[self.optimizer]
+        return kind(
             self._learning_rate(steps),
             weight_decay=self.weight_decay,
             clipnorm=self.clipnorm,
             use_ema=self.ema > 0,
             ema_momentum=self.ema or 0.99,
             name="optimizer",
+            backbone_rate=self.backbone_rate,
+            backbone_paths=[v.path for v in model.backbone.trainable_variables],
         )
-        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma", "table"])
-        return optimizer
 
     def _learning_rate(self, steps):
         rest = max(1, steps - self.warmup_steps)
@@ -160,15 +157,3 @@ class Recipe:
         bounds = [math.ceil(steps * part) for part in (0.5, 0.75)]
         rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
-
-
-def _slow_for(base, paths, rate):
-    """The optimizer class with a slower rate for the variables of these paths."""
-
-    class WithSlowBackbone(base):
-        def update_step(self, gradient, variable, learning_rate):
-            index = self._get_variable_index(variable)
-            factor = rate if self._trainable_variables[index].path in paths else 1.0
-            super().update_step(gradient, variable, learning_rate * factor)
-
-    return WithSlowBackbone

@@ -58,7 +58,8 @@ MAY_IMPORT = {
     "face_detector": {"geometry", "hub", "preset_files"},
     "group_recipe": {"schemes"},
     "starting_model": {"backbones", "lotr", "presets", "safetensors_io"},
-    "recipes": {"datasets", "group_recipe", "lotr", "presets", "schemes"},
+    "optimizers": set(),
+    "recipes": {"datasets", "group_recipe", "lotr", "optimizers", "presets", "schemes"},
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
 TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}

@@ -15,7 +15,13 @@ from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.mixture import Group, LOTRMixture
 from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
-from keras_lotr.starting_model import freeze, is_preset, mean_shape_of, starting_model
+from keras_lotr.starting_model import (
+    freeze,
+    is_preset,
+    mean_shape_of,
+    start_of,
+    starting_model,
+)
 
 PRESETS = "presets"  # in the folder of a run: one preset for each group
 
@@ -133,6 +139,7 @@ def build_mixture(recipe, samples, init):
         samples: for each group, the faces that it is trained on.
         init: as of `train`.
     """
+    init = start_of(recipe, init)
     with dtype_policy(recipe.dtype):
         if init is not None and is_preset(init):
             trunk = LOTR.from_preset(init)
@@ -141,7 +148,7 @@ def build_mixture(recipe, samples, init):
             scheme = recipe.groups[0].scheme
             trunk = starting_model(recipe, mean_shape_of(samples[0], recipe.margin), init)
         trunk.crop_contract = CropContract(scheme, recipe.size, recipe.margin)
-        freeze(trunk, recipe)
+        freeze(trunk, recipe, init)
         start = Group.of_model("trunk", trunk)
         groups = []
         for group, of_group in zip(recipe.groups, samples, strict=True):

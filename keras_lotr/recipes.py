@@ -1,5 +1,6 @@
 """Recipes: what a training is made of, as a JSON file that travels with the preset."""
 
+import inspect
 import json
 import math
 from dataclasses import dataclass, field, fields
@@ -10,9 +11,24 @@ import keras
 from keras_lotr import optimizers
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.group_recipe import GroupRecipe
-from keras_lotr.lotr import VARIANTS
+from keras_lotr.lotr import LOTR, VARIANTS
 from keras_lotr.presets import RECIPE, resolve
 from keras_lotr.schemes import get_scheme
+
+# Arguments of `LOTR` that are not a recipe's `model`.
+_NOT_OF_MODEL = {"self", "backbone", "num_landmarks", "mean_shape", "name", "kwargs"}
+
+# What each number is, the least that it can be, and what it must stay below.
+_TINY = 1e-12
+_NUMBERS = {
+    **dict.fromkeys(
+        ("image_size", "batch_size", "epochs", "samples_per_epoch"), (int, 1, math.inf)
+    ),
+    **dict.fromkeys(("warmup_steps", "seed"), (int, 0, math.inf)),
+    **dict.fromkeys(("margin", "learning_rate", "clipnorm"), (int | float, _TINY, math.inf)),
+    **dict.fromkeys(("backbone_rate", "weight_decay"), (int | float, 0, math.inf)),
+    "ema": (int | float, 0, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -25,10 +41,13 @@ class Recipe:
         image_size: side of the crop; None: the variant's.
         margin: of the crop contract.
         model: further arguments of `LOTR`.
+        init: what the training starts from if not told: a preset. Words that name none say what it
+            was ("the sixth part of lotr_m_300w"); training then asks what to start from.
         backbone_weights: ImageNet start, see `load_backbone_weights`; None or "none": random
             weights.
         frozen_layers: beginnings of names of backbone layers that are not trained.
-        freeze_batch_norm: keep the backbone's batch norm as pre-trained (faster on a CPU).
+        freeze_batch_norm: keep the backbone's batch norm as pre-trained (faster on a CPU); that of
+            a backbone that nobody has trained is trained.
         optimizer: "adamw", or "lamb" as in the paper.
         learning_rate: peak; warm-up rises to it, the schedule leads down from it.
         schedule: "cosine" to zero, or "steps": x 0.1 after 50 % and 75 %, as in the paper.
@@ -52,6 +71,7 @@ class Recipe:
     image_size: int = None
     margin: float = 1.3
     model: dict = field(default_factory=dict)
+    init: str = None
     backbone_weights: str = None
     frozen_layers: list = field(default_factory=list)
     freeze_batch_norm: bool = True
@@ -95,13 +115,23 @@ class Recipe:
         unknown = sorted(set(entries) - set(known))
         if unknown:
             raise ValueError(f"{path} has unknown keys {unknown}; known are {known}.")
-        weights = entries.get("backbone_weights")
-        if str(preset).startswith("hf://") and not str(weights or "hf://").startswith("hf://"):
-            raise ValueError(
-                f"Expected backbone_weights hf://... in the recipe of {preset}, which is not to "
-                f"read files of this computer. Received: {weights!r}"
-            )
-        return cls(**entries)
+        recipe = cls(**entries)
+        if str(preset).startswith("hf://"):
+            recipe._check_stranger(preset)
+        return recipe
+
+    def _check_stranger(self, preset):
+        """A recipe from the Hub is not to read files of this computer."""
+        for key, value in [
+            ("backbone_weights", self.backbone_weights),
+            ("init", self.init if self.init and Path(self.init).exists() else None),
+            *(("tables", group.tables) for group in self.groups),
+        ]:
+            if not str(value or "hf://").startswith("hf://"):
+                raise ValueError(
+                    f"Expected {key} hf://... in the recipe of {preset}, which is not to "
+                    f"read files of this computer. Received: {value!r}"
+                )
 
     def __post_init__(self):
         for name, choices in (
@@ -114,7 +144,11 @@ class Recipe:
             if getattr(self, name) not in choices:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
         get_scheme(self.scheme)
-        Augmentation(**self.augmentation)
+        for name, (kind, least, below) in _NUMBERS.items():
+            self._check_number(name, kind, least, below)
+        known = inspect.signature(LOTR.__init__).parameters.keys() - _NOT_OF_MODEL
+        _check_keys("model", self.model, known)
+        _check_keys("augmentation", self.augmentation, Augmentation.__dataclass_fields__)
         names = [group.name for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError(f"Expected groups of different names in a mixture. Received: {names}")
@@ -122,6 +156,19 @@ class Recipe:
             raise ValueError(
                 "Expected a val_weight above 0 in at least one group of a mixture, or no weights "
                 "would be the best."
+            )
+
+    def _check_number(self, name, kind, least, below):
+        value = getattr(self, name)
+        if value is None and Recipe.__dataclass_fields__[name].default is None:
+            return
+        is_number = isinstance(value, kind) and not isinstance(value, bool)
+        if not is_number or not least <= value < below:
+            what = "a whole number" if kind is int else "a number"
+            raise ValueError(
+                f"Expected {name} as {what} of at least {least:g}"
+                + (f" and below {below:g}" if below < math.inf else "")
+                + f". Received: {value!r}"
             )
 
     @property
@@ -157,3 +204,11 @@ class Recipe:
         bounds = [math.ceil(steps * part) for part in (0.5, 0.75)]
         rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
+
+
+def _check_keys(name, entries, known):
+    if not isinstance(entries, dict):
+        raise ValueError(f"Expected {name} as an object. Received: {entries!r}")
+    unknown = sorted(set(entries) - set(known))
+    if unknown:
+        raise ValueError(f"{name} has unknown keys {unknown}; known are {sorted(known)}.")

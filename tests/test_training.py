@@ -167,22 +167,25 @@ def groups(rendered_faces):
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1])
-def test_backbone_rate_of_zero_freezes(groups, rate):
-    model = build(replace(RUN, backbone_rate=rate, freeze_batch_norm=False), groups, None)
+def test_backbone_rate_of_zero_freezes(groups, rate, tmp_path):
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
+    model = build(replace(RUN, backbone_rate=rate, freeze_batch_norm=False), groups, tmp_path)
     assert bool(model.backbone.trainable_variables) == (rate > 0)
     assert model.get_layer("bn1").trainable == (rate > 0)
     assert model.get_layer("head").trainable
 
 
 @pytest.mark.parametrize("freeze", [False, True])
-def test_batch_norm_is_averaged_as_slowly_as_the_weights(groups, freeze):
+def test_batch_norm_is_averaged_as_slowly_as_the_weights(groups, freeze, tmp_path):
     """Statistics of the last weights do not fit averaged ones."""
     settings = {"deconv_filters": (8,), "num_heads": 2}
-    recipe = replace(RUN, ema=0.75, freeze_batch_norm=freeze, model=settings)
-    model = build(recipe, groups, None)
+    tiny_lotr(68, **SHALLOW, **settings).save_to_preset(tmp_path)
+    start = {"init": tmp_path}
+    recipe = replace(RUN, ema=0.75, freeze_batch_norm=freeze)
+    model = build(recipe, groups, **start)
     assert model.get_layer("deconv1_bn").momentum == 0.75
     assert (model.backbone.get_layer("bn1").momentum == 0.75) == (not freeze)
-    without = build(replace(recipe, ema=0.0), groups, None)
+    without = build(replace(recipe, ema=0.0), groups, **start)
     assert without.get_layer("deconv1_bn").momentum == 0.9
 
 
@@ -216,6 +219,39 @@ def test_start_from_the_weights_of_a_relative(groups, tmp_path, capsys):
             np.testing.assert_array_equal(new[key], old[key], err_msg=key)
         else:
             assert key.startswith("decoder2/")
+
+
+# === What a recipe starts from ===
+@pytest.mark.parametrize(
+    "change", [{"frozen_layers": ["conv1"]}, {"backbone_rate": 0}, {"backbone_weights": "none"}]
+)
+def test_layers_that_nobody_has_trained_are_not_frozen(groups, change, tmp_path):
+    recipe = replace(RUN, **{"frozen_layers": ["conv1"], **change})
+    with pytest.raises(ValueError, match="freezes layers that nobody has trained .*Give what"):
+        build(recipe, groups, None)
+    assert build(RUN, groups, None).get_layer("bn1").trainable
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
+    assert not build(recipe, groups, tmp_path).get_layer("bn1").trainable
+
+
+def test_a_recipe_names_what_it_starts_from(groups, tmp_path):
+    init = randomize(tiny_lotr(68, **SHALLOW))
+    init.save_to_preset(tmp_path)
+    model = build(replace(RUN, init=str(tmp_path)), groups, None)
+    assert_same_weights(weights_of(model), weights_of(init))
+    lost = replace(RUN, init="the sixth part of lotr_m_300w")
+    with pytest.raises(ValueError, match="goes on from the sixth part of lotr_m_300w, which is no"):
+        build(lost, groups, None)
+    assert_same_weights(weights_of(build(lost, groups, tmp_path)), weights_of(init))
+    build(replace(lost, backbone_weights="none"), groups, None)
+
+
+@pytest.mark.parametrize(
+    "model", [{"num_heads": 5}, {"channels": "wide"}, {"channels": -4}, {"deconv_filters": 8}]
+)
+def test_a_model_that_cannot_be_built(groups, model):
+    with pytest.raises(ValueError, match="Expected a model .* of 64 pixels that can be built: ."):
+        build(replace(RUN, model=model), groups, None)
 
 
 def test_start_from_a_stranger(groups, tmp_path):
@@ -270,6 +306,14 @@ def test_recipe_file(tmp_path):
         ({"optimizer": "sgd"}, "Expected optimizer of"),
         ({"schedule": "linear"}, "Expected schedule of"),
         ({"scheme": "ibug69"}, "Expected a landmark scheme"),
+        ({"augmentation": {"turn": 3}}, r"augmentation has unknown keys \['turn'\]; known are"),
+        ({"model": {"num_haeds": 4}}, r"model has unknown keys \['num_haeds'\]; known are"),
+        ({"model": [1]}, r"Expected model as an object. Received: \[1\]"),
+        ({"epochs": "many"}, "Expected epochs as a whole number of at least 1. Received: 'many'"),
+        ({"batch_size": 0}, "Expected batch_size as a whole number of at least 1"),
+        ({"learning_rate": float("nan")}, "Expected learning_rate as a number of at least"),
+        ({"ema": 1}, "Expected ema as a number of at least 0 and below 1. Received: 1"),
+        ({"samples_per_epoch": 2.5}, "Expected samples_per_epoch as a whole number"),
         ("{", "Expected JSON in"),
     ],
 )
@@ -278,9 +322,17 @@ def test_bad_recipe(tmp_path, entries, message):
         Recipe.load(write_recipe(tmp_path, entries))
 
 
-def test_unknown_augmentation(tmp_path):
-    with pytest.raises((TypeError, ValueError), match="turn"):
-        Recipe.load(write_recipe(tmp_path, {"augmentation": {"turn": 3}}))
+@pytest.mark.parametrize("init", [None, "mine/preset"])
+def test_recipes_of_strangers_read_nothing_of_this_computer(init, tmp_path, monkeypatch):
+    """What a recipe of the Hub names may be words, a preset's name, or on the Hub itself."""
+    monkeypatch.chdir(tmp_path)
+    tiny_lotr(5).save_to_preset(tmp_path / "mine" / "preset")
+    recipe = Recipe(init=init)
+    if init is None:
+        recipe._check_stranger("hf://me/x")
+    else:
+        with pytest.raises(ValueError, match="Expected init hf://.*not to read files of this"):
+            recipe._check_stranger("hf://me/x")
 
 
 def test_missing_recipe(tmp_path):

@@ -123,9 +123,16 @@ def _average_statistics(model, momentum):
 
 
 def mean_shape_of(samples, margin):
-    """Mean landmarks of faces as fractions of the crop, (N, 2)."""
+    """Mean landmarks as fractions of the crop, (N, 2); of each landmark over the faces with it."""
     points = np.stack([s.points_image for s in samples])
+    never = np.flatnonzero(np.isnan(points).all(axis=(0, 2)))
+    if len(never):
+        raise ValueError(
+            f"Expected each landmark to have a label on some face. {len(never)} of "
+            f"{points.shape[1]} have none on any of the {len(samples)} training faces, the first "
+            f"is landmark {never[0]}."
+        )
     boxes = np.stack([s.box for s in samples])
     center = (boxes[:, :2] + boxes[:, 2:]) / 2
     side = margin * (boxes[:, 2:] - boxes[:, :2]).max(-1)
-    return (0.5 + (points - center[:, None]) / side[:, None, None]).mean(0)
+    return np.nanmean(0.5 + (points - center[:, None]) / side[:, None, None], axis=0)

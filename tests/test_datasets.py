@@ -103,8 +103,47 @@ class TestSample:
     def test_wrong_points(self):
         with pytest.raises(ValueError, match=r"Expected \(68, 2\) finite.*a.jpg.*\(5, 2\)"):
             Sample("a.jpg", np.zeros((5, 2)), "ibug68")
-        with pytest.raises(ValueError, match="a.jpg.*finite: False"):
+        with pytest.raises(ValueError, match="finite.*a.jpg.*infinite: True"):
+            Sample("a.jpg", np.full((68, 2), np.inf), "ibug68")
+
+    def test_gaps(self):
+        points = make_points(5)
+        points[1, 0] = points[3] = np.nan
+        sample = Sample("a.jpg", points, "plain5")
+        assert sample.labelled.tolist() == [True, False, True, False, True]
+        assert np.isnan(sample.points_image).all(-1).tolist() == (~sample.labelled).tolist()
+        labelled = points[[0, 2, 4]]
+        assert sample.box.tolist() == [*labelled.min(0), *labelled.max(0)]
+        assert sample.weights is None
+        assert sample.label_weights.tolist() == [1, 0, 1, 0, 1]
+
+    def test_nothing_labelled(self):
+        with pytest.raises(ValueError, match="at least one landmark with a label for a.jpg"):
             Sample("a.jpg", np.full((68, 2), np.nan), "ibug68")
+
+    def test_one_labelled_landmark_makes_no_box(self):
+        points = np.full((5, 2), np.nan)
+        points[2] = 30
+        with pytest.raises(ValueError, match="Expected a box.*a.jpg"):
+            Sample("a.jpg", points, "plain5")
+        assert Sample("a.jpg", points, "plain5", box=(20, 20, 40, 40)).labelled.sum() == 1
+
+    def test_labelled_landmarks_on_a_line(self):
+        points = np.full((5, 2), np.nan)
+        points[:2] = [[20, 30], [40, 30]]
+        assert Sample("a.jpg", points, "plain5").box.tolist() == [20, 29.5, 40, 30.5]
+
+    def test_weights(self):
+        points = make_points(3)
+        points[1] = np.nan
+        sample = Sample("a.jpg", points, "plain3", weights=[0.5, 2, 0.25])
+        assert sample.weights.tolist() == sample.label_weights.tolist() == [0.5, 0, 0.25]
+        assert sample.weights.dtype == np.float32
+
+    @pytest.mark.parametrize("weights", [[1, 1], [1, 1, -1], [1, np.nan, 1]])
+    def test_bad_weights(self, weights):
+        with pytest.raises(ValueError, match="Expected a weight of at least 0.*of a.jpg"):
+            Sample("a.jpg", make_points(3), "plain3", weights=weights)
 
     def test_empty_box(self):
         with pytest.raises(ValueError, match="Expected a box.*a.jpg.*Received"):
@@ -186,6 +225,10 @@ def test_share_outside_of_a_turned_picture():
     assert share_outside(points, (32, 32)) == 1
 
 
+def test_share_outside_leaves_gaps_out():
+    assert share_outside([[np.nan, np.nan], [10, 10], [99, 10]], (64, 64)) == 0.5
+
+
 # Kit folders.
 
 
@@ -195,6 +238,10 @@ def write_kit(folder):
         {"image": "b.jpg", "split": "val", "points98": make_points(98).tolist()},
         {"image": "c.jpg", "points68": make_points(68, 1).tolist()},
     ]
+    write_entries(folder, entries)
+
+
+def write_entries(folder, entries):
     for entry in entries:
         make_image(folder / "images" / entry["image"])
     write(folder / "labels.json", json.dumps(entries))
@@ -219,6 +266,20 @@ class TestKit:
         write(tmp_path / "labels.json", text)
         with pytest.raises(ValueError, match="Expected .* in .*labels.json"):
             read_samples(tmp_path)
+
+    def test_gaps_tags_and_doubt(self, tmp_path):
+        points = make_points(98).tolist()
+        points[7] = None
+        doubt = [0.0] * 98
+        doubt[3], doubt[7] = 0.02, None
+        entry = {"image": "a.png", "set": "wider", "tags": ["blur"], "points98": points}
+        write_entries(tmp_path, [{**entry, "doubt98": doubt}, {**entry, "set": "wflw"}])
+        doubtful, sure = read_samples(tmp_path, "train", "wflw98")
+        assert doubtful.tags == ("wider", "blur") and sure.tags == ("wflw", "blur")
+        assert np.flatnonzero(~doubtful.labelled).tolist() == [7]
+        assert np.flatnonzero(doubtful.weights != 1).tolist() == [3, 7]
+        assert doubtful.weights[[3, 7]].tolist() == [0.5, 0]
+        assert sure.weights is None
 
 
 # Rendered shards.
@@ -352,7 +413,7 @@ class TestWflw:
             ("1 2 3", "Expected 207 fields .*line 2. Received: 3"),
             (" ".join(["x"] * 207), "Expected 98 points of x in .*line 2: could not convert"),
             (wflw_fields(0) + " 1" * 10 + " a.jpg b", "Expected 207 .*line 2. Received: 208"),
-            ("nan " * 196 + "1 " * 10 + "a.jpg", r"finite landmarks .*train.txt, line 2\)"),
+            ("inf " * 196 + "1 " * 10 + "a.jpg", r"finite landmarks .*train.txt, line 2\)"),
             ("5 " * 196 + "1 " * 10 + "a.jpg", r"Expected a box .*train.txt, line 2\)"),
         ],
     )

@@ -159,6 +159,21 @@ def test_batches(data, tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+def test_gaps_and_doubt_weigh_nothing_and_less(data, start_preset, tmp_path):
+    faces = write_faces(tmp_path / "faces", ["train", "val"])
+    labels = json.loads((faces / "labels.json").read_text())
+    labels[0]["points68"][3] = None
+    labels[0]["doubt68"] = [0.0] * 67 + [0.02]
+    (faces / "labels.json").write_text(json.dumps(labels))
+    recipe = replace(RUN, mixture=[{**GROUPS[0], "weight": 1.0}, GROUPS[1]])
+    _, batches, *_ = parts(recipe, [faces, data[1]], tmp_path, start_preset)
+    (_, group), points, weights = batches[0]
+    whole, half = np.float32(98 / 68), np.float32(98 / 68 / 2)
+    for of_face, truth in zip(weights[group == 0], points[group == 0], strict=True):
+        assert sorted(of_face) == [0] * 31 + [half] + [whole] * 66
+        np.testing.assert_array_equal(np.isnan(truth[:, 0]), of_face == 0)
+
+
 def test_a_group_may_take_some_sets_of_several_data_sets(data, tmp_path, monkeypatch):
     sets = ["a", "b", "b", "a", "b", "c"]
     third = write_98(tmp_path / "third", ["train"] * 3 + ["val"] * 3, sets)

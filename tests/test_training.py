@@ -33,6 +33,7 @@ from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import RECIPE, WEIGHTS, CropContract
 from keras_lotr.recipes import Recipe
 from keras_lotr.safetensors_io import save_arrays
+from keras_lotr.starting_model import mean_shape_of
 from keras_lotr.training import build, train
 
 RUN = Recipe(batch_size=2, epochs=3, warmup_steps=1, learning_rate=3e-3, ema=0.5)
@@ -125,6 +126,7 @@ import tiny
 tiny.use_tiny_variant()
 from keras_lotr import safetensors_io
 from keras_lotr.recipes import Recipe
+from keras_lotr.starting_model import mean_shape_of
 from keras_lotr.training import train
 
 class Kill:
@@ -338,3 +340,16 @@ def test_recipes_of_strangers_read_nothing_of_this_computer(init, tmp_path, monk
 def test_missing_recipe(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no .*none.json"):
         Recipe.load(tmp_path / "none.json")
+
+
+def test_mean_shape_with_gaps(rendered_faces):
+    samples = read_samples(rendered_faces, "train", "ibug68")
+    points = samples[0].points_image.copy()
+    points[30] = np.nan
+    changed = [replace(samples[0], points_image=points, box=samples[0].box), *samples[1:]]
+    shape, expected = (mean_shape_of(s, 1.3) for s in (changed, samples))
+    others = np.arange(68) != 30
+    np.testing.assert_allclose(shape[others], expected[others], atol=1e-6)
+    np.testing.assert_allclose(shape[30], mean_shape_of(samples[1:], 1.3)[30], atol=1e-6)
+    with pytest.raises(ValueError, match="some face. 1 of 68 have none on any of the 1 training"):
+        mean_shape_of(changed[:1], 1.3)

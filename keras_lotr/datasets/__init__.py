@@ -91,5 +91,5 @@ def _check(samples, folder):
 
 
 def _range(sample, axis):
-    values = sample.points_image[:, axis]
+    values = sample.points_image[sample.labelled, axis]
     return f"{values.min():.1f} .. {values.max():.1f}"

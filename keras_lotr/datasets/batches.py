@@ -26,7 +26,7 @@ def load_crops(samples, size, margin):
     """The crops of samples as the crop contract says, without augmentation.
 
     Returns:
-        crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32.
+        crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
     """
     crops = np.empty((len(samples), size, size, 3), np.uint8)
     points = []
@@ -39,6 +39,9 @@ def load_crops(samples, size, margin):
 
 class LandmarkBatches(keras.utils.PyDataset):
     """Augmented batches (crops uint8, points_crop float32) for `keras.Model.fit`.
+
+    If any sample has weights or gaps, batches are (crops, points_crop, weights): weights (B, N)
+    float32 are 0 where a landmark has no label, and points_crop is NaN there.
 
     A batch depends on seed, epoch and its number only, so that a resumed training sees the
     same faces as one that was never interrupted.
@@ -70,6 +73,8 @@ class LandmarkBatches(keras.utils.PyDataset):
     ):
         super().__init__(**kwargs)
         self.groups, self.size, self.margin = groups, size, margin
+        samples = [sample for group in groups for sample in group]
+        self.weighted = any(s.weights is not None or not s.labelled.all() for s in samples)
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
         self.shares = np.ones(len(groups)) if shares is None else np.asarray(shares, float)
         count = samples_per_epoch or len(groups[0]) * len(groups)
@@ -81,14 +86,16 @@ class LandmarkBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         crops, points, _ = self.faces(index)
-        return crops, np.array(points)
+        points = np.array(points)
+        points, weights = points[..., :2], points[..., 2]
+        return (crops, points, weights) if self.weighted else (crops, points)
 
     def faces(self, index):
         """A batch whose faces may have different numbers of landmarks.
 
         Returns:
-            crops (B, size, size, 3) uint8, a list of B points_crop (N, 2) float32, and from which
-            of the groups each face is, (B,) int32.
+            crops (B, size, size, 3) uint8; a list of B arrays (N, 3) float32, points_crop and what
+            each weighs; and from which of the groups each face is, (B,) int32.
         """
         rng = np.random.default_rng([self.seed, self.epoch, index])
         batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
@@ -96,8 +103,9 @@ class LandmarkBatches(keras.utils.PyDataset):
         crops = np.empty((len(chosen), self.size, self.size, 3), np.uint8)
         points = []
         for i, sample in enumerate(chosen):
+            weighted_points = np.column_stack([sample.points_image, sample.label_weights])
             crops[i], points_crop = random_crop(
-                read_rgb(sample.path), sample.points_image, sample.box, sample.scheme,
+                read_rgb(sample.path), weighted_points, sample.box, sample.scheme,
                 self.size, self.margin, self.augmentation, rng,
             )  # fmt: skip
             points.append(points_crop)

@@ -7,9 +7,10 @@ import numpy as np
 class MixtureBatches(keras.utils.PyDataset):
     """Batches ((crops uint8, group int32), points_crop, weights) for `LOTRMixture.fit`.
 
-    points_crop is (B, N_max, 2) float32, 0 behind a face's landmarks, and weights is (B, N_max)
-    float32, 0 there. Each face weighs as much as any other of its group, however many landmarks it
-    has: the mean of its weights over N_max is the group's weight.
+    points_crop is (B, N_max, 2) float32, NaN where a landmark has no label and behind a face's
+    landmarks, and weights is (B, N_max) float32, 0 there. Groups count the same however many
+    landmarks they have: the mean of a face's weights over N_max is the group's weight if all of
+    its landmarks are labelled and sure.
 
     Args:
         faces: `LandmarkBatches`, whose lists of samples belong to the groups.
@@ -31,11 +32,11 @@ class MixtureBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         crops, points, lists = self.faces.faces(index)
         group = self.group_of_list[lists]
-        padded = np.zeros((len(crops), max(self.sizes), 2), np.float32)
+        padded = np.full((len(crops), max(self.sizes), 2), np.nan, np.float32)
         weights = np.zeros(padded.shape[:2], np.float32)
-        for i, points_crop in enumerate(points):
-            padded[i, : len(points_crop)] = points_crop
-            weights[i, : len(points_crop)] = self.weight_of_landmark[group[i]]
+        for i, of_face in enumerate(points):
+            padded[i, : len(of_face)] = of_face[:, :2]
+            weights[i, : len(of_face)] = of_face[:, 2] * self.weight_of_landmark[group[i]]
         return (crops, group), padded, weights
 
     def on_epoch_end(self):

@@ -33,12 +33,24 @@ class Sample:
 
     Attributes:
         path: the image file.
-        points_image: (N, 2) float32, photo pixels.
+        points_image: (N, 2) float32, photo pixels; NaN where a landmark has no label (a gap).
         scheme: name of the landmark scheme.
-        box: (4,) float32 x0, y0, x1, y1; the box around the landmarks unless the data set's own
-            is given.
+        box: (4,) float32 x0, y0, x1, y1; the box around the labelled landmarks unless the data
+            set's own is given.
         tags: names of the subsets that the face belongs to, such as "pose".
         origin: where its landmarks are written, file and line, for messages.
+        weights: (N,) float32, what each landmark counts in training, 0 for gaps; None: all
+            labelled landmarks count the same.
+
+    Raises:
+        ValueError: not N landmarks, none of them labelled, infinite coordinates, or no box.
+
+    Example:
+
+    >>> points = [[10, 20], [30, 20], [np.nan, np.nan]]
+    >>> sample = Sample("anna.jpg", points, "plain3", box=(5, 5, 40, 40))
+    >>> sample.labelled.tolist(), sample.label_weights.tolist()
+    ([True, True, False], [1.0, 1.0, 0.0])
     """
 
     path: str
@@ -47,16 +59,11 @@ class Sample:
     box: np.ndarray = None
     tags: tuple = field(default=())
     origin: str = ""
+    weights: np.ndarray = None
 
     def __post_init__(self):
-        points = np.asarray(self.points_image, np.float32)
-        expected = (get_scheme(self.scheme).num_landmarks, 2)
-        if points.shape != expected or not np.isfinite(points).all():
-            raise ValueError(
-                f"Expected {expected} finite landmarks ({self.scheme}) for {self.where}. "
-                f"Received: shape {points.shape}, finite: {bool(np.isfinite(points).all())}"
-            )
-        box = box_of(points) if self.box is None else np.asarray(self.box, np.float32)
+        points = self._checked_points()
+        box = _box_around(points) if self.box is None else np.asarray(self.box, np.float32)
         if not is_box(box):
             raise ValueError(
                 f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.where}. "
@@ -65,11 +72,69 @@ class Sample:
         object.__setattr__(self, "path", os.fspath(self.path))
         object.__setattr__(self, "points_image", points)
         object.__setattr__(self, "box", box)
+        if self.weights is not None:
+            object.__setattr__(self, "weights", self._checked_weights())
+
+    def _checked_points(self):
+        points = np.array(self.points_image, np.float32)
+        expected = (get_scheme(self.scheme).num_landmarks, 2)
+        if points.shape != expected or np.isinf(points).any():
+            raise ValueError(
+                f"Expected {expected} finite landmarks ({self.scheme}) for {self.where}, NaN where "
+                f"one has no label. Received: shape {points.shape}, infinite: "
+                f"{bool(np.isinf(points).any())}"
+            )
+        points[np.isnan(points).any(-1)] = np.nan
+        if np.isnan(points).all():
+            raise ValueError(f"Expected at least one landmark with a label for {self.where}.")
+        return points
+
+    def _checked_weights(self):
+        weights = np.array(self.weights, np.float32)
+        if weights.shape == self.labelled.shape:
+            weights[~self.labelled] = 0
+        if weights.shape != self.labelled.shape or not (weights >= 0).all():
+            raise ValueError(
+                f"Expected a weight of at least 0 for each landmark of {self.where}. "
+                f"Received: shape {weights.shape}, smallest {weights.min()}"
+            )
+        return weights
+
+    @property
+    def labelled(self):
+        """(N,) bool: which landmarks have a label."""
+        return np.isfinite(self.points_image[:, 0])
+
+    @property
+    def label_weights(self):
+        """(N,) float32: `weights`, or 1 for each labelled landmark and 0 for each gap."""
+        return self.labelled.astype(np.float32) if self.weights is None else self.weights
 
     @property
     def where(self):
         """The picture and where its landmarks are written, for messages."""
         return f"{self.path} ({self.origin})" if self.origin else os.fspath(self.path)
+
+
+def _box_around(points):
+    """The box of the labelled landmarks; where they lie on a line, it is a pixel across."""
+    box = box_of(points[np.isfinite(points[:, 0])])
+    flat = box[2:] == box[:2]
+    if flat.sum() == 1:
+        half = np.where(flat, np.float32(0.5), np.float32(0))
+        box += np.concatenate([-half, half])
+    return box
+
+
+def points_of_json(values):
+    """A list of [x, y] and, for landmarks without label, null -> (N, 2) float32 with NaN.
+
+    Example:
+
+    >>> points_of_json([[3, 4], None]).tolist()
+    [[3.0, 4.0], [nan, nan]]
+    """
+    return np.array([(np.nan, np.nan) if value is None else value for value in values], np.float32)
 
 
 def existing(path):

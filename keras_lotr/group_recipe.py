@@ -22,6 +22,7 @@ class GroupRecipe:
         weight: of a face of this group in the loss.
         val_weight: of the group's NME in the mean that decides which weights are the best; 0: the
             group is measured, and decides nothing.
+        normalizer: what its NME is divided by, see `landmark_errors`; None: the scheme's own.
         tables: a preset whose landmarks these start as; None: what the training starts from.
 
     Example:
@@ -38,6 +39,7 @@ class GroupRecipe:
     share: float = 1.0
     weight: float = 1.0
     val_weight: float = 1.0
+    normalizer: str = None
     tables: str = None
 
     @classmethod
@@ -61,7 +63,7 @@ class GroupRecipe:
         return cls(**entry)
 
     def __post_init__(self):
-        get_scheme(self.scheme)
+        get_scheme(self.scheme).check_normalizer(self.normalizer)
         name_is_a_folder = isinstance(self.name, str) and self.name.strip(".")
         if not name_is_a_folder or set(self.name) & set('/\\:*?"<>|'):
             raise ValueError(

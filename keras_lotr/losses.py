@@ -77,15 +77,15 @@ def _distance(y_true, y_pred):
     """Along x and y, in pixels; 0, and without a slope, at a landmark that has no label."""
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
-    _check_as_many(y_true, y_pred)
+    check_same_shape(y_true, y_pred)
     labelled = ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
     # NaN must not enter the difference: its slope would be NaN whatever is chosen afterwards.
     distance = ops.abs(y_pred - ops.where(labelled, y_true, 0.0))
     return ops.where(labelled, distance, 0.0)
 
 
-def _check_as_many(y_true, y_pred):
-    """Keras would lay one landmark along all others."""
+def check_same_shape(y_true, y_pred):
+    """Refuse what would be broadcast, such as one landmark (B, 1, 2) beside 68."""
     for axis in (-2, -1):
         true, predicted = y_true.shape[axis], y_pred.shape[axis]
         if None not in (true, predicted) and true != predicted:
@@ -100,18 +100,25 @@ def _mean(losses):
     return ops.sum(losses, axis=-1) / 2
 
 
+def spread_weight(sample_weight, values):
+    """A weight for each face, (B,), or each landmark, (B, N) -> (B, N), as `values` are.
+
+    Keras would lay (B,) along the landmarks, and wants to know the rank, which TensorFlow forgets
+    when a second `fit` has weights of another one.
+    """
+    weight = ops.cast(sample_weight, values.dtype)
+    if weight.shape != ():
+        weight = ops.reshape(weight, (ops.shape(values)[0], -1))
+    return weight * ops.ones_like(values)
+
+
 class _LandmarkLoss(keras.losses.Loss):
     """A loss (B, N) that is weighted by face, (B,), or by landmark, (B, N)."""
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
-            ones = ops.ones_like(ops.convert_to_tensor(y_pred)[..., 0])
-            weight = ops.cast(sample_weight, ones.dtype)
-            if weight.shape != ():
-                # Keras would lay (B,) along the landmarks, and wants to know the rank, which
-                # TensorFlow forgets when a second `fit` has weights of another one.
-                weight = ops.reshape(weight, (ops.shape(ones)[0], -1))
-            sample_weight = weight * ones
+            y_pred = ops.convert_to_tensor(y_pred)
+            sample_weight = spread_weight(sample_weight, y_pred[..., 0])
         return super().__call__(y_true, y_pred, sample_weight)
 
 

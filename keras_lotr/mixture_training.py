@@ -4,15 +4,11 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-from keras import ops
-
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
-from keras_lotr.datasets.batches import LandmarkBatches, load_crops
+from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.datasets.mixture_batches import MixtureBatches
 from keras_lotr.lotr import LOTR
-from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.mixture import Group, LOTRMixture
 from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
 from keras_lotr.starting_model import (
@@ -22,6 +18,7 @@ from keras_lotr.starting_model import (
     start_of,
     starting_model,
 )
+from keras_lotr.validation import Validation
 
 PRESETS = "presets"  # in the folder of a run: one preset for each group
 
@@ -41,14 +38,16 @@ def parts_of_mixture(recipe, data, out, init, reader, workers):
     validation = [_validation(g, folders, reader, trained_on) for g in recipe.groups]
     model = build_mixture(recipe, [sum(lists, []) for lists in train], init)
     batches = _batches(recipe, train, model, workers)
-    crops = [load_crops(samples, recipe.size, recipe.margin) for samples in validation]
+    measured = {
+        group.name: Validation(samples, recipe.size, recipe.margin, group.scheme, group.normalizer)
+        for group, samples in zip(recipe.groups, validation, strict=True)
+    }
 
     def validate():
-        nme = {}
-        for group, (images, points) in zip(recipe.groups, crops, strict=True):
-            found = model.predict_points(images, group.name)
-            errors = normalized_mean_error(points, found, group.scheme)
-            nme[group.name] = float(np.mean(ops.convert_to_numpy(errors)))
+        nme = {
+            name: faces.mean_nme(model.predict_points(faces.crops, name))
+            for name, faces in measured.items()
+        }
         return {"val_nme": _mean(nme, recipe.groups), **{f"val_nme_{k}": v for k, v in nme.items()}}
 
     def keep():

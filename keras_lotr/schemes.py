@@ -13,14 +13,16 @@ from keras_lotr.landmark_scheme import Contour, LandmarkScheme
 
 
 def get_scheme(scheme):
-    """The scheme of that name; a `LandmarkScheme` is handed back.
+    """The scheme of that name or config; a `LandmarkScheme` is handed back.
 
     Raises:
         ValueError: for an unknown name.
     """
     if isinstance(scheme, LandmarkScheme):
         return scheme
-    if scheme in SCHEMES:
+    if isinstance(scheme, dict):
+        return LandmarkScheme.from_config(scheme)
+    if isinstance(scheme, str) and scheme in SCHEMES:
         return SCHEMES[scheme]
     if isinstance(scheme, str) and re.fullmatch(r"plain[0-9]{1,4}", scheme):
         return _plain(scheme, int(scheme[5:]))
@@ -28,6 +30,16 @@ def get_scheme(scheme):
         f"Expected a landmark scheme, one of {sorted(SCHEMES)}, or plainN for N landmarks of your "
         f"own. Received: {scheme!r}"
     )
+
+
+def scheme_config(scheme):
+    """What `get_scheme` makes the scheme of again: its name, or all of a scheme of one's own."""
+    scheme = get_scheme(scheme)
+    try:
+        known = get_scheme(scheme.name) == scheme
+    except ValueError:
+        known = False
+    return scheme.name if known else scheme.to_config()
 
 
 def _plain(name, num_landmarks):

@@ -4,18 +4,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_lotr.checkpoints import BEST, Run, check_out
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
-from keras_lotr.datasets.batches import LandmarkBatches, load_crops
+from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
-from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.mixture_training import PRESETS, parts_of_mixture
 from keras_lotr.presets import RECIPE, dtype_policy, write_json
 from keras_lotr.starting_model import build
+from keras_lotr.validation import Validation
 
 __all__ = ["build", "train"]
 
@@ -84,11 +82,10 @@ def _parts(recipe, data, out, init, reader, workers):
         workers=workers,
         max_queue_size=16,
     )
-    crops, points = load_crops(validation, recipe.size, recipe.margin)
+    measured = Validation(validation, recipe.size, recipe.margin, recipe.scheme)
 
     def validate():
-        nme = normalized_mean_error(points, model.predict_points(crops), recipe.scheme)
-        return {"val_nme": float(np.mean(ops.convert_to_numpy(nme)))}
+        return {"val_nme": measured.mean_nme(model.predict_points(measured.crops))}
 
     def keep():
         model.save_to_preset(out / BEST)

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "schemes": {"landmark_scheme"},
     "losses": set(),
     "safetensors_io": set(),
-    "metrics": {"schemes"},
+    "metrics": {"losses", "schemes"},
     "layers": {"layers"},
     "hub": set(),
     "hub_upload": {"hub"},
@@ -57,8 +57,9 @@ MAY_IMPORT = {
     "calibration": {"face_detector", "images", "landmarker"},
     "face_detector": {"geometry", "hub", "preset_files"},
     "group_recipe": {"schemes"},
-    "starting_model": {"backbones", "lotr", "presets", "safetensors_io"},
+    "starting_model": {"backbones", "hub", "lotr", "preset_files", "presets", "safetensors_io"},
     "optimizers": set(),
+    "validation": {"datasets", "metrics"},
     "recipes": {"datasets", "group_recipe", "lotr", "optimizers", "presets", "schemes"},
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}

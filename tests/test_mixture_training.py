@@ -10,7 +10,7 @@ from keras import ops
 from safetensors.numpy import load_file
 from tiny import SHALLOW, assert_same_weights, randomize, tiny_lotr, weights_of, write_faces
 
-from keras_lotr import LOTR, mixture_training
+from keras_lotr import LOTR, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
 from keras_lotr.crop_contract import CropContract
 from keras_lotr.datasets import read_samples
@@ -186,7 +186,7 @@ def test_a_group_may_take_some_sets_of_several_data_sets(data, tmp_path, monkeyp
         validated.append(len(samples))
         return load_crops(samples, *contract)
 
-    monkeypatch.setattr(mixture_training, "load_crops", count)
+    monkeypatch.setattr(validation, "load_crops", count)
     _, batches, *_ = parts(recipe, [*data, third], tmp_path)
     assert [len(samples) for samples in batches.faces.groups] == [6, 5, 2]
     np.testing.assert_allclose(batches.faces.shares, [3, 0.5, 0.5])
@@ -231,6 +231,7 @@ def test_groups_start_as_the_nearest_landmarks_or_from_a_preset(data, start_pres
         ({"val_weight": -1}, "Expected a finite val_weight of at least 0"),
         ({"only": {"hard": ["a"]}}, r"to name its data sets \['faces'\].*\['hard'\]"),
         ({"only": ["a"]}, "as lists of sets by names of data sets"),
+        ({"normalizer": "nose"}, "Expected a normalizer, one of"),
         ({"name": "people98"}, "groups of different names"),
     ],
 )

@@ -24,7 +24,7 @@ from tiny import (
     write_faces,
 )
 
-from keras_lotr import LOTR, training
+from keras_lotr import LOTR, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
@@ -274,7 +274,7 @@ def test_without_validation_split_every_tenth_is_held_out(splits, tmp_path, monk
         seen["val"] = len(samples)
         return load_crops(samples, *contract)
 
-    monkeypatch.setattr(training, "load_crops", count)
+    monkeypatch.setattr(validation, "load_crops", count)
     monkeypatch.setattr(keras.Model, "fit", look)
     start(RUN, data, tmp_path / "run")
     assert seen == {"train": 10, "val": 2}
@@ -353,3 +353,29 @@ def test_mean_shape_with_gaps(rendered_faces):
     np.testing.assert_allclose(shape[30], mean_shape_of(samples[1:], 1.3)[30], atol=1e-6)
     with pytest.raises(ValueError, match="some face. 1 of 68 have none on any of the 1 training"):
         mean_shape_of(changed[:1], 1.3)
+
+
+def write_partly_labelled(folder, gaps_of_val):
+    """Drawn faces, every third landmark of the training faces without label."""
+    write_faces(folder, ["train"] * 6 + ["val"] * 2)
+    entries = json.loads((folder / "labels.json").read_text())
+    for number, entry in enumerate(entries):
+        gaps = range(number % 3, 68, 3) if entry["split"] == "train" else gaps_of_val
+        for i in gaps:
+            entry["points68"][i] = None
+    (folder / "labels.json").write_text(json.dumps(entries))
+    return folder
+
+
+def test_train_with_gaps(tmp_path):
+    data = write_partly_labelled(tmp_path / "data", [3])
+    start(replace(RUN, epochs=2), data, tmp_path / "run")
+    rows = history_of(tmp_path / "run")
+    assert all(0 < float(row["loss"]) < 1e4 and 0 < float(row["val_nme"]) < 1e4 for row in rows)
+
+
+def test_train_without_a_face_to_measure(tmp_path):
+    data = write_partly_labelled(tmp_path / "data", [36])
+    with pytest.raises(ValueError, match="validation face whose NME.*Received: 2 faces"):
+        start(RUN, data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

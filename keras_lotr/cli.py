@@ -60,6 +60,7 @@ def train(
     from dataclasses import replace
 
     from keras_lotr.devices import spread_over_devices
+    from keras_lotr.memory import KeepMemory
     from keras_lotr.recipes import Recipe
     from keras_lotr.training import train
 
@@ -70,7 +71,7 @@ def train(
     out = out or Path("runs") / Path(recipe).stem
     if devices == "all":
         click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
-    preset = train(settings, data, out, init, reader, resume, workers)
+    preset = train(settings, data, out, init, reader, resume, workers, callbacks=[KeepMemory()])
     click.echo(f"Best weights: {preset}")
 
 
@@ -88,7 +89,9 @@ def train(
 def train_detector(photos, held_out, teacher, out, **settings):
     """Teach the small face detector on PHOTOS what YuNet sees in them; no labels are needed."""
     from keras_lotr.detector.distillation import distill, photo_paths
+    from keras_lotr.memory import KeepMemory
 
+    settings["callbacks"] = [KeepMemory()]
     preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)
     click.echo(f"Best weights: {preset}")
 

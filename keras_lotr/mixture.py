@@ -107,6 +107,16 @@ class LOTRMixture(keras.Model):
         self.trunk_config = trunk.get_config()
         self.groups = [replace(group, tables={}) for group in groups]  # the weights have them
 
+    def by_group(self):
+        """This model with an output for each group: {name: (B, N, 2)}, for training.
+
+        The losses and metrics of a group leave out the faces of others, whose labels are NaN.
+        """
+        points = {g.name: self.output[:, : len(g.mean_shape)] for g in self.groups}
+        model = keras.Model(self.inputs, points, name="by_group")
+        model.backbone = self.backbone
+        return model
+
     def number_of(self, name):
         """The number of the group of this name.
 

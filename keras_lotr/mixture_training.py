@@ -4,13 +4,18 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.datasets.mixture_batches import MixtureBatches
+from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
+from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.mixture import Group, LOTRMixture
 from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
+from keras_lotr.seeds import seeded
 from keras_lotr.starting_model import (
     freeze,
     is_preset,
@@ -18,49 +23,64 @@ from keras_lotr.starting_model import (
     start_of,
     starting_model,
 )
-from keras_lotr.validation import Validation
+from keras_lotr.training_parts import TrainingParts
+from keras_lotr.validation import padded, validation_crops
 
 PRESETS = "presets"  # in the folder of a run: one preset for each group
 
 
-def parts_of_mixture(recipe, data, out, init, reader, workers):
-    """The parts of the training of a recipe with groups.
-
-    Args:
-        recipe, data, out, init, reader, workers: as of `train`.
-
-    Returns:
-        model, batches, a function that validates and one that keeps, as `Run` takes them.
-    """
+def mixture_parts(recipe, data, out, init, reader, workers):
+    """The parts of a training of a recipe with groups; arguments as of `train`."""
     folders = named_folders(data, recipe.groups)
     train = [_train_lists(group, folders, reader) for group in recipe.groups]
     trained_on = {s.path for lists in train for samples in lists for s in samples}
-    validation = [_validation(g, folders, reader, trained_on) for g in recipe.groups]
-    model = build_mixture(recipe, [sum(lists, []) for lists in train], init)
-    batches = _batches(recipe, train, model, workers)
-    measured = {
-        group.name: Validation(samples, recipe.size, recipe.margin, group.scheme, group.normalizer)
-        for group, samples in zip(recipe.groups, validation, strict=True)
-    }
+    faces = [_validation_faces(g, folders, reader, trained_on) for g in recipe.groups]
+    with seeded(recipe.seed):
+        mixture = build_mixture(recipe, [sum(lists, []) for lists in train], init)
+    names = [group.name for group in recipe.groups]
 
-    def validate():
-        nme = {
-            name: faces.mean_nme(model.predict_points(faces.crops, name))
-            for name, faces in measured.items()
-        }
-        return {"val_nme": _mean(nme, recipe.groups), **{f"val_nme_{k}": v for k, v in nme.items()}}
+    def measure(logs):
+        # Keras names a metric without its output if there is only one.
+        nme = {name: logs["nme" if len(names) == 1 else f"{name}_nme"] for name in names}
+        weights = [group.val_weight for group in recipe.groups]
+        mean = float(np.average(list(nme.values()), weights=weights))
+        return {"val_nme": mean, **{f"val_nme_{name}": value for name, value in nme.items()}}
 
     def keep():
-        for group in recipe.groups:
-            model.model_of(group.name).save_to_preset(out / PRESETS / group.name)
-            write_json(out / PRESETS / group.name / RECIPE, asdict(recipe))
+        for name in names:
+            mixture.model_of(name).save_to_preset(out / PRESETS / name)
+            write_json(out / PRESETS / name / RECIPE, asdict(recipe))
 
-    return model, batches, validate, keep
+    return TrainingParts(
+        mixture.by_group(),
+        _batches(recipe, train, mixture, workers),
+        _validation_data(recipe, faces),
+        {name: SmoothWing() for name in names},
+        {g.name: NormalizedMeanError(g.scheme, normalizer=g.normalizer) for g in recipe.groups},
+        measure,
+        keep,
+        out / PRESETS,
+        {g.name: sum(map(len, lists)) for g, lists in zip(recipe.groups, train, strict=True)},
+        dict(zip(names, map(len, faces), strict=True)),
+        {group.name: group.weight for group in recipe.groups},
+    )
 
 
-def _mean(nme, groups):
-    total = sum(group.val_weight for group in groups)
-    return sum(nme[group.name] * group.val_weight for group in groups) / total
+def _validation_data(recipe, faces):
+    """The faces of all groups, one group after the other: (crops, group), {name: points}."""
+    crops, points, group = [], {}, []
+    numbers = [len(samples) for samples in faces]
+    for number, (of_group, samples) in enumerate(zip(recipe.groups, faces, strict=True)):
+        arrays = validation_crops(samples, recipe, of_group.scheme, of_group.normalizer)
+        crops.append(arrays[0])
+        group += [number] * len(samples)
+        before, after = sum(numbers[:number]), sum(numbers[number + 1 :])
+        pads = ((before, after), (0, 0), (0, 0))
+        points[of_group.name] = np.pad(arrays[1], pads, constant_values=np.nan)
+    size = recipe.batch_size
+    crops, group = np.concatenate(crops), np.array(group, np.int32)
+    points = {name: padded(array, size, np.nan) for name, array in points.items()}
+    return [padded(crops, size, 0), padded(group, size, 0)], points
 
 
 def named_folders(data, groups):
@@ -106,7 +126,7 @@ def _train_lists(group, folders, reader):
     return lists
 
 
-def _validation(group, folders, reader, trained_on):
+def _validation_faces(group, folders, reader, trained_on):
     samples = [
         sample
         for name in group.data
@@ -176,6 +196,5 @@ def _batches(recipe, train, model, workers):
         recipe.seed,
         shares=shares,
     )
-    sizes = [len(group.mean_shape) for group in model.groups]
-    weights = [group.weight for group in recipe.groups]
-    return MixtureBatches(faces, group_of_list, sizes, weights, workers=workers, max_queue_size=16)
+    sizes = {group.name: len(group.mean_shape) for group in model.groups}
+    return MixtureBatches(faces, group_of_list, sizes, workers=workers, max_queue_size=16)

@@ -185,7 +185,7 @@ class Recipe:
         """The Keras optimizer of a training of so many steps."""
         kind = {"adamw": optimizers.AdamW, "lamb": optimizers.Lamb}[self.optimizer]
         return kind(
-            self._learning_rate(steps),
+            self.schedule_of(steps),
             weight_decay=self.weight_decay,
             clipnorm=self.clipnorm,
             use_ema=self.ema > 0,
@@ -195,7 +195,8 @@ class Recipe:
             backbone_paths=[v.path for v in model.backbone.trainable_variables],
         )
 
-    def _learning_rate(self, steps):
+    def schedule_of(self, steps):
+        """The learning rate of each step of a training of so many, a Keras schedule."""
         rest = max(1, steps - self.warmup_steps)
         if self.schedule == "cosine":
             return keras.optimizers.schedules.CosineDecay(

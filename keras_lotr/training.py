@@ -1,19 +1,23 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
-import keras
+import numpy as np
 
-from keras_lotr.checkpoints import BEST, Run, check_out
+from keras_lotr.checkpoints import BEST, HISTORY, Checkpoint, check_out, fit
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
-from keras_lotr.mixture_training import PRESETS, parts_of_mixture
+from keras_lotr.metrics import NormalizedMeanError
+from keras_lotr.mixture_training import mixture_parts
 from keras_lotr.presets import RECIPE, dtype_policy, write_json
+from keras_lotr.seeds import seeded
 from keras_lotr.starting_model import build
-from keras_lotr.validation import Validation
+from keras_lotr.training_parts import TrainingParts, header
+from keras_lotr.validation import padded, validation_crops
 
 __all__ = ["build", "train"]
 
@@ -27,6 +31,7 @@ def train(
     resume=False,
     workers=1,
     verbose="auto",
+    callbacks=(),
 ):
     """Train a LOTR and keep the best weights as a preset.
 
@@ -46,30 +51,45 @@ def train(
         reader: name of the reader for all of `data`; None recognises each.
         resume: go on from the checkpoint in `out`, exactly as if never stopped.
         workers: threads that prepare batches.
-        verbose: of `keras.Model.fit`.
+        verbose: of `keras.Model.fit`; "auto": a progress bar on a terminal, else a line an epoch.
+            What is trained is told first, except for 0.
+        callbacks: more Keras callbacks; they find the NME as "val_nme" in the logs, and the last
+            weights, not the averaged ones, in the model.
 
     Returns:
         The path of the preset, or of the folder with the presets of a mixture.
+
+    Raises:
+        ValueError: data or recipe cannot be trained with, or no epoch had a finite NME.
     """
     out = Path(out)
     check_out(out, resume)
-    keras.utils.set_random_seed(recipe.seed)
-    parts_of = parts_of_mixture if recipe.mixture else _parts
-    model, batches, validate, keep = parts_of(recipe, data, out, init, reader, workers)
-    optimizer = recipe.optimizer_for(model, steps=len(batches) * recipe.epochs)
-    model.compile(optimizer, SmoothWing())
-    optimizer.build(model.trainable_variables)
-    run = Run(model, out, "val_nme", validate, keep)
+    parts = (mixture_parts if recipe.mixture else _parts)(recipe, data, out, init, reader, workers)
+    steps = len(parts.batches)
+    optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
+    parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
+    schedule = recipe.schedule_of(steps * recipe.epochs)
+    checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, asdict(recipe))
-    run.fit(batches, recipe.epochs, resume, verbose)
-    return out / (PRESETS if recipe.mixture else BEST)
+    if verbose:
+        print(header(recipe, parts, init, out))
+    fit(
+        parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume, verbose,
+        callbacks,
+    )  # fmt: skip
+    if not parts.preset.exists():
+        raise ValueError(
+            "No epoch of the training had a finite NME, so there are no best weights: lower the "
+            f"learning rate. {out / HISTORY} has the losses."
+        )
+    return parts.preset
 
 
 def _parts(recipe, data, out, init, reader, workers):
-    """The parts of a training of one scheme, as `parts_of_mixture` has them."""
-    groups, validation = _read(data, recipe.scheme, reader)
-    with dtype_policy(recipe.dtype):
+    """The parts of a training of one scheme."""
+    groups, faces = _read(data, recipe.scheme, reader)
+    with seeded(recipe.seed), dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     batches = LandmarkBatches(
         groups,
@@ -82,16 +102,24 @@ def _parts(recipe, data, out, init, reader, workers):
         workers=workers,
         max_queue_size=16,
     )
-    measured = Validation(validation, recipe.size, recipe.margin, recipe.scheme)
-
-    def validate():
-        return {"val_nme": measured.mean_nme(model.predict_points(measured.crops))}
+    crops, points = validation_crops(faces, recipe, recipe.scheme)
 
     def keep():
         model.save_to_preset(out / BEST)
         write_json(out / BEST / RECIPE, asdict(recipe))
 
-    return model, batches, validate, keep
+    return TrainingParts(
+        model,
+        batches,
+        (padded(crops, recipe.batch_size, 0), padded(points, recipe.batch_size, np.nan)),
+        SmoothWing(),
+        [NormalizedMeanError(recipe.scheme)],
+        lambda logs: {"val_nme": logs["nme"]},
+        keep,
+        out / BEST,
+        {os.fspath(folder): len(group) for folder, group in zip(data, groups, strict=True)},
+        {"all": len(faces)},
+    )
 
 
 def _read(data, scheme, reader):

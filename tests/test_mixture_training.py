@@ -15,8 +15,9 @@ from keras_lotr.checkpoints import CHECKPOINT, HISTORY
 from keras_lotr.crop_contract import CropContract
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
+from keras_lotr.losses import smooth_wing
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.mixture_training import build_mixture, named_folders, parts_of_mixture
+from keras_lotr.mixture_training import build_mixture, mixture_parts, named_folders
 from keras_lotr.presets import RECIPE, WEIGHTS
 from keras_lotr.recipes import Recipe
 from keras_lotr.training import train
@@ -137,26 +138,29 @@ def test_resume_after_an_error(whole, data, start_preset, tmp_path, monkeypatch)
 
 
 def parts(recipe, data, tmp_path, init=None):
-    return parts_of_mixture(recipe, data, tmp_path, init, None, 1)
+    return mixture_parts(recipe, data, tmp_path, init, None, 1)
 
 
 def test_batches(data, tmp_path):
-    """Shares, padding and weights; the same faces at any time."""
-    _, batches, *_ = parts(replace(RUN, batch_size=16), data, tmp_path)
+    """Shares, labels by groups; the same faces at any time."""
+    batches = parts(replace(RUN, batch_size=16), data, tmp_path).batches
     (crops, group), points, weights = batches[0]
     assert crops.shape == (16, 64, 64, 3) and crops.dtype == np.uint8
     assert np.bincount(group).tolist() == [12, 4]
-    assert points.shape == (16, 98, 2) and points.dtype == weights.dtype == np.float32
-    np.testing.assert_array_equal(weights[group == 0, :68], np.float32(2 * 98 / 68))
-    assert not weights[group == 0, 68:].any()
-    np.testing.assert_array_equal(weights[group == 1], 1)
-    again = parts(replace(RUN, batch_size=16), data, tmp_path)[1]
+    for number, (name, size) in enumerate({"people68": 68, "people98": 98}.items()):
+        own = group == number
+        assert points[name].shape == (16, size, 2) and weights[name].shape == (16, size)
+        assert points[name].dtype == weights[name].dtype == np.float32
+        assert np.isfinite(points[name][own]).all() and np.isnan(points[name][~own]).all()
+        np.testing.assert_array_equal(weights[name], np.repeat(own[:, None], size, 1))
+    again = parts(replace(RUN, batch_size=16), data, tmp_path).batches
     again.start(3)
     assert (again[0][0][0] != crops).any()
     again.start(0)
-    for one, other in zip(again[0], batches[0], strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_array_equal(a, b)
+    (first, second), truth, _ = again[0]
+    np.testing.assert_array_equal(first, crops)
+    np.testing.assert_array_equal(second, group)
+    np.testing.assert_array_equal(truth["people98"], points["people98"])
 
 
 def test_gaps_and_doubt_weigh_nothing_and_less(data, start_preset, tmp_path):
@@ -165,13 +169,31 @@ def test_gaps_and_doubt_weigh_nothing_and_less(data, start_preset, tmp_path):
     labels[0]["points68"][3] = None
     labels[0]["doubt68"] = [0.0] * 67 + [0.02]
     (faces / "labels.json").write_text(json.dumps(labels))
-    recipe = replace(RUN, mixture=[{**GROUPS[0], "weight": 1.0}, GROUPS[1]])
-    _, batches, *_ = parts(recipe, [faces, data[1]], tmp_path, start_preset)
+    batches = parts(RUN, [faces, data[1]], tmp_path, start_preset).batches
     (_, group), points, weights = batches[0]
-    whole, half = np.float32(98 / 68), np.float32(98 / 68 / 2)
-    for of_face, truth in zip(weights[group == 0], points[group == 0], strict=True):
-        assert sorted(of_face) == [0] * 31 + [half] + [whole] * 66
+    assert (group == 0).any()
+    for of_face, truth in zip(weights["people68"], points["people68"], strict=True):
+        if np.isfinite(truth).any():
+            assert sorted(of_face) == [0, 0.5] + [1] * 66
         np.testing.assert_array_equal(np.isnan(truth[:, 0]), of_face == 0)
+
+
+def test_loss_of_a_group_counts_its_weight(data, tmp_path):
+    """The loss of a batch is the weighted mean over faces of the mean over their landmarks."""
+    made = parts(replace(RUN, batch_size=8), data, tmp_path)
+    made.model.compile("sgd", made.losses, made.loss_weights)
+    (crops, group), points, weights = made.batches[0]
+    found = made.model.predict_on_batch([crops, group])
+
+    def loss_of(name, i):
+        return ops.convert_to_numpy(smooth_wing(points[name][i], found[name][i])).mean()
+
+    of_faces = [
+        loss_of("people98", i) if number else 2 * loss_of("people68", i)
+        for i, number in enumerate(group)
+    ]
+    loss = made.model.test_on_batch([crops, group], points, weights)
+    np.testing.assert_allclose(np.ravel(loss)[0], np.mean(of_faces), rtol=1e-4)
 
 
 def test_a_group_may_take_some_sets_of_several_data_sets(data, tmp_path, monkeypatch):
@@ -187,7 +209,7 @@ def test_a_group_may_take_some_sets_of_several_data_sets(data, tmp_path, monkeyp
         return load_crops(samples, *contract)
 
     monkeypatch.setattr(validation, "load_crops", count)
-    _, batches, *_ = parts(recipe, [*data, third], tmp_path)
+    batches = parts(recipe, [*data, third], tmp_path).batches
     assert [len(samples) for samples in batches.faces.groups] == [6, 5, 2]
     np.testing.assert_allclose(batches.faces.shares, [3, 0.5, 0.5])
     assert validated == [3, 1]

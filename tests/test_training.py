@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from keras import ops
 from safetensors.numpy import load_file
 from tiny import (
@@ -24,8 +27,9 @@ from tiny import (
     write_faces,
 )
 
-from keras_lotr import LOTR, validation
+from keras_lotr import LOTR, memory, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
+from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO
@@ -54,7 +58,9 @@ def start(recipe, data, out, **settings):
 def whole(rendered_faces, tmp_path_factory, tiny_variant):
     """A run of three epochs that nothing interrupted."""
     out = tmp_path_factory.mktemp("runs") / "whole"
+    before = random.getstate(), np.random.get_state()[1].tolist()
     start(RUN, rendered_faces, out)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
     return out
 
 
@@ -71,7 +77,9 @@ def test_history(whole):
     assert list(rows[0]) == ["epoch", "loss", "val_nme", "learning_rate", "seconds"]
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(0 < float(row["loss"]) < 1000 and 0 < float(row["val_nme"]) < 1000 for row in rows)
-    assert float(rows[-1]["learning_rate"]) < 1e-4
+    rates = [row["learning_rate"] for row in rows]
+    assert all(rate == str(float(f"{float(rate):.4g}")) for rate in rates)
+    assert 0 < float(rates[-1]) < float(rates[0]) <= RUN.learning_rate
 
 
 def test_preset_has_the_best_weights(whole, rendered_faces):
@@ -81,6 +89,54 @@ def test_preset_has_the_best_weights(whole, rendered_faces):
     nme = normalized_mean_error(points, model.predict_points(crops), "ibug68")
     best = min(float(row["val_nme"]) for row in history_of(whole))
     np.testing.assert_allclose(np.mean(ops.convert_to_numpy(nme)), best, rtol=1e-4)
+
+
+def test_log_is_a_header_and_a_line_an_epoch(rendered_faces, tmp_path, capsys):
+    train(replace(RUN, epochs=2), [rendered_faces], tmp_path / "run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Training faces: {rendered_faces} 8"
+    assert lines[1] == "Validation faces: all 4"
+    assert re.match(r"Model: [\d,]+ parameters, [\d,]+ trainable; starts from random", lines[2])
+    assert lines[3].startswith("Schedule: 2 epochs of 4 batches of 2 crops (64 pixels), adamw, lea")
+    number = r"[\d.e+-]+"
+    for epoch, line in enumerate(lines[5:], 1):
+        numbers = f"loss {number}, val_nme {number}, learning_rate {number}, seconds {number}"
+        assert re.fullmatch(f"Epoch {epoch} of 2: {numbers}", line), line
+    assert len(lines) == 7
+
+
+class Look(keras.callbacks.Callback):
+    """Stops after an epoch, and keeps what it saw."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = dict(logs)
+        self.model.stop_training = True
+
+
+def test_callbacks_see_the_nme_and_may_stop(rendered_faces, tmp_path):
+    look = Look()
+    start(RUN, rendered_faces, tmp_path / "run", callbacks=[look])
+    (row,) = history_of(tmp_path / "run")
+    assert look.logs["val_nme"] == float(row["val_nme"])
+    assert {"loss", "nme", "val_loss"} <= look.logs.keys()
+
+
+def test_only_the_command_changes_the_memory_of_the_process(rendered_faces, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(memory, "keep_memory", lambda: calls.append("kept"))
+    recipe = write_recipe(tmp_path, asdict(replace(RUN, epochs=1)))
+    start(Recipe.load(recipe), rendered_faces, tmp_path / "library")
+    assert calls == []
+    arguments = ["train", recipe, "--data", rendered_faces, "--out", tmp_path / "command"]
+    done = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert done.exit_code == 0, done.output
+    assert calls == ["kept"]
+
+
+def test_a_training_that_diverges(rendered_faces, tmp_path):
+    recipe = replace(RUN, epochs=1, learning_rate=1e30, clipnorm=1e30, warmup_steps=0)
+    with pytest.raises(ValueError, match="No epoch .* finite NME, .*: lower the learning rate"):
+        start(recipe, rendered_faces, tmp_path / "run")
 
 
 def test_refuses_to_overwrite(whole, rendered_faces):
@@ -124,26 +180,26 @@ KILLED = """
 import os, signal, sys
 import tiny
 tiny.use_tiny_variant()
-from keras_lotr import safetensors_io
+from keras_lotr import preset_files, safetensors_io
 from keras_lotr.recipes import Recipe
-from keras_lotr.starting_model import mean_shape_of
 from keras_lotr.training import train
 
 class Kill:
     chmod, getpid, fspath = os.chmod, os.getpid, os.fspath
     def replace(self, source, target):
-        done = os.path.exists(target) and target.name == "checkpoint.safetensors"
-        if done: os.kill(os.getpid(), signal.SIGKILL)  # the second checkpoint is written, not named
+        done = os.path.exists(target) and target.name == sys.argv[4]
+        if done: os.kill(os.getpid(), signal.SIGKILL)  # the second is written, not named
         os.replace(source, target)
 
-safetensors_io.os = Kill()
+preset_files.os = safetensors_io.os = Kill()
 train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
 """
 
 
-def test_resume_after_a_kill(whole, rendered_faces, tmp_path):
+@pytest.mark.parametrize("name", [CHECKPOINT, HISTORY])
+def test_resume_after_a_kill(name, whole, rendered_faces, tmp_path):
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out]
+    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out, name]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     killed = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -267,7 +323,7 @@ def test_without_validation_split_every_tenth_is_held_out(splits, tmp_path, monk
     data = write_faces(tmp_path / "kit", splits)
     seen = {}
 
-    def look(model, batches, **settings):
+    def look(model, batches, *settings, **more):
         seen["train"] = len(batches.groups[0])
 
     def count(samples, *contract):
@@ -276,7 +332,8 @@ def test_without_validation_split_every_tenth_is_held_out(splits, tmp_path, monk
 
     monkeypatch.setattr(validation, "load_crops", count)
     monkeypatch.setattr(keras.Model, "fit", look)
-    start(RUN, data, tmp_path / "run")
+    with pytest.raises(ValueError, match="No epoch of the training had a finite NME"):
+        start(RUN, data, tmp_path / "run")
     assert seen == {"train": 10, "val": 2}
 
 

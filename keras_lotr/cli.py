@@ -32,7 +32,12 @@ main.add_command(export)
 
 @main.command()
 @click.argument("recipe")
-@click.option("--data", multiple=True, required=True, help="Data set folder; repeat for more.")
+@click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    help="Data set folder, for a mixture also NAME=FOLDER; repeat for more.",
+)
 @click.option("--out", type=Path, help="Folder of the run [runs/RECIPE].")
 @click.option("--init", help="Preset to start from, or what fits of a .safetensors file.")
 @click.option(
@@ -56,6 +61,7 @@ def train(
     from dataclasses import replace
 
     from keras_lotr.devices import spread_over_devices
+    from keras_lotr.memory import KeepMemory
     from keras_lotr.recipes import Recipe
     from keras_lotr.training import train
 
@@ -66,7 +72,9 @@ def train(
     out = out or Path("runs") / Path(recipe).stem
     if devices == "all":
         click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
-    preset = train(settings, data, out, init, reader, resume, workers, only=only)
+    preset = train(
+        settings, data, out, init, reader, resume, workers, only=only, callbacks=[KeepMemory()]
+    )
     click.echo(f"Best weights: {preset}")
 
 
@@ -84,7 +92,9 @@ def train(
 def train_detector(photos, held_out, teacher, out, **settings):
     """Teach the small face detector on PHOTOS what YuNet sees in them; no labels are needed."""
     from keras_lotr.detector.distillation import distill, photo_paths
+    from keras_lotr.memory import KeepMemory
 
+    settings["callbacks"] = [KeepMemory()]
     preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)
     click.echo(f"Best weights: {preset}")
 

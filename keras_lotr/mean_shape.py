@@ -45,9 +45,6 @@ def _spread(count):
 def start_at_nearest(model, mean_shape, tables):
     """Start each landmark of a model as the nearest landmark of a trained model.
 
-    The place that it looks at is moved by the way between the two, in the code that the tables
-    start with: a new point beside the corner of the eye begins as that corner, and looks beside it.
-
     Args:
         model: LOTR whose tables are set; its `mean_shape` says where its landmarks are.
         mean_shape: (M, 2), the trained model's mean shape; None: spread over the face.
@@ -57,6 +54,25 @@ def start_at_nearest(model, mean_shape, tables):
         ValueError: the tables and the mean shape do not fit each other, or the model.
     """
     dim = model.get_layer("landmark_places").dim
+    for key, rows in nearest_rows(model.mean_shape, dim, mean_shape, tables).items():
+        table = model.get_layer(key.split("/")[0]).table
+        table.assign(ops.cast(rows, table.dtype))
+
+
+def nearest_rows(new, dim, mean_shape, tables):
+    """Tables of new landmarks, each of which begins as the nearest landmark of a trained model.
+
+    The place that it looks at is moved by the way between the two, in the code that the tables
+    start with: a new point beside the corner of the eye begins as that corner, and looks beside it.
+
+    Args:
+        new: (N, 2), the mean shape of the new landmarks.
+        dim: length D of a row.
+        mean_shape, tables: as in `start_at_nearest`.
+
+    Returns:
+        (N, D) arrays by their keys, `TABLES`.
+    """
     queries, places = (np.asarray(tables[key], np.float32) for key in TABLES)
     old = checked_mean_shape(mean_shape, len(places))
     if places.shape != (len(old), dim) or queries.shape != places.shape:
@@ -64,9 +80,6 @@ def start_at_nearest(model, mean_shape, tables):
             f"Expected tables of {len(old)} landmarks and {dim} numbers. "
             f"Received: {queries.shape} and {places.shape}"
         )
-    new = model.mean_shape
     nearest = np.linalg.norm(new[:, None] - old, axis=-1).argmin(1)
     way = sine_code(new, dim) - sine_code(old[nearest], dim)
-    for key, rows in zip(TABLES, (queries[nearest], places[nearest] + way), strict=True):
-        table = model.get_layer(key.split("/")[0]).table
-        table.assign(ops.cast(rows, table.dtype))
+    return dict(zip(TABLES, (queries[nearest], places[nearest] + way), strict=True))

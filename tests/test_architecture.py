@@ -53,8 +53,12 @@ MAY_IMPORT = {
         "mean_shape",
         "presets",
     },
+    "mixture": {"layers", "lotr", "mean_shape", "safetensors_io"},
     "complexity": set(),
-    "checkpoints": {"safetensors_io"},
+    "checkpoints": {"preset_files", "safetensors_io"},
+    "seeds": set(),
+    "memory": set(),
+    "training_parts": set(),
     "detector": {
         "arguments",
         "backbones",
@@ -67,6 +71,7 @@ MAY_IMPORT = {
         "onnx_graph",
         "presets",
         "safetensors_io",
+        "seeds",
     },
     "onnx_graph": {"preset_files"},
     "onnx_lotr": {"onnx_graph"},
@@ -79,7 +84,11 @@ MAY_IMPORT = {
     "quantize": {"export_onnx", "onnx_model", "preset_files"},
     "calibration": {"face_detector", "images", "landmarker"},
     "face_detector": {"geometry", "hub", "preset_files"},
-    "recipes": {"datasets", "lotr", "presets", "schemes"},
+    "group_recipe": {"schemes"},
+    "starting_model": {"backbones", "hub", "lotr", "preset_files", "presets", "safetensors_io"},
+    "optimizers": set(),
+    "validation": {"datasets", "metrics"},
+    "recipes": {"datasets", "group_recipe", "lotr", "optimizers", "presets", "schemes"},
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
 TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 from safetensors.numpy import load_file
 
-from keras_lotr.checkpoints import CHECKPOINT, Run
+from keras_lotr.checkpoints import CHECKPOINT, Checkpoint
 from keras_lotr.detector import distillation, views
 from keras_lotr.detector.distillation import distill, features_loss, maps_loss, photo_paths
 from keras_lotr.detector.network import NUM_MAPS, DetectorNetwork
@@ -184,7 +184,7 @@ def short(monkeypatch):
     monkeypatch.setattr(views, "SIZES", (64, 32))
 
 
-class StoppedRun(Run):
+class StoppedRun(Checkpoint):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         raise KeyboardInterrupt
@@ -194,7 +194,7 @@ class StoppedRun(Run):
 def test_training_resumes_exactly(short, tmp_path, monkeypatch):
     whole = distill(PHOTOS, YUNET, tmp_path / "whole", PHOTOS, epochs=3)
     with monkeypatch.context() as patch:
-        patch.setattr(distillation, "Run", StoppedRun)
+        patch.setattr(distillation, "Checkpoint", StoppedRun)
         with pytest.raises(KeyboardInterrupt):
             distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=3)
     with pytest.raises(ValueError, match="already holds a training"):

@@ -47,13 +47,14 @@ class LandmarkBatches(keras.utils.PyDataset):
     same faces as one that was never interrupted.
 
     Args:
-        groups: lists of `Sample`, one scheme; an epoch draws the same number from each list.
+        groups: lists of `Sample`, one scheme.
         size, margin: of the crop contract.
         augmentation: `Augmentation`.
         batch_size: faces in a batch.
         samples_per_epoch: None: the length of the first list times the number of lists.
         seed: of all that is random.
         epoch: the first epoch.
+        shares: how much of an epoch is drawn from each list; None: the same number from each.
         **kwargs: of `keras.utils.PyDataset`, such as `workers`.
     """
 
@@ -67,6 +68,7 @@ class LandmarkBatches(keras.utils.PyDataset):
         samples_per_epoch=None,
         seed=0,
         epoch=0,
+        shares=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -74,6 +76,7 @@ class LandmarkBatches(keras.utils.PyDataset):
         samples = [sample for group in groups for sample in group]
         self.weighted = any(s.weights is not None or not s.labelled.all() for s in samples)
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
+        self.shares = np.ones(len(groups)) if shares is None else np.asarray(shares, float)
         count = samples_per_epoch or len(groups[0]) * len(groups)
         self.samples_per_epoch = max(count, batch_size)
         self.start(epoch)
@@ -82,8 +85,21 @@ class LandmarkBatches(keras.utils.PyDataset):
         return self.samples_per_epoch // self.batch_size
 
     def __getitem__(self, index):
+        crops, points, _ = self.faces(index)
+        points = np.array(points)
+        points, weights = points[..., :2], points[..., 2]
+        return (crops, points, weights) if self.weighted else (crops, points)
+
+    def faces(self, index):
+        """A batch whose faces may have different numbers of landmarks.
+
+        Returns:
+            crops (B, size, size, 3) uint8; a list of B arrays (N, 3) float32, points_crop and what
+            each weighs; and from which of the groups each face is, (B,) int32.
+        """
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        chosen = self.order[batch]
         crops = np.empty((len(chosen), self.size, self.size, 3), np.uint8)
         points = []
         for i, sample in enumerate(chosen):
@@ -93,9 +109,7 @@ class LandmarkBatches(keras.utils.PyDataset):
                 self.size, self.margin, self.augmentation, rng,
             )  # fmt: skip
             points.append(points_crop)
-        points = np.array(points)
-        points, weights = points[..., :2], points[..., 2]
-        return (crops, points, weights) if self.weighted else (crops, points)
+        return crops, points, self.group_of[batch]
 
     def on_epoch_end(self):
         self.start(self.epoch + 1)
@@ -104,9 +118,15 @@ class LandmarkBatches(keras.utils.PyDataset):
         """Draw the order of an epoch."""
         self.epoch = epoch
         rng = np.random.default_rng([self.seed, epoch])
-        share = -(-self.samples_per_epoch // len(self.groups))
-        drawn = [group[i] for group in self.groups for i in _draw(len(group), share, rng)]
-        self.order = [drawn[i] for i in rng.permutation(len(drawn))]
+        counts = np.ceil(self.samples_per_epoch * self.shares / self.shares.sum()).astype(int)
+        drawn = [
+            (sample, number)
+            for number, (group, count) in enumerate(zip(self.groups, counts, strict=True))
+            for sample in (group[i] for i in _draw(len(group), count, rng))
+        ]
+        drawn = [drawn[i] for i in rng.permutation(len(drawn))]
+        self.order = [sample for sample, _ in drawn]
+        self.group_of = np.array([number for _, number in drawn], np.int32)
 
 
 def _draw(length, count, rng):

@@ -74,6 +74,20 @@ def _cells(maps, count, stride):
     return np.concatenate([score, box, points], axis=-1)
 
 
+class KeptBatches(keras.utils.PyDataset):
+    """Batches that are made once, for validation."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
 class DetectorBatches(keras.utils.PyDataset):
     """Batches (views uint8, what the teacher makes of them) for `keras.Model.fit`.
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 
 from keras_lotr.safetensors_io import named_weights
+from keras_lotr.seeds import seeded
 
 MAX_WEIGHTS_WITHOUT_FILE = 2**28  # twice those of the paper's largest network
 
@@ -82,7 +83,8 @@ def planned_weights(build):
     """
 
     def plan():
-        with keras.StatelessScope(initialize_variables=False):
+        # Layers draw seeds when they are made; the user's numbers are not to depend on a plan.
+        with seeded(0), keras.StatelessScope(initialize_variables=False):
             return {key: tuple(v.shape) for key, v in named_weights(build()).items()}
 
     with ThreadPoolExecutor(1) as threads:

@@ -87,10 +87,18 @@ def _without_dtypes(config):
     }
 
 
-def config_of(model):
-    """The content of `config.json` of a model."""
+def config_of(model, plain=False):
+    """The content of `config.json` of a model.
+
+    Args:
+        model: the model.
+        plain: leave out what is frozen, and dtype policies.
+    """
     config = keras.saving.serialize_keras_object(model)
     _strip(config)
+    if plain:
+        config = _without_dtypes(config)
+        _thaw(config)
     arguments = config["config"]
     arguments.pop("preprocessor", None)  # it has a file of its own, which is read without Keras
     for part in (arguments, arguments.get("backbone", {}).get("config", {})):
@@ -118,6 +126,19 @@ def check_loadable(model, content):
             f"network that its config builds: {', '.join(lost[:3])}{', ...' * (len(lost) > 3)}."
         )
     model._loadable = shapes
+
+
+def _thaw(config):
+    """Make all layers trainable."""
+    if isinstance(config, list):
+        for value in config:
+            _thaw(value)
+    elif isinstance(config, dict):
+        config.pop("layer_settings", None)
+        if config.get("trainable") is False:
+            config["trainable"] = True
+        for value in config.values():
+            _thaw(value)
 
 
 def _strip(config):

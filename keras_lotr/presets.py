@@ -143,7 +143,7 @@ class PresetMixin:
             start_at_nearest(model, preset_shape, load_arrays(weights, TABLES))
         return model
 
-    def save_to_preset(self, folder, dtype=None):
+    def save_to_preset(self, folder, dtype=None, plain=False):
         """Write config, preprocessor and weights into a folder that `from_preset` reads.
 
         What is frozen, the dtype policy and weights that were quantized are kept. Low-rank
@@ -154,12 +154,14 @@ class PresetMixin:
             folder: created if missing; files of the same name are replaced, and model.onnx of
                 other weights is taken away.
             dtype: "float16" for a file of half the size.
+            plain: forget what is frozen and the dtype policies, which are a training's and not
+                the network's.
 
         Raises:
             ValueError: the model could not be loaded again; nothing is written then.
         """
         folder = Path(folder)
-        content = config_of(self)
+        content = config_of(self, plain)
         check_loadable(self, content)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CONFIG, content)

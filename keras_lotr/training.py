@@ -113,7 +113,7 @@ def _parts(recipe, data, out, init, reader, workers, only):
     crops, points = validation_crops(faces, recipe, recipe.scheme)
 
     def keep():
-        model.save_to_preset(out / BEST)
+        model.save_to_preset(out / BEST, plain=True)
         write_json(out / BEST / RECIPE, asdict(recipe))
 
     return TrainingParts(

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "layers": {"layers"},
     "hub": set(),
     "hub_upload": {"hub"},
-    "preset_checks": {"safetensors_io"},
+    "preset_checks": {"safetensors_io", "seeds"},
     "preset_files": {"hub"},
     "backbones": {"arguments", "backbones", "configured_model", "hub", "safetensors_io"},
     "datasets": {"conversions", "datasets", "geometry", "image_size", "schemes"},

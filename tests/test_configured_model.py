@@ -166,3 +166,13 @@ def test_every_layer_takes_the_policy_that_from_preset_is_given(tmp_path):
     model = LOTR.from_preset(tmp_path, dtype="mixed_bfloat16")
     named = {layer.dtype_policy.name for layer in model.layers[1:]}
     assert named == {"mixed_bfloat16"}
+
+
+def test_plain_preset_forgets_what_a_training_set(tmp_path):
+    model = tiny_lotr(5, dtype="mixed_bfloat16")
+    model.backbone.get_layer("conv1").trainable = False
+    model.get_layer("head").trainable = False
+    model.save_to_preset(tmp_path, plain=True)
+    again = LOTR.from_preset(tmp_path)
+    assert len(again.trainable_variables) == len(tiny_lotr(5).trainable_variables)
+    assert {layer.dtype_policy.name for layer in again.layers} == {"float32"}

@@ -154,7 +154,9 @@ class DecoderLayer(_TransformerLayer):
     def compute_output_shape(self, landmarks_shape, places_shape, memory_shape, positions_shape):
         return landmarks_shape
 
-    def compute_output_spec(self, landmarks, places, memory, positions, return_attention=False):
+    def compute_output_spec(
+        self, landmarks, places, memory, positions, return_attention=False, attention_mask=None
+    ):
         x = keras.KerasTensor(landmarks.shape, self.compute_dtype)
         if not return_attention:
             return x

@@ -123,18 +123,18 @@ KILLED = """
 import os, signal, sys
 import tiny
 tiny.use_tiny_variant()
-from keras_lotr import safetensors_io
+from keras_lotr import writing
 from keras_lotr.recipes import Recipe
 from keras_lotr.training import train
 
 class Kill:
-    chmod, getpid, fspath = os.chmod, os.getpid, os.fspath
+    getpid, path = os.getpid, os.path
     def replace(self, source, target):
         done = os.path.exists(target) and target.name == "checkpoint.safetensors"
         if done: os.kill(os.getpid(), signal.SIGKILL)  # the second checkpoint is written, not named
         os.replace(source, target)
 
-safetensors_io.os = Kill()
+writing.os = Kill()
 train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
 """
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_lotr import hub
+from keras_lotr.writing import replaced
 
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor.json", "model.safetensors"
 ONNX = "model.onnx"  # the same weights as in WEIGHTS, for onnxruntime or OpenCV
@@ -164,13 +165,9 @@ def to_json(content):
 
 
 def write_file(path, content):
-    """Write bytes, likewise, and make the folder; a link there is replaced, not followed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
+    """Write bytes, likewise; see `replaced`."""
+    with replaced(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def read_json(path):

@@ -8,13 +8,14 @@ import difflib
 import math
 import os
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+
+from keras_lotr.writing import replaced
 
 
 def named_weights(model):
@@ -81,13 +82,10 @@ def save_arrays(arrays, path, metadata=None):
 
     safetensors 0.8 writes arrays that are not C-contiguous in memory order, that is wrongly.
     """
-    path = Path(path)
     arrays = {k: np.ascontiguousarray(a).reshape(np.shape(a)) for k, a in arrays.items()}
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)  # never write through a link that lay there
-    save_file(arrays, unfinished, metadata=metadata)
-    os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
-    os.replace(unfinished, path)
+    with replaced(path) as unfinished:
+        save_file(arrays, unfinished, metadata=metadata)
+        os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
 
 
 def save_weights(model, path, dtype=None):

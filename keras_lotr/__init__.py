@@ -7,6 +7,8 @@ backend.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+__version__ = "0.1.0"  # pyproject.toml reads it here
+
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.drawing import draw
     from keras_lotr.face_detector import Face, FaceDetector

@@ -6,15 +6,23 @@ The published numbers are those of `published.json`, each row with its source.
 import json
 from pathlib import Path
 
+from keras_lotr.run_files import BEST
+
 METRICS = {"nme": "NME", "failure_rate": "FR", "auc": "AUC"}
+_NUMBERS = {"nme": int | float, "failure_rate": dict, "auc": dict}
 PUBLISHED = Path(__file__).with_name("published.json")
+
+
+class NoResults(ValueError):
+    """A JSON file of another kind."""
 
 
 def read_results(path):
     """The content of a `results.json` that `keras-lotr evaluate --output` wrote.
 
     Raises:
-        FileNotFoundError, ValueError: naming the file, if it is missing or another kind of file.
+        FileNotFoundError, ValueError: naming the file, if it is missing or no JSON.
+        NoResults: it is a JSON file of another kind; a ValueError.
     """
     path = Path(path)
     if not path.is_file():
@@ -23,13 +31,27 @@ def read_results(path):
         results = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"Expected JSON in {path}: {error}") from None
-    needed = {"preset", "data", "split", "scheme", "faces", "subsets", *METRICS}
-    missing = sorted(needed - set(results)) if isinstance(results, dict) else sorted(needed)
+    missing = _missing(results)
     if missing:
-        raise ValueError(
+        raise NoResults(
             f"Expected results of `keras-lotr evaluate --output` in {path}. It lacks {missing}."
         )
     return results
+
+
+def _missing(results):
+    """The entries that a result lacks, or that are of another kind."""
+    results = results if isinstance(results, dict) else {}
+    kinds = {"preset": str, "data": str, "split": str, "scheme": str, "faces": int, **_NUMBERS}
+    missing = [key for key, kind in kinds.items() if not isinstance(results.get(key), kind)]
+    subsets = results.get("subsets")
+    if not isinstance(subsets, dict) or not all(map(_is_part, subsets.values())):
+        missing.append("subsets")
+    return sorted(missing)
+
+
+def _is_part(part):
+    return isinstance(part, dict) and all(isinstance(part.get(k), t) for k, t in _NUMBERS.items())
 
 
 def tables(all_results):
@@ -126,7 +148,10 @@ def _values(results, subsets, metric, threshold):
 
 
 def _model(results):
-    return f"{Path(results['preset']).name}{' (flip)' if results.get('flip') else ''}"
+    """The name of a preset, or of the run whose best weights it is."""
+    path = Path(results["preset"])
+    name = path.parent.name if path.name == BEST and path.parent.name else path.name
+    return f"{name}{' (flip)' if results.get('flip') else ''}"
 
 
 def _faces(results):

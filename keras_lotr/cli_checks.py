@@ -4,7 +4,15 @@ import contextlib
 from pathlib import Path
 
 from keras_lotr.hub import PREFIX
-from keras_lotr.preset_files import CONFIG, ONNX, RECIPE, WEIGHTS, local_presets, resolve
+from keras_lotr.preset_files import (
+    CONFIG,
+    ONNX,
+    RECIPE,
+    WEIGHTS,
+    local_presets,
+    read_json,
+    resolve,
+)
 
 _LANDMARKS, _DETECTOR = "keras_lotr>LOTR", "keras_lotr>DetectorNetwork"
 
@@ -61,8 +69,13 @@ def check_recipe(recipe):
     """Refuse what is neither a recipe file nor a preset with a recipe."""
     if recipe.endswith(".json"):
         check_exists("recipe", recipe)
-    elif landmark_preset(recipe, trained=False).path(RECIPE) is None:
-        raise ValueError(f"Expected a preset with a recipe. {recipe} has no {RECIPE}.")
+        entries = read_json(recipe)
+    else:
+        entries = landmark_preset(recipe, trained=False).json(RECIPE)
+        if entries is None:
+            raise ValueError(f"Expected a preset with a recipe. {recipe} has no {RECIPE}.")
+    if not isinstance(entries, dict):
+        raise ValueError(f"Expected an object, {{name: value}}, as the recipe {recipe}.")
 
 
 def check_exists(what, *paths):

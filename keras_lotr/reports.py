@@ -9,7 +9,6 @@ from pathlib import Path
 from keras_lotr.run_files import BEST
 
 METRICS = {"nme": "NME", "failure_rate": "FR", "auc": "AUC"}
-_NUMBERS = {"nme": int | float, "failure_rate": dict, "auc": dict}
 PUBLISHED = Path(__file__).with_name("published.json")
 
 
@@ -31,27 +30,50 @@ def read_results(path):
         results = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"Expected JSON in {path}: {error}") from None
-    missing = _missing(results)
-    if missing:
+    wrong = missing(results)
+    if wrong:
         raise NoResults(
-            f"Expected results of `keras-lotr evaluate --output` in {path}. It lacks {missing}."
+            f"Expected results of `keras-lotr evaluate --output` in {path}. It lacks {wrong}."
         )
     return results
 
 
-def _missing(results):
-    """The entries that a result lacks, or that are of another kind."""
+def missing(results):
+    """What the content of a `results.json` lacks, or has of another kind, of what is shown of it.
+
+    Example:
+
+    >>> part = {"faces": 2, "nme": 4.5, "failure_rate": {"8": 0, "10": 0}, "auc": {"8": 50}}
+    >>> names = dict.fromkeys(("preset", "data", "split", "scheme", "normalizer"), "x")
+    >>> missing({**part, **names, "flip": False, "regions": {"eyes": 2.5}, "subsets": {}})
+    ['auc']
+    """
     results = results if isinstance(results, dict) else {}
-    kinds = {"preset": str, "data": str, "split": str, "scheme": str, "faces": int, **_NUMBERS}
-    missing = [key for key, kind in kinds.items() if not isinstance(results.get(key), kind)]
+    names = ("preset", "data", "split", "scheme", "normalizer")
     subsets = results.get("subsets")
-    if not isinstance(subsets, dict) or not all(map(_is_part, subsets.values())):
-        missing.append("subsets")
-    return sorted(missing)
+    right = {
+        **{name: isinstance(results.get(name), str) for name in names},
+        **_right_parts(results),
+        "flip": isinstance(results.get("flip"), bool),
+        "regions": _is_numbers(results.get("regions")),
+        "subsets": isinstance(subsets, dict)
+        and all(isinstance(s, dict) and all(_right_parts(s).values()) for s in subsets.values()),
+    }
+    return sorted(name for name, is_right in right.items() if not is_right)
 
 
-def _is_part(part):
-    return isinstance(part, dict) and all(isinstance(part.get(k), t) for k, t in _NUMBERS.items())
+def _right_parts(part):
+    """Whether the numbers of all faces, or of one subset, are there."""
+    return {
+        **{name: isinstance(part.get(name), int | float) for name in ("faces", "nme")},
+        **{name: _is_numbers(part.get(name), ("8", "10")) for name in ("failure_rate", "auc")},
+    }
+
+
+def _is_numbers(values, keys=()):
+    """Whether it is {name: number}, with these names among them."""
+    is_dict = isinstance(values, dict) and set(keys) <= set(values)
+    return is_dict and all(isinstance(value, int | float) for value in values.values())
 
 
 def tables(all_results):

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "datasets": {"datasets", "geometry", "image_size", "schemes"},
     "shape_modes": set(),
     "reports": {"run_files"},
+    "card_checks": {"preset_files", "reports"},
     "run_files": set(),
     "quiet": set(),
     "preset_table": {"preset_files"},

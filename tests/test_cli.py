@@ -135,6 +135,8 @@ MISTAKES = {
     "export lotr_m_300w --output empty": "Expected a file as --output. empty is a folder",
     "export nope": "Available: lotr_hr_plus_wflw, lotr_m_300w",
     "train none.json --data empty": "There is no recipe none.json",
+    "train list.json --data empty": "Expected an object, {name: value}, as the recipe list.json",
+    "train text.json --data empty": "Expected JSON in text.json",
     "train nope --data empty": "Available: lotr_hr_plus_wflw",
     "train lotr_m_300w --data none": "There is no data set none",
     "train lotr_m_300w --data faces=none": "There is no data set none",
@@ -182,11 +184,14 @@ def told(tmp_path_factory):
     """What the command says to each of `MISTAKES`."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "empty").mkdir()
-    (folder / "text.txt").write_text("text")
+    for name in ("text.txt", "text.json"):
+        (folder / name).write_text("text")
     (folder / "list.json").write_text("[1]")
     run = in_a_process("-c", MAKE_THEM, input=json.dumps(list(MISTAKES)), cwd=folder)
     assert run.returncode == 0, run.stderr
-    assert sorted(p.name for p in folder.iterdir()) == ["empty", "list.json", "text.txt"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        *("empty", "list.json", "text.json", "text.txt")
+    ]
     return json.loads(run.stdout)
 
 

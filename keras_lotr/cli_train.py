@@ -84,7 +84,7 @@ def train(
     check_exists("data set", *map(_folder_of, data))
     check_start(init, backbone_weights)
     check_out(out, resume)
-    start_keras()
+    start_keras(to_train=True)
     from keras_lotr.devices import spread_over_devices
     from keras_lotr.recipes import Recipe
     from keras_lotr.training import train
@@ -163,7 +163,7 @@ def train_detector(photos, held_out, teacher, out, **settings):
     if settings["init"] is not None:
         resolve(settings["init"])
     check_out(out, settings["resume"])
-    start_keras()
+    start_keras(to_train=True)
     from keras_lotr.detector.distillation import distill, photo_paths
 
     preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)

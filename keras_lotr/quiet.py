@@ -43,8 +43,12 @@ def quiet_stderr():
             os.close(terminal)
 
 
-def start_keras():
+def start_keras(to_train=False):
     """Import Keras and its backend without the notes that TensorFlow and JAX write at their start.
+
+    Args:
+        to_train: random seeds will be set, for which Keras imports TensorFlow, too, where it is
+            installed, whatever the backend.
 
     Raises:
         ImportError: the backend is not installed; the sentence says what to do.
@@ -64,3 +68,5 @@ def start_keras():
                 f"'keras-lotr[{error.name}]', or set KERAS_BACKEND to {others}."
             ) from None
         keras.ops.zeros(1)  # devices are looked for, and talked about, at the first operation
+        if to_train:
+            keras.utils.set_random_seed(0)

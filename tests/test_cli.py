@@ -229,6 +229,18 @@ def test_nothing_of_the_backend_is_seen():
     assert run.stdout.startswith("lotr_m_300w on rendered_faces (val, 16 faces)")
 
 
+def test_nothing_of_the_backend_is_seen_in_training(rendered_faces, tmp_path):
+    recipe = {"scheme": "ibug68", "epochs": 1, "batch_size": 4, "warmup_steps": 1}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    start = "from keras_lotr.quiet import start_keras; start_keras(to_train=True)"
+    code = f"{start}; import tiny; tiny.use_tiny_variant(); {COMMAND}"
+    arguments = ("train", "recipe.json", "--data", rendered_faces, "--output", "run")
+    run = in_a_process("-c", code, *arguments, cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    epoch, last = run.stdout.splitlines()  # no bar, as this is no terminal
+    assert "loss:" in epoch and last == "Best weights: run/preset"
+
+
 def test_predict_takes_onnxruntime_by_default(tmp_path):
     pytest.importorskip("onnxruntime")
     code = COMMAND.replace("; main(", "; import sys, atexit; atexit.register("

@@ -92,11 +92,11 @@ def train_detector(photos, held_out, teacher, out, **settings):
 @main.command()
 @annotated_faces
 @click.option("--output", type=Path, help="Also write JSON here, and a CSV of the faces beside it.")
-def evaluate(preset, data, split, flip, reader, output):
+def evaluate(preset, data, split, flip, reader, only, normalizer, output):
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
     from keras_lotr import evaluation
 
-    results, faces = evaluation.evaluate(preset, data, split, flip, reader)
+    results, faces = evaluation.evaluate(preset, data, split, flip, reader, only, normalizer)
     click.echo(evaluation.as_text(results))
     if output:
         evaluation.write_results(results, faces, output)

@@ -2,6 +2,8 @@
 
 import click
 
+from keras_lotr.landmark_scheme import NORMALIZERS
+
 engine = click.option(
     "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,
     help="onnxruntime runs the preset's model.onnx without Keras.",
@@ -16,6 +18,10 @@ only = click.option(
 def annotated_faces(command):
     """PRESET, and the annotated faces that it is measured on."""
     for option in (
+        click.option(
+            "--normalizer", type=click.Choice(NORMALIZERS), help="Of the NME [the scheme's own]."
+        ),
+        only,
         click.option("--reader", help="Reader of the data [recognised from the files]."),
         flip,
         click.option("--split", default="test", help="train, val or test [test]."),

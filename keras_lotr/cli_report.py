@@ -59,10 +59,11 @@ def losses(output):
 @annotated_faces
 @click.option("--band", multiple=True, type=float, help="Border between rows; repeat [5 and 6 %].")
 @output("samples.png")
-def samples(preset, data, split, flip, reader, band, output):
+def samples(preset, data, split, flip, reader, only, normalizer, band, output):
     """Fig. 3: faces by NME (rows) and subset (columns) with PRESET's landmarks."""
     from keras_lotr.evaluation import measure
     from keras_lotr.figures import BANDS, draw_samples
 
-    draw_samples(measure(preset, data, split, flip, reader), output, band or BANDS)
+    measured = measure(preset, data, split, flip, reader, only, normalizer)
+    draw_samples(measured, output, band or BANDS)
     click.echo(f"Wrote {output}")

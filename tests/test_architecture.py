@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "preset_checks": set(),
     "preset_files": {"hub"},
     "backbones": {"backbones", "hub", "safetensors_io"},
-    "datasets": {"conversions", "datasets", "geometry", "image_size", "schemes"},
+    "datasets": {"conversions", "datasets", "geometry", "image_size", "images", "schemes"},
     "shape_modes": set(),
     "reports": set(),
     "figures": {"datasets", "losses"},

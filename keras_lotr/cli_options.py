@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import click
 
 from keras_lotr.cli_checks import check_exists, landmark_preset
+from keras_lotr.landmark_scheme import NORMALIZERS
 from keras_lotr.preset_files import ONNX
 from keras_lotr.quiet import start_keras
 
@@ -43,7 +44,7 @@ def annotated_faces(command):
     for option in (
         engine,
         click.option(
-            "--normalizer", type=click.Choice(["outer_eyes", "box", "interpupil"]),
+            "--normalizer", type=click.Choice(NORMALIZERS),
             help="What errors are divided by [usual for the landmark scheme].",
         ),
         only,

@@ -135,11 +135,12 @@ def _rising(context, parameter, value):
     help="Border between two rows, as an NME in per cent; repeat in rising order [5 and 6].",
 )
 @output("samples.png")
-def samples(preset, data, split, flip, reader, engine, band, output):
+def samples(preset, data, split, flip, reader, only, normalizer, engine, band, output):
     """Fig. 3: faces by NME (rows) and subset (columns) with PRESET's landmarks."""
     model = measured_model(preset, data, engine)
     from keras_lotr.evaluation import measure
     from keras_lotr.figures import BANDS, draw_samples
 
-    draw_samples(measure(model, data, split, flip, reader), output, band or BANDS)
+    measured = measure(model, data, split, flip, reader, only, normalizer)
+    draw_samples(measured, output, band or BANDS)
     click.echo(f"Wrote {output}")

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "preset_checks": {"safetensors_io", "seeds"},
     "preset_files": {"hub", "writing"},
     "backbones": {"arguments", "backbones", "configured_model", "hub", "safetensors_io"},
-    "datasets": {"conversions", "datasets", "geometry", "image_size", "schemes"},
+    "datasets": {"conversions", "datasets", "geometry", "image_size", "images", "schemes"},
     "shape_modes": set(),
     "reports": {"run_files"},
     "card_checks": {"preset_files", "reports"},

@@ -27,7 +27,7 @@ from tiny import (
     write_faces,
 )
 
-from keras_lotr import LOTR, memory, validation
+from keras_lotr import LOTR, memory, training, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples

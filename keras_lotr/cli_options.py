@@ -2,7 +2,8 @@
 
 import click
 
-from keras_lotr.landmark_scheme import NORMALIZERS
+# Those of `keras_lotr.landmark_scheme`, which is not imported for a help text.
+NORMALIZERS = ("outer_eyes", "box", "interpupil")
 
 engine = click.option(
     "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "backbones": {"backbones", "hub", "safetensors_io"},
     "datasets": {"conversions", "datasets", "geometry", "image_size", "images", "schemes"},
     "shape_modes": set(),
-    "reports": set(),
+    "reports": {"schemes"},
     "figures": {"datasets", "losses"},
     "crop_contract": {"schemes"},
     "mean_shape": {"layers"},

@@ -139,9 +139,10 @@ def _results(files, facts):
         yield _detector_results(results)
         return
     flip = "with" if results["flip"] else "without"
+    labels = f"labels of {source}, " if (source := results.get("converted_from")) else ""
     yield (
         f"On {facts.get('evaluated_on', results['data'])} (`{results['data']}`, split "
-        f"{results['split']}), true boxes, {flip} flip averaging, normalised by "
+        f"{results['split']}), {labels}true boxes, {flip} flip averaging, normalised by "
         f"{results['normalizer'].replace('_', ' ')}, in per cent:"
     )
     yield "\n".join(results_table(results))

@@ -5,12 +5,13 @@ from importlib.util import find_spec
 import click
 
 from keras_lotr.cli_checks import check_exists, landmark_preset
-from keras_lotr.landmark_scheme import NORMALIZERS
 from keras_lotr.preset_files import ONNX
 from keras_lotr.quiet import start_keras
 
 # The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
 READERS = ("kit", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
+# Those of `keras_lotr.landmark_scheme`, likewise.
+NORMALIZERS = ("outer_eyes", "box", "interpupil")
 
 engine = click.option(
     "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",

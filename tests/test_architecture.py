@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "backbones": {"arguments", "backbones", "configured_model", "hub", "safetensors_io"},
     "datasets": {"conversions", "datasets", "geometry", "image_size", "images", "schemes"},
     "shape_modes": set(),
-    "reports": {"run_files"},
+    "reports": {"run_files", "schemes"},
     "card_checks": {"preset_files", "reports"},
     "run_files": set(),
     "quiet": set(),

@@ -757,3 +757,28 @@ class TestRealKit:
             assert sample.points_image.shape == (get_scheme("wflw98").num_landmarks, 2)
             assert (sample.points_image > -0.5).all()
             assert (sample.points_image < [width - 0.5, height - 0.5]).all()
+
+
+HARD = KIT.with_name("faces_hard")
+
+
+@pytest.mark.skipif(not HARD.is_dir(), reason="the hard faces are not beside the checkout")
+class TestHardFaces:
+    def test_gaps_and_sets(self):
+        samples = read_samples(HARD, "val", "ibug68")
+        assert {sample.tags[0] for sample in samples} == {"cfp", "aflw80"}
+        profiles = [sample for sample in samples if sample.tags[0] == "cfp"]
+        assert max(sample.labelled.sum() for sample in profiles) <= 21
+        assert all(sample.weights is None for sample in samples)
+
+    def test_doubt(self):
+        samples = read_samples(HARD, "train", "wflw98", only=["wider"])
+        weights = np.stack([sample.weights for sample in samples])
+        assert (weights > 0).all() and (weights <= 1).all()
+        assert 0.3 < np.median(weights) < 0.9
+
+    def test_wflw_alone(self):
+        samples = read_samples(HARD, "val", "wflw98", only=["wflw"])
+        assert len(samples) == 363
+        with pytest.raises(NoFaces):
+            read_samples(HARD, "train", "wflw98", only=["wflw"])

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
+from keras_lotr import cli_options, landmark_scheme
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
@@ -223,3 +224,7 @@ def test_half_a_picture_is_refused(preset, rendered_faces, tmp_path, command, en
     run = CliRunner().invoke(main, list(map(str, arguments)))
     assert run.exit_code == 2
     assert "cut off or damaged" in run.output and str(folder / "images") in run.output
+
+
+def test_command_knows_the_normalisers():
+    assert cli_options.NORMALIZERS == landmark_scheme.NORMALIZERS

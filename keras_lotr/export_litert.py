@@ -9,6 +9,7 @@ import numpy as np
 from keras_lotr.export_check import check_points, one_sentence
 from keras_lotr.export_float32 import in_float32
 from keras_lotr.export_onnx import facts
+from keras_lotr.onnx_layers import refuse_quantized
 from keras_lotr.onnx_model import FACTS
 from keras_lotr.preset_files import write_file
 
@@ -39,6 +40,8 @@ def export_litert(model, path, batch=None):
             "Exporting for LiteRT needs ai-edge-litert: pip install 'keras-lotr[litert]'"
         ) from None
     with one_sentence("litert"):
+        for layer in model._flatten_layers():
+            refuse_quantized(layer)
         model = in_float32(model)
         content = _content(model, batch)
 

@@ -97,6 +97,7 @@ MAY_IMPORT = {
         "export_check",
         "export_float32",
         "export_onnx",
+        "onnx_layers",
         "onnx_model",
         "preset_files",
     },

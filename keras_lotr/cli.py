@@ -8,7 +8,7 @@ import click
 from keras_lotr.cli_demo import demo
 from keras_lotr.cli_errors import Commands
 from keras_lotr.cli_export import export
-from keras_lotr.cli_options import annotated_faces
+from keras_lotr.cli_options import annotated_faces, only
 from keras_lotr.cli_predict import predict, video
 from keras_lotr.cli_publish import publish, publish_space
 from keras_lotr.cli_report import report
@@ -45,6 +45,7 @@ main.add_command(export)
     help="ImageNet start, instead of the recipe's: file, hf://timm/..., or none.",
 )
 @click.option("--reader", help="Reader of the data [recognised from the files].")
+@only
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16 (recent GPUs).")
 @click.option(
@@ -53,8 +54,8 @@ main.add_command(export)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Threads that prepare batches.")
 @click.option("--resume", is_flag=True, help="Go on where a stopped run left off.")
 def train(
-    recipe, data, out, init, backbone_weights, reader, epochs, mixed_precision, devices, workers,
-    resume,
+    recipe, data, out, init, backbone_weights, reader, only, epochs, mixed_precision, devices,
+    workers, resume,
 ):  # fmt: skip
     """Train RECIPE, a preset's name or a recipe.json, on the faces of --data."""
     from dataclasses import replace
@@ -71,7 +72,9 @@ def train(
     out = out or Path("runs") / Path(recipe).stem
     if devices == "all":
         click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
-    preset = train(settings, data, out, init, reader, resume, workers, callbacks=[KeepMemory()])
+    preset = train(
+        settings, data, out, init, reader, resume, workers, callbacks=[KeepMemory()], only=only
+    )
     click.echo(f"Best weights: {preset}")
 
 

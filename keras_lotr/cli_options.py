@@ -8,6 +8,10 @@ engine = click.option(
 )  # fmt: skip
 flip = click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
 
+only = click.option(
+    "--only", multiple=True, help="Only faces of this set or subset (tag); repeat for more."
+)
+
 
 def annotated_faces(command):
     """PRESET, and the annotated faces that it is measured on."""

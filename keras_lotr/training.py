@@ -32,6 +32,7 @@ def train(
     workers=1,
     verbose="auto",
     callbacks=(),
+    only=(),
 ):
     """Train a LOTR and keep the best weights as a preset.
 
@@ -55,6 +56,7 @@ def train(
             What is trained is told first, except for 0.
         callbacks: more Keras callbacks; they find the NME as "val_nme" in the logs, and the last
             weights, not the averaged ones, in the model.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`.
 
     Returns:
         The path of the preset, or of the folder with the presets of a mixture.
@@ -64,7 +66,12 @@ def train(
     """
     out = Path(out)
     check_out(out, resume)
-    parts = (mixture_parts if recipe.mixture else _parts)(recipe, data, out, init, reader, workers)
+    if recipe.mixture and only:
+        raise ValueError("Groups of a mixture name their sets in the recipe (only, val_only).")
+    if recipe.mixture:
+        parts = mixture_parts(recipe, data, out, init, reader, workers)
+    else:
+        parts = _parts(recipe, data, out, init, reader, workers, only)
     steps = len(parts.batches)
     optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
     parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
@@ -86,9 +93,9 @@ def train(
     return parts.preset
 
 
-def _parts(recipe, data, out, init, reader, workers):
+def _parts(recipe, data, out, init, reader, workers, only):
     """The parts of a training of one scheme."""
-    groups, faces = _read(data, recipe.scheme, reader)
+    groups, faces = _read(data, recipe.scheme, reader, only)
     with seeded(recipe.seed), dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     batches = LandmarkBatches(
@@ -122,10 +129,10 @@ def _parts(recipe, data, out, init, reader, workers):
     )
 
 
-def _read(data, scheme, reader):
+def _read(data, scheme, reader, only):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
-    groups = [read_samples(folder, "train", scheme, reader) for folder in data]
-    validation = [s for folder in data for s in _validation_of(folder, scheme, reader)]
+    groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
+    validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
     trained_on = {s.path for group in groups for s in group}
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
@@ -140,8 +147,8 @@ def _read(data, scheme, reader):
     return groups, validation
 
 
-def _validation_of(folder, scheme, reader):
+def _validation_of(folder, scheme, reader, only):
     try:
-        return read_samples(folder, "val", scheme, reader)
+        return read_samples(folder, "val", scheme, reader, only)
     except NoFaces:
         return []

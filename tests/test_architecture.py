@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "geometry": set(),
     "landmark_scheme": set(),
     "schemes": {"landmark_scheme"},
+    "conversions": {"schemes"},
     "losses": set(),
     "safetensors_io": set(),
     "metrics": {"losses", "schemes"},
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     "preset_checks": set(),
     "preset_files": {"hub"},
     "backbones": {"backbones", "hub", "safetensors_io"},
-    "datasets": {"datasets", "geometry", "image_size", "schemes"},
+    "datasets": {"conversions", "datasets", "geometry", "image_size", "schemes"},
     "shape_modes": set(),
     "reports": set(),
     "figures": {"datasets", "losses"},
@@ -68,7 +69,7 @@ MAY_IMPORT = {
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
 TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}
-PIXEL_SIDE = {"geometry", "schemes", "face_detector", "drawing", "datasets"}
+PIXEL_SIDE = {"geometry", "schemes", "conversions", "face_detector", "drawing", "datasets"}
 BACKENDS = {"tensorflow", "jax", "torch"}
 PICTURES = {"cv2", "PIL", "matplotlib", "skimage", "imageio"}
 

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from keras_lotr.conversions import convert
 from keras_lotr.datasets import READERS, NoFaces, Sample, ibug, jd106, read_samples, wflw
 from keras_lotr.datasets.picture_sizes import picture_size, share_outside
-from keras_lotr.datasets.samples import in_scheme, natural_key, split_of
-from keras_lotr.schemes import convert, get_scheme
+from keras_lotr.datasets.samples import natural_key, scheme_of, split_of
+from keras_lotr.schemes import get_scheme
 
 KIT = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
 
@@ -84,6 +85,13 @@ class TestReadSamples:
         points = np.array([[-9.0, 20], [-4, 30], [5, 20], [30, 30], [63.4, 40]])
         write_pts(tmp_path / "a.jpg", points)
         check_points(read_samples(tmp_path)[0], points, "plain5")
+
+    def test_only_some_tags(self, tmp_path):
+        write_wflw(tmp_path)
+        (sample,) = read_samples(tmp_path, "train", only=("pose", "blur", "occlusion"))
+        assert sample.tags == ("pose", "make-up", "blur")
+        with pytest.raises(NoFaces, match=r"tag of \['wflw'\] in .*2 faces .* have \['blur', 'ma"):
+            read_samples(tmp_path, "train", only=["wflw"])
 
     def test_every_reader_sees_only_its_own(self, tmp_path):
         folders = {name: tmp_path / name for name in READERS}
@@ -187,15 +195,10 @@ def test_natural_order():
     ]
 
 
-def test_in_scheme():
-    points = make_points(106)
-    assert in_scheme(points)[1] == "jd106"
-    assert in_scheme(points, "insightface106") == (points, "insightface106")
-    assert in_scheme(make_points(7))[1] == "plain7"
-    picked, scheme = in_scheme(make_points(98), "ibug68")
-    assert picked.shape == (68, 2) and scheme == "ibug68"
-    with pytest.raises(ValueError, match="Expected one of the conversions.*plain7 -> ibug68"):
-        in_scheme(make_points(7), "ibug68")
+def test_scheme_of():
+    assert scheme_of(106) == scheme_of(106, "ibug68") == "jd106"
+    assert scheme_of(106, "insightface106") == "insightface106"
+    assert scheme_of(7) == "plain7"
 
 
 @pytest.mark.parametrize(("ending", "size"), [("jpg", (64, 48)), ("png", (64, 48))])
@@ -629,14 +632,12 @@ class TestCoco:
             read_samples(file, scheme="insightface106")[0], make_points(106), "insightface106"
         )
 
-    def test_unlabelled_keypoints(self, tmp_path):
+    def test_unlabelled_keypoint(self, tmp_path):
         faces = [(f"{i}.jpg", make_points(5, i), i) for i in (0, 1, 2)]
         for name, _, _ in faces:
             make_image(tmp_path / name)
         file = write(tmp_path / "faces.json", json.dumps(coco_content(*faces)))
-        with pytest.warns(UserWarning, match="1 of 3 faces of .*faces.json left out") as caught:
-            samples = read_samples(file)
-        assert names(samples) == ["1.jpg", "2.jpg"] and len(caught) == 1
+        assert [s.labelled.sum() for s in read_samples(file)] == [4, 5, 5]
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -690,7 +691,7 @@ class TestCsv:
     def test_named_scheme(self, tmp_path):
         file = write_csv(tmp_path)
         assert read_samples(file, scheme="plain2")[0].scheme == "plain2"
-        with pytest.raises(ValueError, match="ibug68 landmarks in .*csv, line 2. .*plain2 -> ib"):
+        with pytest.raises(ValueError, match="Expected ibug68 .*csv, line 2.*Received: plain2"):
             read_samples(file, scheme="ibug68")
 
     @pytest.mark.parametrize(
@@ -703,11 +704,34 @@ class TestCsv:
         with pytest.raises(ValueError, match="Expected 6 fields.*faces.csv, line 3. Received: a"):
             read_samples(file)
 
-    @pytest.mark.parametrize("header", ["", "name,x0,y0", "image,split", "image,x0,x1,y0"])
+    @pytest.mark.parametrize(
+        "header",
+        ["", "name,x0,y0", "image,split", "image,x0,x1,y0", "image,x0,y0,x0,y0",
+         "x0,y0,image,image", "image,x0,y0,split,split", "image;x0;y0", "image\tx0\ty0"],
+    )  # fmt: skip
     def test_malformed_header(self, tmp_path, header):
         file = write(tmp_path / "faces.csv", header)
         with pytest.raises(ValueError, match="Expected the header image,x0,y0,.*Received: "):
             read_samples(file)
+
+    @pytest.mark.parametrize("header", ["image;x0;y0", '"image";"x0";"y0"', "file,x0,y0"])
+    def test_malformed_header_in_a_folder(self, tmp_path, header):
+        write(tmp_path / "faces.csv", header)
+        with pytest.raises(ValueError, match="header image,x0,y0,.*with commas.*faces.csv. Received"):
+            read_samples(tmp_path)
+
+    def test_quoted_header(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        write(tmp_path / "faces.csv", '"","image","x0","y0","x1","y1"\n"1","a.jpg",1,2,3,NA\n')
+        with pytest.raises(ValueError, match="Expected 6 fields.*faces.csv, line 2"):
+            read_samples(tmp_path)  # half a landmark
+        write(tmp_path / "faces.csv", '"","image","x0","y0","x1","y1"\n"1","a.jpg",1,2,3,"4"\n')
+        check_points(read_samples(tmp_path)[0], np.array([[1, 2], [3, 4]]), "plain2")
+
+    def test_other_columns_may_repeat(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        write(tmp_path / "faces.csv", "image,x0,y0,x1,y1,,\na.jpg,1,2,3,4,,\n")
+        assert len(read_samples(tmp_path)) == 1
 
     def test_several_files(self, tmp_path):
         write_csv(tmp_path)

@@ -283,6 +283,14 @@ def test_a_group_without_faces_to_validate_with(tmp_path):
     recipe = replace(RUN, mixture=GROUPS[:1])
     with pytest.raises(ValueError, match="Expected faces to validate group people68 with"):
         parts(recipe, [faces], tmp_path)
+    recipe = replace(RUN, mixture=[{**GROUPS[0], "only": {"faces": ["helen"]}}])
+    with pytest.raises(ValueError, match="It has none of the sets helen"):
+        parts(recipe, [faces], tmp_path)
+    recipe = replace(RUN, mixture=GROUPS[:1])
+    with pytest.raises(ValueError, match="Expected faces to train group people68 with"):
+        parts(recipe, [write_faces(tmp_path / "b" / "faces", ["val"])], tmp_path)
     recipe = replace(RUN, mixture=[{**GROUPS[0], "scheme": "wflw98"}])
-    with pytest.raises(ValueError, match="Expected faces to train group people68 on"):
+    with pytest.raises(
+        ValueError, match="Expected faces with wflw98 landmarks for group people68"
+    ):
         parts(recipe, [faces], tmp_path)

@@ -1,14 +1,16 @@
 """A kit folder: `images/` and `labels.json`, a list of {"image", "split", "points68", ...}.
 
 A landmark that nobody labelled is null. Of pseudo-labels, `doubt98` (`doubt68`, ...) may say for
-each landmark by how much it may be wrong, in face sizes.
+each landmark by how much it may be wrong, in face sizes. `set` and the names in `tags` are the
+subsets that a face belongs to.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.samples import Sample, label_key, points_of_json, read_json
+from keras_lotr.datasets.gaps import labelled_samples, points_of_json
+from keras_lotr.datasets.samples import label_key, read_json
 
 # In face sizes: a landmark with this doubt counts half as much in training as one without.
 HALF_DOUBT = 0.02
@@ -24,15 +26,21 @@ def read(folder, split="train", scheme="ibug68"):
         raise ValueError(
             f'Expected a list of {{"image": ..., "{key}": ...}} in {folder / "labels.json"}.'
         )
-    samples = []
+    faces = []
     for number, entry in enumerate(entries):
-        if entry.get("split", split) == split and key in entry:
-            tags = (*([entry["set"]] if "set" in entry else []), *entry.get("tags", ()))
-            image, origin = folder / "images" / entry["image"], f"labels.json, entry {number}"
-            points = points_of_json(entry[key])
-            weights = weights_of_doubt(entry[doubt]) if doubt in entry else None
-            samples.append(Sample(image, points, scheme, None, tags, origin, weights))
-    return samples
+        if entry.get("split", split) == split and entry.get(key) is not None:
+            origin = f"labels.json, entry {number}"
+            faces.append(
+                {
+                    "path": folder / "images" / entry["image"],
+                    "points_image": points_of_json(entry[key], origin),
+                    "scheme": scheme,
+                    "tags": (*([entry["set"]] if "set" in entry else []), *entry.get("tags", ())),
+                    "origin": origin,
+                    "weights": weights_of_doubt(entry[doubt]) if doubt in entry else None,
+                }
+            )
+    return labelled_samples(faces, folder / "labels.json")
 
 
 def weights_of_doubt(doubt):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.geometry import box_of, is_box
-from keras_lotr.schemes import convert, get_scheme
+from keras_lotr.schemes import get_scheme
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -41,6 +41,7 @@ class Sample:
         origin: where its landmarks are written, file and line, for messages.
         weights: (N,) float32, what each landmark counts in training, 0 for gaps; None: all
             labelled landmarks count the same.
+        converted_from: the scheme that was labelled, if it is another one.
 
     Raises:
         ValueError: not N landmarks, none of them labelled, infinite coordinates, or no box.
@@ -60,6 +61,7 @@ class Sample:
     tags: tuple = field(default=())
     origin: str = ""
     weights: np.ndarray = None
+    converted_from: str = None
 
     def __post_init__(self):
         points = self._checked_points()
@@ -126,17 +128,6 @@ def _box_around(points):
     return box
 
 
-def points_of_json(values):
-    """A list of [x, y] and, for landmarks without label, null -> (N, 2) float32 with NaN.
-
-    Example:
-
-    >>> points_of_json([[3, 4], None]).tolist()
-    [[3.0, 4.0], [nan, nan]]
-    """
-    return np.array([(np.nan, np.nan) if value is None else value for value in values], np.float32)
-
-
 def existing(path):
     """The path, if it is there.
 
@@ -169,36 +160,21 @@ def read_json(path):
 def label_key(scheme):
     """The name that kits and rendered shards have for the landmarks of this scheme."""
     if scheme not in _LABEL_KEYS:
-        raise ValueError(f"Expected one of the schemes {sorted(_LABEL_KEYS)}. Received: {scheme!r}")
+        raise NoFaces(f"Expected one of the schemes {sorted(_LABEL_KEYS)}. Received: {scheme!r}")
     return _LABEL_KEYS[scheme]
 
 
-def in_scheme(points, scheme=None, origin="a file"):
-    """Landmarks of a file that does not say their order: in which scheme are they?
+def scheme_of(num_landmarks, scheme=None):
+    """The scheme of a file that does not say in which order its landmarks are.
 
     Args:
-        points: (N, 2).
-        scheme: None: the usual scheme of N landmarks, plainN if there is none. A scheme of N
-            landmarks: the user says that this is their order. Any other: they are converted.
-        origin: where they are written, for the message if they cannot be converted.
-
-    Returns:
-        The landmarks and the name of their scheme.
+        num_landmarks: how many the file has for a face.
+        scheme: one of as many landmarks: the user says that this is their order. Any other, or
+            None: the usual scheme of so many, plainN if there is none.
     """
-    usual = _SCHEME_OF_NUMBER.get(len(points), f"plain{len(points)}")
-    if scheme is None:
-        return points, usual
-    if get_scheme(scheme).num_landmarks == len(points):
-        return points, scheme
-    return converted(points, usual, scheme, origin), scheme
-
-
-def converted(points, source, scheme, origin):
-    """`convert`, with the file and line in the error if these landmarks cannot be converted."""
-    try:
-        return convert(points, source, scheme)
-    except ValueError as error:
-        raise ValueError(f"Expected {scheme} landmarks in {origin}. {error}") from None
+    if scheme is not None and get_scheme(scheme).num_landmarks == num_landmarks:
+        return scheme
+    return _SCHEME_OF_NUMBER.get(num_landmarks, f"plain{num_landmarks}")
 
 
 def natural_key(path):

@@ -21,6 +21,7 @@ from keras_lotr.safetensors_io import open_safetensors, save_arrays
 
 # In the folder of a run.
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
+PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
 
 
 def check_out(out, resume):

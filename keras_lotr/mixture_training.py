@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.checkpoints import PRESETS
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
@@ -22,11 +23,10 @@ from keras_lotr.starting_model import (
     mean_shape_of,
     start_of,
     starting_model,
+    trained_model,
 )
 from keras_lotr.training_parts import TrainingParts
 from keras_lotr.validation import padded, validation_crops
-
-PRESETS = "presets"  # in the folder of a run: one preset for each group
 
 
 def mixture_parts(recipe, data, out, init, reader, workers):
@@ -167,7 +167,7 @@ def build_mixture(recipe, samples, init):
     init = start_of(recipe, init)
     with dtype_policy(recipe.dtype):
         if init is not None and is_preset(init):
-            trunk = LOTR.from_preset(init)
+            trunk = trained_model(recipe, init)
             scheme = trunk.crop_contract.scheme
         else:
             scheme = recipe.groups[0].scheme

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_lotr import card_metadata, cards
 from keras_lotr.card_pictures import samples_picture, scheme_picture
-from keras_lotr.checkpoints import BEST, HISTORY
+from keras_lotr.checkpoints import BEST, HISTORY, PRESETS
 from keras_lotr.detector.onnx_export import export_detector
 from keras_lotr.export_onnx import export_onnx
 from keras_lotr.hub import PREFIX, Handle
@@ -49,11 +49,20 @@ def prepare(run, folder, dtype=None):
     The same weights are written as ONNX, which needs no Keras to run.
 
     Args:
-        run: folder that `train` or `train-detector` wrote.
+        run: folder that `train` or `train-detector` wrote, or `presets/GROUP` in that of a mixture.
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the files of the weights.
     """
-    best = resolve(run / BEST)
+    best, history = run / BEST, run / HISTORY
+    if (run / CONFIG).is_file():
+        best, history = run, run.parents[1] / HISTORY
+    elif (run / PRESETS).is_dir():
+        groups = ", ".join(sorted(path.name for path in (run / PRESETS).iterdir()))
+        raise ValueError(
+            f"Expected the folder of one preset of a mixture, {run / PRESETS}/GROUP. "
+            f"Its groups are {groups}."
+        )
+    best = resolve(best)
     kind = card_metadata.model_class(best)
     kind.from_preset(best.folder).save_to_preset(folder, dtype)
     model = kind.from_preset(folder)
@@ -61,8 +70,8 @@ def prepare(run, folder, dtype=None):
         export_onnx(model, folder / ONNX, float16=dtype == "float16")
     else:
         export_detector(model, folder / ONNX)
-    shutil.copy(run / BEST / RECIPE, folder / RECIPE)
-    shutil.copy(run / HISTORY, folder / HISTORY)
+    shutil.copy(best.folder / RECIPE, folder / RECIPE)
+    shutil.copy(history, folder / HISTORY)
 
 
 def preset_table():

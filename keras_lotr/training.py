@@ -1,7 +1,7 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,8 @@ def train(
     """
     out = Path(out)
     check_out(out, resume)
+    if init is not None:  # the recipe that is kept says what it started from
+        recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
     if recipe.mixture and only:
         raise ValueError("Groups of a mixture name their sets in the recipe (only, val_only).")
     if recipe.mixture:
@@ -80,7 +82,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, asdict(recipe))
     if verbose:
-        print(header(recipe, parts, init, out))
+        print(header(recipe, parts, out))
     fit(
         parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume, verbose,
         callbacks,

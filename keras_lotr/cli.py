@@ -73,7 +73,7 @@ def train(
     if devices == "all":
         click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
     preset = train(
-        settings, data, out, init, reader, resume, workers, callbacks=[KeepMemory()], only=only
+        settings, data, out, init, reader, resume, workers, only=only, callbacks=[KeepMemory()]
     )
     click.echo(f"Best weights: {preset}")
 

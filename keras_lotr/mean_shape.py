@@ -10,6 +10,8 @@ from keras_lotr.layers.tables import sine_code
 
 # The tables with a row for each landmark; all other weights fit any number of landmarks.
 TABLES = ("landmark_queries/table", "landmark_places/table")
+_FAR = 1.0  # a landmark may lie that far outside of the crop, in sides of it
+
 # What starts at zero in every LOTR that nobody has trained, on whatever weights it began.
 UNTRAINED_ZERO = "head/coordinates/bias"
 
@@ -23,6 +25,11 @@ def checked_mean_shape(mean_shape, num_landmarks):
         raise ValueError(
             f"Expected a finite mean_shape of ({num_landmarks}, 2). "
             f"Received: shape {mean_shape.shape}"
+        )
+    if mean_shape.min() < -_FAR or mean_shape.max() > 1 + _FAR:
+        raise ValueError(
+            "Expected a mean_shape in fractions of the crop, which reaches from 0 to 1. Received: "
+            f"{mean_shape.min():.4g} .. {mean_shape.max():.4g}; divide pixels by the crop's side."
         )
     return mean_shape.round(4)
 

@@ -80,6 +80,8 @@ class LOTRMixture(keras.Model):
     (None, 5, 2)
     """
 
+    layer_prefix = LOTR.layer_prefix  # the trunk's layers are this model's
+
     def __init__(self, trunk, groups, name="lotr_mixture"):
         sizes = [len(group.mean_shape) for group in groups]
         rows, dim = max(sizes), trunk.get_layer("landmark_queries").dim
@@ -156,9 +158,9 @@ class LOTRMixture(keras.Model):
         group = self.groups[number]
         count = len(group.mean_shape)
         config = copy.deepcopy(self.trunk_config)  # Keras empties what it reads
+        preprocessor = replace(self.crop_contract, scheme=group.scheme)
         config |= {"num_landmarks": count, "mean_shape": group.mean_shape}
-        model = LOTR.from_config(config)
-        model.crop_contract = replace(self.crop_contract, scheme=group.scheme)
+        model = LOTR.from_config({**config, "preprocessor": preprocessor})
         own = named_weights(self)
         for key, variable in named_weights(model).items():
             value = ops.convert_to_numpy(own[key].value)

@@ -51,7 +51,7 @@ def mixture_parts(recipe, data, out, init, reader, workers):
 
     def keep():
         for name in names:
-            mixture.model_of(name).save_to_preset(out / PRESETS / name)
+            mixture.model_of(name).save_to_preset(out / PRESETS / name, plain=True)
             write_json(out / PRESETS / name / RECIPE, asdict(recipe))
 
     return TrainingParts(

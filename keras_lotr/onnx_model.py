@@ -43,7 +43,7 @@ class OnnxModel:
         if not isinstance(source, bytes) and not Path(source).is_file():
             raise FileNotFoundError(f"There is no file {os.fspath(source)}.")
         name = "bytes" if isinstance(source, bytes) else os.fspath(source)
-        self._session = _session(source, name, threads)
+        self._session = open_session(source, name, threads)
         facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
         if facts is None:
             raise ValueError(
@@ -115,7 +115,14 @@ class OnnxModel:
         self._fixed_batch = batch if isinstance(batch, int) else None
 
 
-def _session(source, name, threads):
+def open_session(source, name, threads=None):
+    """onnxruntime's session of a file.
+
+    Args:
+        source: path, or content as bytes.
+        name: what errors call it.
+        threads: see `OnnxModel`.
+    """
     try:
         import onnxruntime
     except ImportError:

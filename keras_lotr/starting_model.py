@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_lotr.backbones.loading import load_backbone_weights
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets import CropContract
+from keras_lotr.preset_files import resolve
+from keras_lotr.presets import CropContract, load_crop_contract
 from keras_lotr.recipes import can_be_had
 from keras_lotr.safetensors_io import load_fitting_weights
 
@@ -56,7 +57,11 @@ def build(recipe, groups, init):
     init = start_of(recipe, init)
     mean_shape = mean_shape_of(groups[0], recipe.margin)
     if init is not None and is_preset(init):
-        model = trained_model(recipe, init, num_landmarks=len(mean_shape), mean_shape=mean_shape)
+        preprocessor = load_crop_contract(resolve(init))
+        same = preprocessor is not None and preprocessor.scheme == recipe.scheme
+        # The same landmarks stay where the preset has them.
+        shape = None if same else mean_shape
+        model = trained_model(recipe, init, num_landmarks=len(mean_shape), mean_shape=shape)
     else:
         model = starting_model(recipe, mean_shape, init)
     model.crop_contract = CropContract(recipe.scheme, recipe.size, recipe.margin)

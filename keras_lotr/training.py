@@ -31,8 +31,8 @@ def train(
     resume=False,
     workers=1,
     verbose="auto",
-    callbacks=(),
     only=(),
+    callbacks=(),
 ):
     """Train a LOTR and keep the best weights as a preset.
 
@@ -56,7 +56,8 @@ def train(
             What is trained is told first, except for 0.
         callbacks: more Keras callbacks; they find the NME as "val_nme" in the logs, and the last
             weights, not the averaged ones, in the model.
-        only: tags, such as names of sets: other faces are left out, see `read_samples`.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`. The groups
+            of a mixture name their own.
 
     Returns:
         The path of the preset, or of the folder with the presets of a mixture.
@@ -68,9 +69,9 @@ def train(
     check_out(out, resume)
     if init is not None:  # the recipe that is kept says what it started from
         recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
-    if recipe.mixture and only:
-        raise ValueError("Groups of a mixture name their sets in the recipe (only, val_only).")
     if recipe.mixture:
+        if only:
+            raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")
         parts = mixture_parts(recipe, data, out, init, reader, workers)
     else:
         parts = _parts(recipe, data, out, init, reader, workers, only)
@@ -114,7 +115,7 @@ def _parts(recipe, data, out, init, reader, workers, only):
     crops, points = validation_crops(faces, recipe, recipe.scheme)
 
     def keep():
-        model.save_to_preset(out / BEST)
+        model.save_to_preset(out / BEST, plain=True)
         write_json(out / BEST / RECIPE, asdict(recipe))
 
     return TrainingParts(

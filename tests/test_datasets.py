@@ -717,7 +717,9 @@ class TestCsv:
     @pytest.mark.parametrize("header", ["image;x0;y0", '"image";"x0";"y0"', "file,x0,y0"])
     def test_malformed_header_in_a_folder(self, tmp_path, header):
         write(tmp_path / "faces.csv", header)
-        with pytest.raises(ValueError, match="header image,x0,y0,.*with commas.*faces.csv. Received"):
+        with pytest.raises(
+            ValueError, match="header image,x0,y0,.*with commas.*faces.csv. Received"
+        ):
             read_samples(tmp_path)
 
     def test_quoted_header(self, tmp_path):

@@ -139,6 +139,7 @@ def test_config_survives_json(tiny_lotr):
     assert set(config) == {
         "backbone", "num_landmarks", "mean_shape", "channels", "deconv_filters", "num_heads",
         "ffn_dim", "num_encoder_layers", "num_decoder_layers", "head_dim", "dropout", "name",
+        "preprocessor", "dtype", "trainable",
     }  # fmt: skip
 
 

@@ -181,18 +181,18 @@ KILLED = """
 import os, signal, sys
 import tiny
 tiny.use_tiny_variant()
-from keras_lotr import preset_files, safetensors_io
+from keras_lotr import writing
 from keras_lotr.recipes import Recipe
 from keras_lotr.training import train
 
 class Kill:
-    chmod, getpid, fspath = os.chmod, os.getpid, os.fspath
+    getpid, path = os.getpid, os.path
     def replace(self, source, target):
         done = os.path.exists(target) and target.name == sys.argv[4]
         if done: os.kill(os.getpid(), signal.SIGKILL)  # the second is written, not named
         os.replace(source, target)
 
-preset_files.os = safetensors_io.os = Kill()
+writing.os = Kill()
 train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
 """
 

@@ -154,6 +154,15 @@ class DecoderLayer(_TransformerLayer):
     def compute_output_shape(self, landmarks_shape, places_shape, memory_shape, positions_shape):
         return landmarks_shape
 
+    def compute_output_spec(
+        self, landmarks, places, memory, positions, return_attention=False, attention_mask=None
+    ):
+        x = keras.KerasTensor(landmarks.shape, self.compute_dtype)
+        if not return_attention:
+            return x
+        shape = (landmarks.shape[0], self.num_heads, landmarks.shape[1], memory.shape[1])
+        return x, keras.KerasTensor(shape, self.compute_dtype)
+
     def get_config(self):
         return {**super().get_config(), "identity_scale": self.identity_scale}
 

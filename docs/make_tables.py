@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from keras_lotr.cards import results_table
+from keras_lotr.preset_table import preset_table
 from keras_lotr.presets import (
     METADATA,
     PREPROCESSOR,
@@ -21,7 +22,7 @@ from keras_lotr.presets import (
     resolve,
     write_json,
 )
-from keras_lotr.publishing import preset_table, write_card
+from keras_lotr.publishing import write_card
 
 ROOT = Path(__file__).parent.parent
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from keras_lotr.registration import register_with_keras
 
+__version__ = "0.1.0"  # pyproject.toml reads it here
+
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.drawing import draw
     from keras_lotr.face_detector import Face, FaceDetector

@@ -8,10 +8,11 @@ parameters, multiply_accumulates, weights_sha256, trained, nme and what it was m
 import hashlib
 import re
 
+from keras_lotr.card_checks import read_facts, read_results
 from keras_lotr.complexity import multiply_accumulates
 from keras_lotr.detector.network import DetectorNetwork
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets import CONFIG, METADATA, RESULTS, WEIGHTS, build, read_config
+from keras_lotr.presets import CONFIG, METADATA, WEIGHTS, build, read_config
 
 WRITTEN = ("title", "trained_on", "data_licence", "licence", "limits")
 NOT_STATED = "not stated by the author"
@@ -45,7 +46,7 @@ def complete_facts(files, model, strict=True):
     Raises:
         ValueError: if one is missing.
     """
-    facts = files.json(METADATA) or {}
+    facts = read_facts(files)
     missing = [name for name in WRITTEN if name not in facts]
     if missing and strict:
         raise ValueError(
@@ -55,7 +56,7 @@ def complete_facts(files, model, strict=True):
     facts["parameters"] = model.count_params()
     if isinstance(model, LOTR):
         facts["multiply_accumulates"] = multiply_accumulates(model)["total"]
-    results, weights = files.json(RESULTS), files.folder / WEIGHTS
+    results, weights = read_results(files), files.folder / WEIGHTS
     facts["trained"] = weights.is_file() or WEIGHTS in files.sha256
     if weights.is_file():
         with open(files.path(WEIGHTS), "rb") as file:
@@ -70,7 +71,7 @@ def front_matter(title, files, facts, model):
     """YAML of the metadata that the Hub reads, without the dashes around it."""
     from huggingface_hub import ModelCardData
 
-    detector, results = not isinstance(model, LOTR), files.json(RESULTS)
+    detector, results = not isinstance(model, LOTR), read_results(files)
     licence = _LICENCES.get(facts["licence"], "other")
     kind = ["face-detection"] if detector else ["face-landmarks", "face-alignment", "lotr"]
     landmarks = [] if detector else [model.crop_contract.scheme, f"{model.num_landmarks}-landmarks"]

@@ -1,9 +1,10 @@
 """The text of a preset's model card, README.md, from its files."""
 
+from keras_lotr.card_checks import read_results
 from keras_lotr.card_metadata import front_matter
 from keras_lotr.lotr import LOTR
 from keras_lotr.preset_files import ONNX
-from keras_lotr.presets import RECIPE, RESULTS
+from keras_lotr.presets import RECIPE
 from keras_lotr.recipes import can_be_had
 
 MARK = "<!-- written by keras-lotr card -->"
@@ -131,7 +132,7 @@ def _size(facts):
 
 
 def _results(files, facts):
-    results = files.json(RESULTS)
+    results = read_results(files)
     if results is None:
         return
     yield "## Results"

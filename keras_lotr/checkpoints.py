@@ -17,22 +17,11 @@ import keras
 from keras import ops
 
 from keras_lotr.preset_files import write_file
+from keras_lotr.run_files import BEST, CHECKPOINT, HISTORY, check_out
 from keras_lotr.safetensors_io import open_safetensors, save_arrays
 
-# In the folder of a run.
-CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
-PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
-
-
-def check_out(out, resume):
-    """Refuse to train into a folder with another run, or to resume where there is none."""
-    has_run = (out / CHECKPOINT).exists() or (out / HISTORY).exists()
-    if has_run and not resume:
-        raise ValueError(
-            f"{out} already holds a training. Go on with it (--resume) or take another folder."
-        )
-    if resume and not (out / CHECKPOINT).exists():
-        raise ValueError(f"There is nothing to resume in {out}: it has no {CHECKPOINT}.")
+# With what trainings import from here besides.
+__all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out"]
 
 
 class Checkpoint(keras.callbacks.Callback):

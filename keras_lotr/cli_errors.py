@@ -1,8 +1,16 @@
-"""What the command does with bad input: one sentence on standard error, exit code 2."""
+"""What the command does with bad input: one sentence on standard error, exit code 2.
+
+The boundary: `ValueError`, `OSError` and `ImportError` are what this library raises for bad input,
+and the errors of `_READERS` are what libraries raise that read a user's files. Any other error,
+such as a `KeyError`, is a fault of this library and ends with its traceback.
+"""
 
 import sys
 
 import click
+
+# Libraries whose errors for a bad file are no ValueError: the first part of the error's module.
+_READERS = {"cv2", "_csv", "onnx", "onnxruntime", "safetensors", "safetensors_rust"}
 
 
 class Commands(click.Group):
@@ -11,6 +19,35 @@ class Commands(click.Group):
     def invoke(self, context):
         try:
             return super().invoke(context)
-        except (ValueError, OSError, ImportError) as error:
-            click.echo(f"keras-lotr: {error}", err=True)
+        except BrokenPipeError:  # `keras-lotr ... | head`: click ends the program without a word
+            raise
+        except Exception as error:
+            if not is_of_the_input(error):
+                raise
+            click.echo(f"keras-lotr: {sentence(error)}", err=True)
             sys.exit(2)
+
+
+def is_of_the_input(error):
+    """Whether an exception tells of bad input rather than of a fault in this library.
+
+    Example:
+
+    >>> is_of_the_input(FileNotFoundError("There is no a.jpg.")), is_of_the_input(KeyError("a"))
+    (True, False)
+    """
+    library = type(error).__module__.partition(".")[0]
+    return isinstance(error, ValueError | OSError | ImportError) or library in _READERS
+
+
+def sentence(error):
+    """The error in one line.
+
+    Example:
+
+    >>> sentence(PermissionError(13, "Permission denied", "out/a.json"))
+    'out/a.json: Permission denied'
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())

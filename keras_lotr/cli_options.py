@@ -1,12 +1,38 @@
 """Options that several subcommands have in common."""
 
+from importlib.util import find_spec
+
 import click
 
+from keras_lotr.cli_checks import check_exists, landmark_preset
+from keras_lotr.landmark_scheme import NORMALIZERS
+from keras_lotr.preset_files import ONNX
+from keras_lotr.quiet import start_keras
+
+# The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
+READERS = ("kit", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
+
 engine = click.option(
-    "--engine", type=click.Choice(["keras", "onnxruntime"]), default="keras", show_default=True,
-    help="onnxruntime runs the preset's model.onnx without Keras.",
+    "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",
+    show_default=True,
+    help="What runs the network. auto: onnxruntime, which starts at once and needs no Keras, where "
+    "it is installed and the preset has a model.onnx; else keras.",
 )  # fmt: skip
-flip = click.option("--flip", is_flag=True, help="Average with the mirrored faces' landmarks.")
+flip = click.option(
+    "--flip", is_flag=True, help="Mean of the landmarks of each face and of its mirror image."
+)
+reader = click.option(
+    "--reader", type=click.Choice(READERS),
+    help="Format of the data sets [recognised from their files]. kit: images/ and labels.json; "
+    "facesynth: rendered faces; wflw: WFLW; jd106: JD-landmark; coco: COCO keypoints; csv: a file "
+    "image,x0,y0,x1,y1,...; ibug: a tree of .pts files, as 300-W.",
+)  # fmt: skip
+
+
+def examples(*lines):
+    """The epilog of a command's help: what one can type."""
+    return "\b\nExamples:\n" + "\n".join(f"  keras-lotr {line}" for line in lines)
+
 
 only = click.option(
     "--only", multiple=True, help="Only faces of this set or subset (tag); repeat for more."
@@ -16,14 +42,34 @@ only = click.option(
 def annotated_faces(command):
     """PRESET, and the annotated faces that it is measured on."""
     for option in (
-        click.option("--reader", help="Reader of the data [recognised from the files]."),
+        engine,
+        click.option(
+            "--normalizer", type=click.Choice(NORMALIZERS),
+            help="What errors are divided by [usual for the landmark scheme].",
+        ),
+        only,
+        reader,
         flip,
-        click.option("--split", default="test", help="train, val or test [test]."),
-        click.option("--data", required=True, help="Data set folder."),
+        click.option(
+            "--split", type=click.Choice(["train", "val", "test"]), default="test",
+            show_default=True, help="Part of the data set.",
+        ),
+        click.option("--data", required=True, help="Folder, COCO or CSV file of the data set."),
         click.argument("preset"),
-    ):
+    ):  # fmt: skip
         command = option(command)
     return command
+
+
+def measured_model(preset, data, engine):
+    """What `keras_lotr.evaluation` is to measure, PRESET or its model.onnx; starts Keras."""
+    check_exists("data set", data)
+    if preset.endswith(".onnx"):
+        check_exists("file", preset)
+    elif engine_of(preset, engine) == "onnxruntime":
+        preset = onnx_file(preset)
+    start_keras()  # it counts the errors in any case
+    return preset
 
 
 def what_finds_landmarks(command):
@@ -32,21 +78,27 @@ def what_finds_landmarks(command):
         engine,
         flip,
         click.option(
-            "--any-rotation", is_flag=True, help="Also find faces turned by 90, 180 and 270."
+            "--any-rotation", is_flag=True,
+            help="Search for faces that are rotated by 90, 180 or 270 degrees, too; four times the "
+            "detector's time.",
         ),
         click.option(
-            "--max-side", type=click.IntRange(32), default=640, help="Detector's picture [640]."
+            "--max-side", type=click.IntRange(32), default=640, show_default=True,
+            help="Longest image side given to the detector, in pixels; larger finds smaller faces.",
         ),
         click.option(
-            "--threshold", type=click.FloatRange(0, 1), help="Detector's score [its own]."
+            "--threshold", type=click.FloatRange(0, 1),
+            help="Least score of a face, 0 to 1 [the detector's own].",
         ),
         click.option(
             "--detector", default="embedded", show_default=True,
-            help="embedded, yunet, or an .onnx file.",
+            help="Face detector: embedded (the library's own), yunet, or an .onnx file like "
+            "YuNet's.",
         ),
         click.option(
             "--preset", default="lotr_m_300w", show_default=True,
-            help="Name, folder, hf://..., .onnx file.",
+            help="Landmark model: a name of `keras-lotr presets`, a preset's folder, "
+            "hf://org/name[@revision], or an .onnx file of `keras-lotr export`.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -58,10 +110,35 @@ def landmarker_of(preset, detector, threshold, max_side, any_rotation, flip, eng
     from keras_lotr.face_detector import load_detector
     from keras_lotr.landmarker import FaceLandmarker
 
+    is_file = preset.endswith(".onnx")
+    engine = "onnxruntime" if is_file else engine_of(preset, engine)
     settings = {"max_side": max_side, "rotations": (0, 90, 180, 270) if any_rotation else (0,)}
     if threshold is not None:
         settings["score_threshold"] = threshold
     detect = load_detector(detector, **settings)
-    if preset.endswith(".onnx"):
+    if is_file:
         return FaceLandmarker.from_onnx(preset, detect, flip)
+    if engine == "keras":
+        start_keras()
     return FaceLandmarker.from_preset(preset, detect, flip, engine)
+
+
+def engine_of(preset, engine):
+    """The engine that a preset is run with; refuses one that is not trained."""
+    files = landmark_preset(preset)
+    if engine != "auto":
+        return engine
+    installed = find_spec("onnxruntime") is not None
+    return "onnxruntime" if installed and files.path(ONNX) is not None else "keras"
+
+
+def onnx_file(preset):
+    """The path of a preset's model.onnx."""
+    files = landmark_preset(preset)
+    path = files.path(ONNX)
+    if path is None:
+        raise ValueError(
+            f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
+            f"{files.name} --output FOLDER/{ONNX}`, or take --engine keras."
+        )
+    return str(path)

@@ -86,6 +86,12 @@ def common_landmarks(source, target):
     return np.array([number_of.get(landmark, -1) for landmark in _IN_JD106[target.name]])
 
 
+def sources_of(scheme):
+    """The other schemes that can be read as this one, those with most common landmarks first."""
+    names = [name for name in _IN_JD106 if name != scheme and can_convert(name, scheme)]
+    return sorted(names, key=lambda name: (common_landmarks(name, scheme) < 0).sum())
+
+
 def can_convert(source, target):
     """Whether `convert` knows the common landmarks of two schemes."""
     names = {get_scheme(source).name, get_scheme(target).name}

@@ -9,6 +9,7 @@ in pixels of the upright photo, (0, 0) the middle of its top left pixel. `score`
 that the user gave. CSV, .pts and COCO files are what the readers of `keras_lotr.datasets` read.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -16,16 +17,33 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
+from keras_lotr.preset_files import write_file
 from keras_lotr.schemes import get_scheme
 
 FORMATS = ("json", "csv", "pts", "coco")
 
 
 def write_text(path, text):
-    """Write a file, into a folder that is made if it is missing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="")
+    """Write a file as a whole or not at all, into a folder that is made if it is missing."""
+    write_file(path, encoded(text))
+
+
+def encoded(text, encoding="utf-8"):
+    r"""Text as bytes; JSON's escapes stand for what the encoding lacks, as in odd file names.
+
+    Example:
+
+    >>> encoded("face of " + chr(0x9854), "cp1252")
+    b'face of \\u9854'
+    """
+    return text.encode(encoding, "keras_lotr.json")
+
+
+def _escape(error):
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("keras_lotr.json", _escape)
 
 
 def to_json(entries):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.checkpoints import PRESETS
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
@@ -16,6 +15,7 @@ from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.mixture import Group, LOTRMixture
 from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
+from keras_lotr.run_files import PRESETS
 from keras_lotr.seeds import seeded
 from keras_lotr.starting_model import (
     freeze,

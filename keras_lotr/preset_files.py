@@ -106,18 +106,20 @@ def _inside(path, folder):
     return path
 
 
-def resolve(preset, token=None):
+def resolve(preset, token=None, usable=None):
     """Find a preset by short name, folder or hf:// handle.
 
     Args:
         preset: see above.
         token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+        usable: function that gives the short names that an error suggests, of presets that the
+            caller can use; None: all.
 
     Returns:
         `PresetFiles`. Those of a preset on the Hub are all of one commit.
 
     Raises:
-        ValueError: for an unknown name, with the nearest known ones.
+        ValueError: for an unknown name, with the nearest usable ones.
         OSError: the Hub cannot be asked; the sentence says why.
     """
     preset = os.fspath(preset)
@@ -132,10 +134,12 @@ def resolve(preset, token=None):
         return PresetFiles(preset, folder, *_read_pin(pin, preset), token)
     if folder.is_dir():
         raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.")
-    near = difflib.get_close_matches(preset, known, 3, 0.5) or sorted(known)
+    usable = sorted(known) if usable is None else usable()
+    near = difflib.get_close_matches(preset, usable, 3, 0.5)
+    hint = f"Nearest: {', '.join(near)}" if near else f"Available: {', '.join(usable)}"
     raise ValueError(
-        f"There is no preset {preset!r}. Nearest: {', '.join(near)}. A preset is a name that "
-        "`keras-lotr presets` lists, a folder, or hf://org/name[@revision]."
+        f"There is no preset {preset!r}. {hint}. A preset is a name that `keras-lotr presets` "
+        "lists, a folder, or hf://org/name[@revision]."
     )
 
 

@@ -13,7 +13,6 @@ from keras import ops
 
 from keras_lotr import card_metadata, cards
 from keras_lotr.card_pictures import samples_picture, scheme_picture
-from keras_lotr.checkpoints import BEST, HISTORY, PRESETS
 from keras_lotr.detector.onnx_export import export_detector
 from keras_lotr.export_onnx import export_onnx
 from keras_lotr.hub import PREFIX, Handle
@@ -31,6 +30,7 @@ from keras_lotr.presets import (
     resolve,
     write_json,
 )
+from keras_lotr.run_files import BEST, HISTORY, PRESETS
 from keras_lotr.safetensors_io import named_weights
 
 CARD = "README.md"
@@ -72,27 +72,6 @@ def prepare(run, folder, dtype=None):
         export_detector(model, folder / ONNX)
     shutil.copy(best.folder / RECIPE, folder / RECIPE)
     shutil.copy(history, folder / HISTORY)
-
-
-def preset_table():
-    """A line for each local preset: name, landmarks, size, NME, licence, data."""
-    rows = [("name", "points", "weights", "NME %", "licence", "data")]
-    for name, folder in sorted(local_presets().items()):
-        files = resolve(folder)
-        facts, config = files.json(METADATA) or {}, files.json(CONFIG)
-        weights = folder / WEIGHTS
-        size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else "none yet"
-        if not weights.exists() and files.json(PIN):
-            size = "Hub"
-        points = str(config["config"].get("num_landmarks", "5, boxes"))
-        nme = f"{facts['nme']:.2f} ({facts['nme_on']})" if "nme_on" in facts else "-"
-        licence = facts.get("licence", "-")
-        rows.append((name, points, size, nme, licence, facts.get("trained_on", "-")))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
 
 
 def write_card(folder, examples=None):

@@ -6,15 +6,22 @@ The published numbers are those of `published.json`, each row with its source.
 import json
 from pathlib import Path
 
+from keras_lotr.run_files import BEST
+
 METRICS = {"nme": "NME", "failure_rate": "FR", "auc": "AUC"}
 PUBLISHED = Path(__file__).with_name("published.json")
+
+
+class NoResults(ValueError):
+    """A JSON file of another kind."""
 
 
 def read_results(path):
     """The content of a `results.json` that `keras-lotr evaluate --output` wrote.
 
     Raises:
-        FileNotFoundError, ValueError: naming the file, if it is missing or another kind of file.
+        FileNotFoundError, ValueError: naming the file, if it is missing or no JSON.
+        NoResults: it is a JSON file of another kind; a ValueError.
     """
     path = Path(path)
     if not path.is_file():
@@ -23,13 +30,50 @@ def read_results(path):
         results = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"Expected JSON in {path}: {error}") from None
-    needed = {"preset", "data", "split", "scheme", "faces", "subsets", *METRICS}
-    missing = sorted(needed - set(results)) if isinstance(results, dict) else sorted(needed)
-    if missing:
-        raise ValueError(
-            f"Expected results of `keras-lotr evaluate --output` in {path}. It lacks {missing}."
+    wrong = missing(results)
+    if wrong:
+        raise NoResults(
+            f"Expected results of `keras-lotr evaluate --output` in {path}. It lacks {wrong}."
         )
     return results
+
+
+def missing(results):
+    """What the content of a `results.json` lacks, or has of another kind, of what is shown of it.
+
+    Example:
+
+    >>> part = {"faces": 2, "nme": 4.5, "failure_rate": {"8": 0, "10": 0}, "auc": {"8": 50}}
+    >>> names = dict.fromkeys(("preset", "data", "split", "scheme", "normalizer"), "x")
+    >>> missing({**part, **names, "flip": False, "regions": {"eyes": 2.5}, "subsets": {}})
+    ['auc']
+    """
+    results = results if isinstance(results, dict) else {}
+    names = ("preset", "data", "split", "scheme", "normalizer")
+    subsets = results.get("subsets")
+    right = {
+        **{name: isinstance(results.get(name), str) for name in names},
+        **_right_parts(results),
+        "flip": isinstance(results.get("flip"), bool),
+        "regions": _is_numbers(results.get("regions")),
+        "subsets": isinstance(subsets, dict)
+        and all(isinstance(s, dict) and all(_right_parts(s).values()) for s in subsets.values()),
+    }
+    return sorted(name for name, is_right in right.items() if not is_right)
+
+
+def _right_parts(part):
+    """Whether the numbers of all faces, or of one subset, are there."""
+    return {
+        **{name: isinstance(part.get(name), int | float) for name in ("faces", "nme")},
+        **{name: _is_numbers(part.get(name), ("8", "10")) for name in ("failure_rate", "auc")},
+    }
+
+
+def _is_numbers(values, keys=()):
+    """Whether it is {name: number}, with these names among them."""
+    is_dict = isinstance(values, dict) and set(keys) <= set(values)
+    return is_dict and all(isinstance(value, int | float) for value in values.values())
 
 
 def tables(all_results):
@@ -126,7 +170,10 @@ def _values(results, subsets, metric, threshold):
 
 
 def _model(results):
-    return f"{Path(results['preset']).name}{' (flip)' if results.get('flip') else ''}"
+    """The name of a preset, or of the run whose best weights it is."""
+    path = Path(results["preset"])
+    name = path.parent.name if path.name == BEST and path.parent.name else path.name
+    return f"{name}{' (flip)' if results.get('flip') else ''}"
 
 
 def _faces(results):

@@ -1,6 +1,7 @@
-"""Where found landmarks go: standard output, one file for all photos, or a folder."""
+"""Where found landmarks go: standard output, one file for all images, or a folder."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import cv2
 from keras_lotr import formats
 from keras_lotr.drawing import draw
 from keras_lotr.images import is_url, read_image
+from keras_lotr.preset_files import write_file
 
 _KIND_OF_ENDING = {".json": "json", ".csv": "csv", ".pts": "pts"}
 
@@ -17,27 +19,26 @@ def open_results(pictures, output=None, kinds=None, drawn=False):
     """Where the landmarks of these pictures go.
 
     Args:
-        pictures: paths and URLs.
-        output: a file .json, .csv or .pts for all pictures, or a folder for a file of each; None:
+        pictures: paths and URLs, or "-".
+        output: a file .json, .csv or .pts for all images, or a folder for a file of each; None:
             standard output.
         kinds: some of `FORMATS`; None: what the name of the file says, otherwise JSON.
-        drawn: also write the pictures with their landmarks drawn; needs a folder.
+        drawn: also write the images with their landmarks drawn; needs a folder.
 
     Returns:
-        An object with `add(photo)` for each `PhotoLandmarks`, and `close()`.
+        An object with `add(photo, source)` for each `PhotoLandmarks` and what `read_image` reads
+        it from, `close()`, and `place`, a name of where they go.
 
     Raises:
         ValueError: these do not go together. Nothing has been written then.
     """
     ending = "" if output is None else Path(output).suffix.lower()
     kinds = kinds or [_KIND_OF_ENDING.get(ending, "json")]
-    unknown = sorted(set(kinds) - set(formats.FORMATS))
-    if unknown:
-        raise ValueError(f"Expected formats of {', '.join(formats.FORMATS)}. Received: {unknown}")
-    if output is not None and ending not in _KIND_OF_ENDING:
+    if output is not None and (ending not in _KIND_OF_ENDING or os.path.isdir(output)):
+        _check_folder(output)
         return _Folder(pictures, Path(output), kinds, drawn)
     if drawn:
-        raise ValueError("Expected a folder as output for drawn pictures: --output FOLDER.")
+        raise ValueError("Expected a folder as output for drawn images: --output FOLDER.")
     if len(kinds) > 1 or (output is None and kinds == ["pts"]):
         raise ValueError(f"Expected a folder as output for the formats {', '.join(kinds)}.")
     if kinds == ["pts"] and len(pictures) > 1:
@@ -45,19 +46,32 @@ def open_results(pictures, output=None, kinds=None, drawn=False):
     return _OneFile(output, kinds[0])
 
 
+def _check_folder(output):
+    """Refuse the name of a file of a kind that is not written."""
+    name = os.fspath(output)
+    looks_like_a_file = re.search(r"\.[a-z]\w{1,4}$", name.lower()) and not os.path.isdir(name)
+    if looks_like_a_file or os.path.isfile(name):
+        raise ValueError(
+            f"Expected a folder, or a file {', '.join(_KIND_OF_ENDING)}, as output. "
+            f"Received: {name}" + (f" ({name}/ is a folder)" if looks_like_a_file else "")
+        )
+
+
 class _OneFile:
-    """All photos in one file, or on standard output."""
+    """All images in one file, or on standard output."""
 
     def __init__(self, output, kind):
         self.output, self.kind, self.entries = output, kind, []
+        self.place = "standard output" if output is None else os.fspath(output)
 
-    def add(self, photo):
+    def add(self, photo, source):
         self.entries.append(photo.to_dict())
 
     def close(self):
         text = self._pts() if self.kind == "pts" else self._text()
         if self.output is None:
-            sys.stdout.write(text)
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(formats.encoded(text, encoding).decode(encoding))
         else:
             formats.write_text(self.output, text)
 
@@ -74,11 +88,13 @@ class _OneFile:
 
 
 class _Folder:
-    """NAME.json, .csv, .pts and NAME.jpg (drawn) of each photo; coco.json of all."""
+    """NAME.json, .csv, .pts and NAME.jpg (drawn) of each image; coco.json of all."""
 
     def __init__(self, pictures, folder, kinds, drawn):
         self.folder, self.kinds, self.drawn = folder, kinds, drawn
-        self.names, self.entries = _names(pictures), []
+        self.place = os.path.join(folder, "")
+        self.names = _names(pictures, {"coco"} if "coco" in kinds else set())
+        self.entries = []
         if drawn:
             self._check_originals(pictures)
 
@@ -90,7 +106,7 @@ class _Folder:
                     f"Drawing into {self.folder} would replace {name}.jpg: take another folder."
                 )
 
-    def add(self, photo):
+    def add(self, photo, source):
         entry, name = photo.to_dict(), self.names[photo.source]
         for kind in set(self.kinds) & {"json", "csv"}:
             text = _text([entry], kind, self.folder)
@@ -102,7 +118,7 @@ class _Folder:
         if "coco" in self.kinds:
             self.entries.append(entry)
         if self.drawn:
-            _write_drawn(self.folder / f"{name}.jpg", photo)
+            _write_drawn(self.folder / f"{name}.jpg", source, photo.faces)
 
     def close(self):
         if "coco" in self.kinds:
@@ -116,18 +132,19 @@ def _text(entries, kind, folder):
     return formats.to_coco(entries, folder) if kind == "coco" else formats.to_json(entries)
 
 
-def _write_drawn(path, photo):
-    # Read again: the pictures of many photos are not kept.
-    image = draw(read_image(photo.source), photo.faces)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
+def _write_drawn(path, source, faces):
+    # Read again: the pixels of many images are not kept.
+    image = draw(read_image(source), faces)
+    data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    write_file(path, data.tobytes())
 
 
-def _names(pictures):
-    """{picture: name of its files}; of pictures of the same name the later are numbered."""
-    names, taken = {}, set()
+def _names(pictures, taken):
+    """{image: name of its files}; of images of a name that is taken the later are numbered."""
+    names, taken = {}, set(taken)
     for picture in pictures:
         stem = Path(picture.split("?")[0] if is_url(picture) else picture).stem or "photo"
+        stem = "stdin" if picture == "-" else stem
         name, number = stem, 2
         while name.lower() in taken:  # there are file systems on which A and a are the same
             name, number = f"{stem}_{number}", number + 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 
 from keras_lotr.drawing import draw
+from keras_lotr.quiet import quiet_stderr
 
 _FRAMES_AT_ONCE = 16
 _MAX_SIDE = 1280
@@ -59,7 +60,8 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
                 size = pictures[0].shape[1::-1]
                 output.parent.mkdir(parents=True, exist_ok=True)
                 codec = cv2.VideoWriter.fourcc(*_CODEC)
-                writer = cv2.VideoWriter(str(unfinished), codec, rate, size)
+                with quiet_stderr():  # OpenCV says that WebM lacks this codec's tag, and writes it
+                    writer = cv2.VideoWriter(str(unfinished), codec, rate, size)
             for picture, here in zip(pictures, found, strict=True):
                 drawn = draw(picture, here, **(overlays or {}))
                 writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))

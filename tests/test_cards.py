@@ -1,6 +1,7 @@
 """Model cards: what they say is what the files say, and the Hub takes them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,28 @@ def test_facts_that_nobody_wrote(folder):
     assert f"Trained on: {NOT_STATED}" in body
     assert 'from_preset("hf://me/tiny")' in body
     assert body.startswith(f"{MARK}\n\n# tiny\n\nMine\n")
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "sentence"),
+    [
+        (METADATA, [], "Expected an object in metadata.json of tiny"),
+        (METADATA, FACTS | {"title": 5}, "Expected text for title in metadata.json of tiny"),
+        (METADATA, FACTS | {"licence": None}, "Expected text for licence in metadata.json"),
+        (METADATA, FACTS | {"datasets": 5}, "Expected text for datasets in metadata.json"),
+        (RESULTS, [], "Expected results of `keras-lotr evaluate --output` in results.json of tiny"),
+        (RESULTS, MEASURED | {"subsets": []}, r"results.json of tiny. It lacks \['subsets'\]"),
+        (RESULTS, MEASURED | {"regions": {"eyes": "x"}}, r"It lacks \['regions'\]"),
+        (RESULTS, MEASURED | {"flip": 1, "nme": "3"}, r"It lacks \['flip', 'nme'\]"),
+    ],
+)
+def test_files_that_were_written_wrongly(folder, filename, content, sentence):
+    files = resolve(folder)
+    model = untrained_model(files)
+    write_json(folder / filename, content)
+    files = replace(files, name="tiny")
+    with pytest.raises(ValueError, match=sentence):
+        complete_facts(files, model)
 
 
 def shipped_names():

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -47,10 +48,10 @@ def predict(preset, model, photos, monkeypatch):
     load = LOTR.from_preset
     monkeypatch.setattr(LOTR, "from_preset", lambda p: model if p == preset else load(p))
 
-    def run(*arguments, boxes="boxes.json"):
+    def run(*arguments, boxes="boxes.json", input=None):
         given = ["--boxes", boxes] if boxes else []
         arguments = ["predict", "--preset", preset, *given, *map(str, arguments)]
-        return CliRunner().invoke(main, arguments)
+        return CliRunner().invoke(main, arguments, input=input)
 
     return run
 
@@ -98,6 +99,31 @@ class TestOutput:
         names = sorted(path.name for path in (tmp_path / "out").iterdir())
         assert names == ["a.json", "a_2.json", "b.json"]
 
+    def test_names_of_the_files_of_all_images_are_not_taken(self, predict, photos, tmp_path):
+        (photos / "a.jpg").rename(photos / "coco.jpg")
+        (tmp_path / "boxes.json").write_text(json.dumps({"coco.jpg": [[20, 20, 80, 90]]}))
+        assert predict("in/coco.jpg", "--output", "out", "--format", "json,coco").exit_code == 0
+        assert len(read_samples(tmp_path / "out" / "coco.json")) == 1
+        assert len(json.loads((tmp_path / "out" / "coco_2.json").read_text())) == 1
+
+    def test_odd_names_of_files(self, predict, photos, tmp_path):
+        odd = os.fsdecode(b"caf\xe9.jpg")
+        (photos / "a.jpg").rename(photos / odd)
+        boxes = {"b.png": [[20, 20, 80, 90]], odd: [[20, 20, 80, 90]]}
+        (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+        for output in ("all.json", "out"):
+            assert predict("in", "--output", output).exit_code == 0
+        entries = json.loads((tmp_path / "all.json").read_text())
+        assert {entry["source"] for entry in entries} == {f"in/{odd}", "in/b.png"}
+        assert len(list((tmp_path / "out").iterdir())) == 2
+
+    def test_folder_whose_name_looks_like_a_file(self, predict, tmp_path):
+        assert predict("in", "--output", "v1.txt/").exit_code == 0
+        assert predict("in", "--output", "v1.txt").exit_code == 0  # it is there now
+        assert predict("in", "--output", "out.2026").exit_code == 0
+        assert (tmp_path / "v1.txt" / "a.json").is_file()
+        assert (tmp_path / "out.2026" / "a.json").is_file()
+
     def test_originals_are_not_replaced(self, predict, photos):
         before = (photos / "a.jpg").read_bytes()
         result = predict("in", "--output", "in", "--draw")
@@ -113,6 +139,51 @@ class TestOutput:
         assert flipped.exit_code == 0
         assert flipped.stdout != plain.stdout
 
+    def test_boxes_of_an_earlier_prediction(self, predict, tmp_path):
+        first = json.loads(predict("in", "--output", "in/faces.csv").stdout or "[]")
+        assert predict("in", "--output", "faces.json").exit_code == 0
+        first = json.loads((tmp_path / "faces.json").read_text())
+        for boxes in ("in/faces.csv", "faces.json"):
+            again = predict("in/a.jpg", boxes=boxes)
+            assert json.loads(again.stdout)[0]["faces"] == first[0]["faces"]
+
+
+class TestSources:
+    def test_standard_input(self, predict, photos, tmp_path, monkeypatch):
+        (tmp_path / "stdin.json").write_text(json.dumps({"-": [[20, 20, 80, 90]]}))
+        data = (photos / "a.jpg").read_bytes()
+        result = predict("-", boxes="stdin.json", input=data)
+        (entry,) = json.loads(result.stdout)
+        assert (entry["source"], entry["width"], len(entry["faces"])) == ("-", 160, 1)
+        arguments = ("-", "in/b.png", "--output", "out", "--draw")
+        result = predict(*arguments, boxes="stdin.json", input=data)
+        assert "no boxes for in/b.png" in result.stderr
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert names == ["stdin.jpg", "stdin.json"]
+        result = predict("-", boxes="stdin.json", input=data[:100])
+        assert result.exit_code == 2
+        assert "keras-lotr: standard input: Expected a picture" in result.stderr
+
+    def test_recursive(self, predict, photos, tmp_path):
+        deep = photos / "more" / "still"
+        deep.mkdir(parents=True)
+        (photos / "a.jpg").rename(deep / "a.jpg")
+        assert [e["source"] for e in json.loads(predict("in").stdout)] == ["in/b.png"]
+        found = json.loads(predict("in", "--recursive").stdout)
+        assert {e["source"] for e in found} == {"in/b.png", "in/more/still/a.jpg"}
+        result = predict("in/more")
+        assert result.exit_code == 2
+        assert "There is none in in/more. Its subfolders are searched with --rec" in result.stderr
+        assert len(json.loads(predict("in/more", "--recursive").stdout)) == 1
+        assert predict("in/more/*", "--recursive").exit_code == 2
+
+    def test_engine(self, predict, preset):
+        """auto takes Keras where there is no model.onnx, as here."""
+        result = predict("in", "--engine", "onnxruntime")
+        assert result.exit_code == 2 and "has no model.onnx" in result.stderr
+        plain, keras = predict("in"), predict("in", "--engine", "keras")
+        assert plain.exit_code == 0 and plain.stdout == keras.stdout
+
 
 class TestBadInput:
     def test_one_bad_file_among_many(self, predict, photos):
@@ -122,16 +193,38 @@ class TestBadInput:
         result = predict("in", "in/no.jpg", boxes="more.json")
         assert result.exit_code == 1
         assert len(json.loads(result.stdout)) == 2
-        first, second = result.stderr.splitlines()
+        first, second, last = result.stderr.splitlines()
         assert "no boxes for in/no.jpg" in first
         assert "c.jpg is cut off" in second
+        assert last == "keras-lotr: 4 images, 2 faces, 2 failed, written to standard output"
 
     def test_box_outside(self, predict, photos):
         (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
         result = predict("in/a.jpg", boxes="far.json")
         assert result.exit_code == 2
         assert "in/a.jpg: Expected a box in the photo of 160 x 120" in result.stderr
+        assert "1 image, 0 faces, 1 failed, nothing was written" in result.stderr
         assert result.stdout == ""
+
+    def test_an_image_that_cannot_be_written_does_not_stop_the_others(self, predict, tmp_path):
+        (tmp_path / "out" / "a.json").mkdir(parents=True)
+        result = predict("in", "--output", "out")
+        assert result.exit_code == 1
+        assert "keras-lotr: in/a.jpg: out/a.json: Is a directory" in result.stderr
+        assert "2 images, 0 faces, 1 failed, written to out/" in result.stderr
+        assert (tmp_path / "out" / "b.json").is_file()
+
+    def test_a_disk_that_is_full_leaves_the_old_result(self, predict, tmp_path, monkeypatch):
+        (tmp_path / "all.json").write_text("old")
+
+        def full(path, data):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        result = predict("in", "--output", "all.json")
+        assert result.exit_code == 2
+        assert "keras-lotr: all.json: No space left on device" in result.stderr
+        assert (tmp_path / "all.json").read_text() == "old"
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
@@ -147,6 +240,9 @@ class TestBadInput:
             (["in", "--preset", "no_such"], "There is no preset 'no_such'"),
             (["in", "--boxes", "no.json"], "There is no file of boxes no.json"),
             (["in", "--threshold", "7"], "threshold"),
+            (["in", "--output", "x.txt"], "Received: x.txt (x.txt/ is a folder)"),
+            (["in", "--output", "x.png", "--draw"], "Received: x.png (x.png/ is a folder)"),
+            (["in", "--output", "in/b.png"], "Expected a folder, or a file .json, .csv, .pts"),
         ],
     )
     def test_usage(self, predict, arguments, sentence):
@@ -172,16 +268,27 @@ class TestCommand:
     def run(self, *arguments, **options):
         start = "from keras_lotr.cli import main; main(prog_name='keras-lotr')"
         command = [sys.executable, "-c", start, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+        options = {"capture_output": True, "text": True, **options}
+        return subprocess.run(command, timeout=300, **options)
 
     def test_predict(self, preset, photos):
         arguments = ["predict", "in", "--preset", preset, "--boxes", "boxes.json"]
         result = self.run(*arguments, cwd=photos.parent)
         assert result.returncode == 0, result.stderr
         assert len(json.loads(result.stdout)[0]["faces"]) == 2
-        # The program itself says one thing; what a backend logs is not its own.
-        assert result.stderr.count("keras-lotr:") == 1
+        assert result.stderr.splitlines() == [
+            "keras-lotr: No face in in/b.png.",
+            "keras-lotr: 2 images, 2 faces, 0 failed, written to standard output",
+        ]
 
-    def test_help_starts_no_backend(self):
-        code = "import sys; from keras_lotr import cli; sys.exit('keras' in sys.modules)"
-        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    def test_a_console_without_the_letters_of_a_name(self, preset, photos):
+        """As many consoles of Windows have it."""
+        name = f"{chr(0x9854)}{chr(0x1F600)}.jpg"
+        (photos / "a.jpg").rename(photos / name)
+        arguments = ["predict", f"in/{name}", "--preset", preset, "--boxes", "named.json"]
+        (photos.parent / "named.json").write_text(json.dumps({name: [[20, 20, 80, 90]]}))
+        environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+        result = self.run(*arguments, cwd=photos.parent, env=environment, text=False)
+        assert result.returncode == 0, result.stderr
+        (entry,) = json.loads(result.stdout.decode("cp1252"))
+        assert entry["source"] == f"in/{name}" and len(entry["faces"]) == 1

@@ -21,6 +21,7 @@ def test_video_and_points(video, tmp_path):
     out, points = tmp_path / "new" / "out.webm", tmp_path / "points.json"
     result = run(video, out, "--points", points)
     assert (result.exit_code, result.stdout) == (0, ""), result.stderr
+    assert result.stderr == f"keras-lotr: 20 frames, 20 faces, written to {out}\n"
     frames = json.loads(points.read_text())
     assert [len(faces) for faces in frames] == [1] * 20
     reader = cv2.VideoCapture(str(video))
@@ -42,7 +43,6 @@ def test_video_and_points(video, tmp_path):
         (["none.mp4", "out.webm"], "There is no video none.mp4"),
         (["text.mp4", "out.webm"], "Expected a video (MP4, WebM, AVI, MOV). Received: text.mp4"),
         (["text.mp4", "out.mp4"], "Expected a .webm file as output. Received: out.mp4"),
-        (["text.mp4", "out.webm", "--preset", "no_such"], "There is no preset 'no_such'"),
         (["text.mp4"], "Missing argument 'OUTPUT'"),
     ],
 )
@@ -53,3 +53,14 @@ def test_bad_input(arguments, sentence, tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
+
+
+def test_unknown_preset(video, tmp_path):
+    result = run(video, tmp_path / "out.webm", "--preset", "no_such")
+    assert result.exit_code == 2 and "There is no preset 'no_such'" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_of_opencv_is_seen(video, tmp_path, capfd):
+    assert run(video, tmp_path / "out.webm").exit_code == 0
+    assert capfd.readouterr() == ("", "")

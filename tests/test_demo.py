@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -226,7 +227,13 @@ def test_command_tells_what_is_missing(monkeypatch):
     pytest.importorskip("gradio", reason="needs gradio")
     run = CliRunner().invoke(main, ["demo", "--preset", "lotr_m_jd"])
     assert run.exit_code == 2
-    assert "Expected a trained landmark preset, one of lotr_m_300w" in run.output
+    assert "has no trained weights yet" in run.output
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = CliRunner().invoke(main, ["demo", "--port", str(port)])
+    assert run.exit_code == 2
+    sentence = f"The demo cannot be served at 127.0.0.1:{port}: Address already in use."
+    assert run.stderr == f"keras-lotr: {sentence} Take another --port.\n"
 
 
 # === Spaces ===

@@ -61,3 +61,21 @@ def test_write_file_replaces(tmp_path):
     write_file(tmp_path / "x", b"old")
     write_file(tmp_path / "x", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    (tmp_path / "folder" / "full").mkdir(parents=True)
+    with pytest.raises(OSError, match="folder'$") as caught:
+        write_file(tmp_path / "folder", b"content")
+    assert caught.value.filename == str(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_an_unknown_name_is_answered_with_what_can_be_used(folder, monkeypatch):
+    monkeypatch.setenv("KERAS_LOTR_PRESETS", str(folder.parent))
+    with pytest.raises(ValueError, match=r"no preset 'nope'\. Available: face_detector, .*tiny\."):
+        resolve("nope")
+    with pytest.raises(ValueError, match=r"no preset 'nope'\. Available: lotr_m_300w, tiny\. A"):
+        resolve("nope", usable=lambda: ["lotr_m_300w", "tiny"])
+    with pytest.raises(ValueError, match=r"no preset 'tiny2'\. Nearest: tiny\. A"):
+        resolve("tiny2", usable=lambda: ["lotr_m_300w", "tiny"])

@@ -12,8 +12,9 @@ from tiny import MEASURED, random_crops, randomize, tiny_lotr
 from keras_lotr import LOTR
 from keras_lotr.cli import main
 from keras_lotr.onnx_model import OnnxModel
+from keras_lotr.preset_table import preset_table
 from keras_lotr.presets import METADATA, RESULTS, WEIGHTS, write_json
-from keras_lotr.publishing import prepare, preset_table, write_card
+from keras_lotr.publishing import prepare, write_card
 
 FACTS = {
     "title": "A tiny one.",

@@ -24,7 +24,9 @@ def results(scheme="ibug68", subsets=(), nme=4.25, **changes):
         "data": "photos",
         "split": "val",
         "scheme": scheme,
+        "normalizer": "outer_eyes",
         "flip": False,
+        "regions": {"eyes": 2.5},
         **part,
         "subsets": {name: {**part, "nme": nme + 1} for name in subsets},
         **changes,
@@ -93,12 +95,32 @@ def test_command(tmp_path):
     assert output.read_text() == run.output == tables([results("wflw98", SUBSETS)]) + "\n"
 
 
+def test_files_of_another_kind_among_the_results_are_left_out(tmp_path):
+    """As in this checkout: `keras-lotr report table results/*.json`."""
+    mine = write(tmp_path / "mine.json", results())
+    other = write(tmp_path / "benchmarks.json", {"stage": {}})
+    for files in ((mine, other), (other, mine)):
+        output = tmp_path / "table.md"
+        run = CliRunner().invoke(main, ["report", "table", *files, "--output", str(output)])
+        assert run.exit_code == 0 and run.stdout == tables([results()]) + "\n"
+        note = f"keras-lotr: {other} is left out: no result of `evaluate`.\n"
+        assert run.stderr == note
+
+
+def test_a_run_is_called_by_its_folder():
+    text = tables([results(preset="runs/fine/preset"), results(preset="preset")])
+    assert row(text, "NME", "fine") and row(text, "NME", "preset")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, "There is no"),
         ({"nme": 3}, "It lacks ['auc'"),
         ([], "It lacks"),
+        (results(nme="3"), "It lacks ['nme']"),
+        (results(subsets=["afw"], nme=1) | {"subsets": {"afw": {"nme": 3}}}, "lacks ['subsets']"),
+        (results(failure_rate={"8": 1}), "It lacks ['failure_rate']"),
     ],
 )
 def test_bad_results(content, message, tmp_path):

@@ -28,7 +28,7 @@ from tiny import (
     write_faces,
 )
 
-from keras_lotr import LOTR, memory, validation
+from keras_lotr import LOTR, memory, training, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
@@ -449,3 +449,15 @@ def test_train_without_a_face_to_measure(tmp_path):
     with pytest.raises(ValueError, match="validation face whose NME.*Received: 2 faces"):
         start(RUN, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_train_on_some_sets(tmp_path):
+    data = write_faces(tmp_path / "data", ["train"] * 4 + ["val"] * 2)
+    entries = json.loads((data / "labels.json").read_text())
+    for number, entry in enumerate(entries):
+        entry["set"] = "ab"[number % 2]
+    (data / "labels.json").write_text(json.dumps(entries))
+    (group,), validation = training._read([data], "ibug68", None, ["a"])
+    assert [Path(s.path).name for s in [*group, *validation]] == ["0.png", "2.png", "4.png"]
+    with pytest.raises(ValueError, match=r"tag of \['c'\] in .*have \['a', 'b'\]"):
+        start(RUN, data, tmp_path / "run", only=["c"])

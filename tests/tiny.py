@@ -169,7 +169,8 @@ _PART = {
     "auc": {"8": 59.375, "10": 67.5},
 }
 MEASURED = {
-    **{"data": "drawn", "split": "val", "flip": True, "regions": {"eyes": 2.5}},
+    **{"preset": "runs/tiny/preset", "scheme": "ibug68", "data": "drawn", "split": "val"},
+    **{"flip": True, "regions": {"eyes": 2.5}},
     **{"normalizer": "outer_eyes", **_PART, "subsets": {"dark": _PART}},
 }
 

@@ -7,7 +7,7 @@ from keras_lotr.datasets import coco, facesynth, ibug, jd106, kit, points_csv, w
 from keras_lotr.datasets.picture_sizes import picture_size, share_outside
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
 
-__all__ = ["READERS", "NoFaces", "Sample", "read_samples"]
+__all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
 
 # In the order in which a folder is recognised.
 READERS = {

@@ -1,25 +1,11 @@
 """Batches for `fit`: faces are read, cropped and augmented here, in NumPy, for every backend."""
 
-import cv2
 import keras
 import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augment import random_crop
-
-
-def read_rgb(path):
-    """The photo as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
-
-    The same pixels that `FaceLandmarker` counts, so that what it found can be trained on.
-
-    Raises:
-        ValueError: naming the file, if it is missing or no picture.
-    """
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"Expected a picture in {path}. It is missing, cut or of another kind.")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+from keras_lotr.images import read_image
 
 
 def load_crops(samples, size, margin):
@@ -27,12 +13,15 @@ def load_crops(samples, size, margin):
 
     Returns:
         crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the file, if it is missing, cut off or no picture.
     """
     crops = np.empty((len(samples), size, size, 3), np.uint8)
     points = []
     for i, sample in enumerate(samples):
         crop_from_image = geometry.crop_from_box(sample.box, size, margin)
-        crops[i] = geometry.warp(read_rgb(sample.path), crop_from_image, size)
+        crops[i] = geometry.warp(read_image(sample.path), crop_from_image, size)
         points.append(geometry.apply(crop_from_image, sample.points_image))
     return crops, np.array(points, np.float32)
 
@@ -105,7 +94,7 @@ class LandmarkBatches(keras.utils.PyDataset):
         for i, sample in enumerate(chosen):
             weighted_points = np.column_stack([sample.points_image, sample.label_weights])
             crops[i], points_crop = random_crop(
-                read_rgb(sample.path), weighted_points, sample.box, sample.scheme,
+                read_image(sample.path), weighted_points, sample.box, sample.scheme,
                 self.size, self.margin, self.augmentation, rng,
             )  # fmt: skip
             points.append(points_crop)

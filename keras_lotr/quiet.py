@@ -1,0 +1,72 @@
+"""What other libraries' C code writes on standard error, past Python: kept from the user."""
+
+import os
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+
+_BACKENDS = ("tensorflow", "jax", "torch")  # of Keras, and the packages that they are in
+_LOCK = threading.RLock()  # there is one standard error for all threads
+
+
+@contextmanager
+def quiet_stderr():
+    """Nothing that is written to standard error meanwhile is seen.
+
+    If the block ends with an error, all of it is shown: it may say why.
+
+    Example:
+
+    >>> import os
+    >>> with quiet_stderr():
+    ...     _ = os.write(2, b"a note of a C library")
+    """
+    try:
+        os.fstat(2)
+    except OSError:  # a program without standard error, as one with a window of its own
+        yield
+        return
+    with _LOCK, tempfile.TemporaryFile() as hidden:
+        sys.stderr.flush()
+        terminal = os.dup(2)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            hidden.seek(0)
+            os.write(terminal, hidden.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def start_keras(to_train=False):
+    """Import Keras and its backend without the notes that TensorFlow and JAX write at their start.
+
+    Args:
+        to_train: `fit` follows, for which Keras imports TensorFlow, too, where it is installed,
+            whatever the backend.
+
+    Raises:
+        ImportError: the backend is not installed; the sentence says what to do.
+    """
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet_stderr():
+        try:
+            import keras
+        except ModuleNotFoundError as error:
+            if error.name not in _BACKENDS:
+                raise
+            others = " or ".join(name for name in _BACKENDS if name != error.name)
+            raise ImportError(
+                f"Keras' backend {error.name} is not installed: pip install "
+                f"'keras-lotr[{error.name}]', or set KERAS_BACKEND to {others}."
+            ) from None
+        keras.ops.zeros(1)  # devices are looked for, and talked about, at the first operation
+        if to_train:
+            keras.utils.set_random_seed(0)

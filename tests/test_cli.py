@@ -1,0 +1,281 @@
+"""What all subcommands have in common: help, mistakes, and what a user sees beside the answer."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from keras_lotr import __version__, cli_errors, datasets, formats
+from keras_lotr.cli import main
+from keras_lotr.cli_errors import Commands
+from keras_lotr.cli_options import READERS
+from keras_lotr.cli_predict import FORMATS
+
+ROOT = Path(__file__).parents[1]
+
+
+def commands(group=main, path=()):
+    """(words, command) of all subcommands."""
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+COMMANDS = list(commands())
+each = pytest.mark.parametrize(
+    ("words", "command"), COMMANDS, ids=[" ".join(words) for words, _ in COMMANDS]
+)
+
+
+# === Help ===
+@each
+def test_two_examples_that_the_command_takes(words, command):
+    lines = command.epilog.splitlines()
+    assert lines[:2] == ["\b", "Examples:"] and len(lines) == 4
+    for line in lines[2:]:
+        program, *arguments = line.split("   (")[0].replace("> faces.json", "").split()
+        assert program == "keras-lotr"
+        context, rest = main, arguments
+        while isinstance(context, click.Group):
+            name, context, rest = context.resolve_command(click.Context(context), rest)
+        assert command in (context, main.commands[words[0]])
+        if "--help" not in rest:
+            context.make_context(name, rest)  # which refuses what it does not know
+
+
+@each
+def test_options_are_described_by_more_than_a_fragment(words, command):
+    for option in (p for p in command.params if isinstance(p, click.Option)):
+        said = option.help or ""
+        assert len(said.split()) >= 3 and said[0].isupper() or said.startswith("8"), option.name
+        assert said.endswith((".", "].")), option.name
+
+
+def test_choices_are_those_of_the_library():
+    assert list(READERS) == list(datasets.READERS)
+    assert FORMATS == formats.FORMATS
+
+
+def test_version():
+    run = CliRunner().invoke(main, ["--version"])
+    assert run.stdout.split()[-1] == __version__ == "0.1.0"
+
+
+# === Errors ===
+class OfOpenCV(Exception):
+    """As `cv2.error`: no ValueError, but what a library says of a bad file."""
+
+    __module__ = "cv2"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("Bad\n  input."), FileNotFoundError("There is no x."), ImportError("pip"),
+        OfOpenCV("Bad data."), cv2.error("Bad data."), PermissionError(13, "Not allowed", "a.json"),
+    ],
+)  # fmt: skip
+def test_errors_of_the_input_are_one_sentence(error):
+    run = fail_with(error)
+    assert run.exit_code == 2
+    assert run.stderr == f"keras-lotr: {cli_errors.sentence(error)}\n"
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), TypeError("b"), AssertionError("c")])
+def test_faults_of_the_library_stay_visible(error):
+    assert fail_with(error).exception is error
+
+
+def test_a_pipe_that_ends_early_is_no_error():
+    run = fail_with(BrokenPipeError(32, "Broken pipe"))
+    assert (run.exit_code, run.stderr) == (1, "")
+
+
+def fail_with(error):
+    group = Commands("program")
+
+    @group.command()
+    def fail():
+        raise error
+
+    return CliRunner().invoke(group, ["fail"])
+
+
+# === Mistakes are told before a backend is started ===
+MISTAKES = {
+    "predict none.jpg --preset nope": "Available: lotr_m_300w, lotr_m_300w_98, lotr_m_plus_300w",
+    "predict none.jpg --preset lotr_m_jd": "has no trained weights yet. Train them with",
+    "predict none.jpg --preset face_detector": "is a face detector's. Available: lotr_m_300w,",
+    "predict none.jpg --detector retina": "Expected a face detector: ",
+    "predict none.jpg --format xml": "Expected formats of json, csv, pts, coco",
+    "predict none.jpg --output x.txt": "Expected a folder, or a file .json, .csv, .pts, as output",
+    "predict none.jpg --boxes none.json": "There is no file of boxes none.json",
+    "predict none.jpg --draw": "Expected a folder as output",
+    "predict none.jpg --threshold 2": "Invalid value for '--threshold'",
+    "predict empty": "There is none in empty. Its subfolders are searched with --recursive.",
+    "video none.mp4 out.webm --engine keras": "There is no video none.mp4",
+    "video text.txt out.mp4 --engine keras": "Expected a .webm file as output",
+    "video text.txt out.webm --engine keras": "Expected a video (MP4, WebM",
+    "evaluate lotr_m_300w --data empty --split dev": "'dev' is not one of 'train', 'val', 'test'",
+    "evaluate lotr_m_300w --data none": "There is no data set none",
+    "evaluate lotr_m_300w --data empty --reader x": "'x' is not one of 'kit', 'facesynth'",
+    "evaluate nope --data empty": "Available: lotr_m_300w",
+    "evaluate none.onnx --data empty": "There is no file none.onnx",
+    "evaluate empty --data empty": "Expected a preset folder. empty has no config.json",
+    "export lotr_m_300w --int8": "Expected --int8 and --calibration together",
+    "export lotr_m_300w --int8 --calibration none/*.jpg": "There is none in none/*.jpg",
+    "export lotr_m_300w --format litert --float16": "Expected --format onnx for",
+    "export lotr_m_300w --output empty": "Expected a file as --output. empty is a folder",
+    "export nope": "Available: lotr_hr_plus_wflw, lotr_m_300w",
+    "train none.json --data empty": "There is no recipe none.json",
+    "train list.json --data empty": "Expected an object, {name: value}, as the recipe list.json",
+    "train text.json --data empty": "Expected JSON in text.json",
+    "train nope --data empty": "Available: lotr_hr_plus_wflw",
+    "train lotr_m_300w --data none": "There is no data set none",
+    "train lotr_m_300w --data faces=none": "There is no data set none",
+    "train lotr_m_300w --data empty --init nope": "Available: lotr_m_300w",
+    "train lotr_m_300w --data empty --init a.safetensors": "There is no file of weights a.saf",
+    "train lotr_m_300w --data empty --backbone-weights b": "There is no file of weights b",
+    "train lotr_m_300w --data empty --output empty --resume": "There is nothing to resume in",
+    "train-detector --photos none --held-out empty --teacher a": "There is no folder or list of",
+    "train-detector --photos empty --held-out empty --teacher a": "There is no file of a face det",
+    "report table none.json": "There is no none.json",
+    "report table text.txt": "Expected JSON in text.txt",
+    "report table list.json": "Expected results of `keras-lotr evaluate --output` in list.json",
+    "report ced none.json": "There is no none.json",
+    "report samples lotr_m_300w --data empty --band 6 --band 5": "Expected rising borders",
+    "demo --preset nope": "Available: lotr_m_300w",
+    "prepare none made": "There is no preset",
+    "card none": "There is no preset 'none'",
+    "publish": "Expected PRESET and hf://org/name",
+    "publish none hf://me/none": "There is no preset 'none'",
+    "publish lotr_m_300w me/none": "Expected a handle hf://org/name",
+    "publish-space none hf://me/none": "README.md",
+}
+MAKE_THEM = """
+import json, sys
+from click.testing import CliRunner
+from keras_lotr.cli import main
+said = {}
+for line in json.load(sys.stdin):
+    run = CliRunner().invoke(main, line.split())
+    said[line] = (run.exit_code, run.stderr, repr(run.exception), "keras" in sys.modules)
+print(json.dumps(said))
+"""
+
+
+def in_a_process(*command, **options):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        **{"capture_output": True, "text": True, "timeout": 600, "env": environment, **options},
+    )
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What the command says to each of `MISTAKES`."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "empty").mkdir()
+    for name in ("text.txt", "text.json"):
+        (folder / name).write_text("text")
+    (folder / "list.json").write_text("[1]")
+    run = in_a_process("-c", MAKE_THEM, input=json.dumps(list(MISTAKES)), cwd=folder)
+    assert run.returncode == 0, run.stderr
+    assert sorted(p.name for p in folder.iterdir()) == [
+        *("empty", "list.json", "text.json", "text.txt")
+    ]
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_mistakes_start_no_backend(line, told):
+    exit_code, stderr, exception, keras_started = told[line]
+    assert exit_code == 2, exception
+    assert MISTAKES[line] in " ".join(stderr.split())
+    assert not keras_started
+
+
+def test_commands_without_a_model_start_no_backend():
+    code = """
+import sys
+from click.testing import CliRunner
+from keras_lotr.cli import main
+for line in ("--help", "presets", "predict --help", "train --help"):
+    assert CliRunner().invoke(main, line.split()).exit_code == 0, line
+    assert "keras" not in sys.modules, line
+    if "help" in line:
+        assert "numpy" not in sys.modules, line
+"""
+    run = in_a_process("-c", code, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+
+
+# === A user sees what the command says, and nothing of what backends say ===
+COMMAND = "from keras_lotr.cli import main; main(prog_name='keras-lotr')"
+EVALUATE = ("evaluate", "lotr_m_300w", "--data", "examples/rendered_faces", "--split", "val")
+
+
+def test_nothing_of_the_backend_is_seen():
+    run = in_a_process("-c", COMMAND, *EVALUATE, cwd=ROOT)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("lotr_m_300w on rendered_faces (val, 16 faces)")
+
+
+def test_nothing_of_the_backend_is_seen_in_training(rendered_faces, tmp_path):
+    recipe = {"scheme": "ibug68", "epochs": 1, "batch_size": 4, "warmup_steps": 1}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    start = "from keras_lotr.quiet import start_keras; start_keras(to_train=True)"
+    code = f"{start}; import tiny; tiny.use_tiny_variant(); {COMMAND}"
+    arguments = ("train", "recipe.json", "--data", rendered_faces, "--output", "run")
+    run = in_a_process("-c", code, *arguments, cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, "")
+    *header, epoch, last = run.stdout.splitlines()  # no bar, as this is no terminal
+    assert len(header) == 5 and header[0].startswith("Training faces: ")
+    assert epoch.startswith("Epoch 1 of 1: loss ") and last == "Best weights: run/preset"
+
+
+def test_predict_takes_onnxruntime_by_default(tmp_path):
+    pytest.importorskip("onnxruntime")
+    code = COMMAND.replace("; main(", "; import sys, atexit; atexit.register("
+                           "lambda: print('keras' in sys.modules)); main(")  # fmt: skip
+    run = in_a_process("-c", code, "predict", "examples/astronaut.jpg", cwd=ROOT)
+    assert run.stderr == "keras-lotr: 1 image, 1 face, 0 failed, written to standard output\n"
+    assert run.stdout.splitlines()[-1] == "False"
+
+
+def test_a_backend_that_is_missing_is_named():
+    code = "import sys; sys.modules['jax'] = None; " + COMMAND
+    environment = {
+        **os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)
+    }  # fmt: skip
+    run = in_a_process("-c", code, *EVALUATE, cwd=ROOT, env=environment)
+    assert run.returncode == 2
+    assert run.stderr.startswith("keras-lotr: Keras' backend jax is not installed: pip install")
+    assert run.stderr.count("\n") == 1
+
+
+REAL_ERROR = """
+import os
+from keras_lotr.quiet import quiet_stderr
+with quiet_stderr():
+    os.write(2, b"a note\\n")
+try:
+    with quiet_stderr():
+        os.write(2, b"the reason\\n")
+        raise RuntimeError
+except RuntimeError:
+    os.write(2, b"the end\\n")
+"""
+
+
+def test_notes_are_shown_if_they_come_with_an_error():
+    run = in_a_process("-c", REAL_ERROR)
+    assert run.stderr == "the reason\nthe end\n"

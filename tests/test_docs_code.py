@@ -1,0 +1,206 @@
+"""Every Python block and every `keras-lotr` command of the documents runs to its end.
+
+A page is run from top to bottom in a folder that has what its reader would have. The networks are
+tiny: presets of the same names and landmarks stand in for the trained ones.
+"""
+
+import doctest
+import glob
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import cv2
+import keras
+import pytest
+from click.testing import CliRunner
+from docs_code import arguments, steps
+from hub_server import READER
+from test_docs import load
+from tiny import SETTINGS, SHALLOW, randomize, tiny_backbone
+
+import keras_lotr
+from keras_lotr.cli import main
+from keras_lotr.export_onnx import export_onnx
+from keras_lotr.lotr import LOTR, VARIANTS
+from keras_lotr.preset_files import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, read_json, shipped_folder
+from keras_lotr.presets import CropContract
+from keras_lotr.recipes import Recipe
+
+for package in ("matplotlib", "onnx", "onnxruntime"):
+    pytest.importorskip(package, reason="the documents use it")
+
+ROOT = Path(__file__).parents[1]
+CARDS = sorted(f"presets/{path.parent.name}/README.md" for path in ROOT.glob("presets/*/README.md"))
+PAGES = [
+    *("README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "examples/README.md", "demo/README.md"),
+    *("demo/static/README.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))),
+    *CARDS,
+]
+
+# What stands in a document: what is run here.
+REPLACED = {
+    "FOLDER": "examples/rendered_faces",
+    "WFLW": "examples/rendered_faces",
+    "NAME": "my_model",
+    "<name>": "lotr_m_300w",
+    "hf://org/name": "hf://me/my_model",
+    "hf_...": READER,
+    # A tiny network has no such backbone; tests/test_backbones.py loads these weights.
+    "hf://timm/mobilenetv2_100.ra_in1k": "none",
+    # tests/test_export_*.py write the others.
+    "onnx|openvino|litert|saved_model": "onnx",
+    # JAX only; tests/test_paper_presets.py trains on two devices.
+    "--devices all": "",
+}
+# What starts like this is not run, and why.
+NOT_RUN = {
+    "keras-lotr demo": "serves a page until Ctrl+C is pressed; tests/test_demo.py asks it",
+    "keras-lotr train-detector": "needs YuNet's file; tests/test_detector.py trains with it",
+    "from gradio_client": "asks a Space on the Hub; tests/test_demo.py asks the same of a demo",
+}
+# A training of seconds, of a network that has none of a recipe's frozen layers.
+HURRIED = {
+    **{"epochs": 1, "batch_size": 4, "samples_per_epoch": 8, "warmup_steps": 1},
+    **{"frozen_layers": [], "backbone_weights": None},
+}
+
+
+def all_steps():
+    for page in PAGES:
+        for step in steps((ROOT / page).read_text(encoding="utf-8")):
+            yield page, step
+
+
+def reason_not_to_run(step):
+    return next((why for start, why in NOT_RUN.items() if step.code.startswith(start)), None)
+
+
+def test_the_tables_hold_nothing_that_no_document_says():
+    codes = [step.code for _, step in all_steps()]
+    assert not [word for word in REPLACED if not any(word in code for code in codes)]
+    assert not [s for s in NOT_RUN if not any(code.startswith(s) for code in codes)]
+
+
+def test_steps_of_a_page():
+    text = "`keras-lotr presets`\n```\n(cd x && y) && keras-lotr a b   # c\npip c\n```\n"
+    text += "```python\n1\n```\n"
+    found = [(step.kind, step.code, step.line) for step in steps(text + "`keras-lotr presets`\n")]
+    assert found == [
+        ("command", "keras-lotr presets", 1), ("command", "keras-lotr a b", 3), ("python", "1\n", 7)
+    ]  # fmt: skip
+
+
+# === What a reader has ===
+@pytest.fixture(scope="module")
+def presets(tmp_path_factory):
+    """A folder of presets as the library's own, but tiny."""
+    folder = tmp_path_factory.mktemp("docs") / "presets"
+    for source in sorted(shipped_folder().iterdir()):
+        small = shutil.ignore_patterns(CONFIG, WEIGHTS, ONNX, "*.jpg", "*.png")
+        is_lotr = read_json(source / CONFIG)["registered_name"] == "keras_lotr>LOTR"
+        shutil.copytree(source, folder / source.name, ignore=small if is_lotr else None)
+        if is_lotr:
+            contract = CropContract.from_dict(read_json(source / PREPROCESSOR))
+            model = stand_in(contract)
+            model.save_to_preset(folder / source.name)
+            if not (source / WEIGHTS).exists():
+                (folder / source.name / WEIGHTS).unlink()
+            elif source.name == "lotr_m_300w":
+                export_onnx(model, folder / source.name / ONNX)
+    return folder
+
+
+def stand_in(contract):
+    count = keras_lotr.schemes.get_scheme(contract.scheme).num_landmarks
+    model = LOTR(tiny_backbone(contract.image_size), count, **SETTINGS, **SHALLOW)
+    model.crop_contract = contract
+    return randomize(model)
+
+
+@pytest.fixture
+def reader(presets, video, hub, tmp_path, monkeypatch):
+    """The names that a reader has; the working directory has a reader's files."""
+    folder = tmp_path / "reader"
+    shutil.copytree(presets, folder / "presets")
+    shutil.copytree(ROOT / "results", folder / "results")
+    shutil.copytree(ROOT / "demo", folder / "demo", ignore=shutil.ignore_patterns("node_modules"))
+    (folder / "demo" / "static" / "dist").mkdir(exist_ok=True)
+    (folder / "demo" / "static" / "dist" / "index.html").write_text("<p>built")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    (folder / "photos").mkdir()
+    shutil.copy(ROOT / "examples" / "astronaut.jpg", folder / "photos" / "anna.jpg")
+    shutil.copy(ROOT / "examples" / "astronaut.jpg", folder / "photo.jpg")
+    shutil.copy(presets / "lotr_m_300w" / ONNX, folder)
+    shutil.copytree(presets / "lotr_m_300w_98", folder / "my_model")
+    shutil.copy(video, folder / "in.mp4")
+    load(ROOT / "examples" / "fine_tune.py").write_csv(folder / "faces.csv")
+    hub.put_folder("me/secret", presets / "lotr_m_300w", private=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())  # that a block may set
+    monkeypatch.setattr("keras_lotr.preset_files.shipped_folder", lambda: folder / "presets")
+    for variant in VARIANTS:
+        numbers = {**SETTINGS, **SHALLOW}
+        monkeypatch.setitem(VARIANTS, variant, (tiny_backbone, VARIANTS[variant][1], numbers))
+    read = Recipe.load.__func__
+    hurried = classmethod(lambda cls, preset: replace(read(cls, preset), **HURRIED))
+    monkeypatch.setattr(Recipe, "load", hurried)
+    return {"keras_lotr": keras_lotr, "model": LOTR.from_preset("lotr_m_300w")}
+
+
+# === The pages ===
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's own
+@pytest.mark.parametrize("page", PAGES)
+def test_page(page, reader):
+    for step in steps((ROOT / page).read_text(encoding="utf-8")):
+        if reason_not_to_run(step):
+            continue
+        code = step.code
+        for word, here in REPLACED.items():
+            code = code.replace(word, here)
+        where = f"{page}:{step.line}"
+        if step.kind == "command":
+            run_command(code, step.in_text, where)
+        elif step.kind == "json":
+            Path("recipe.json").write_text(code)
+        elif ">>>" in code:
+            run_session(code, reader, where)
+        else:
+            exec(compile(code, where, "exec"), reader)
+
+
+def run_command(code, in_text, where):
+    words = [name for word in arguments(code) for name in (sorted(glob.glob(word)) or [word])]
+    if in_text and is_only_a_name(words):
+        return
+    run = CliRunner().invoke(main, words)
+    assert run.exit_code == 0, f"{where}: {code}\n{run.output}\n{run.exception!r}"
+
+
+def is_only_a_name(words):
+    """Whether a sentence names a command that needs arguments, without any."""
+    command = main
+    while words and isinstance(command, click.Group):
+        command, words = command.commands[words[0]], words[1:]
+    return not words and any(parameter.required for parameter in command.params)
+
+
+def run_session(code, names, where):
+    test = doctest.DocTestParser().get_doctest(code, names, where, where, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    said = []
+    failed = runner.run(test, out=said.append, clear_globs=False).failed
+    names.update(test.globs)
+    assert not failed, "".join(said)
+
+
+def test_a_page_with_a_mistake_fails(reader):
+    with pytest.raises(AssertionError, match="page:1: keras-lotr predict none.jpg"):
+        run_command("keras-lotr predict none.jpg", True, "page:1")
+    with pytest.raises(AssertionError, match="Expected:\n    3"):
+        run_session(">>> 1 + 1\n3\n", reader, "page:1")
+
+
+def test_pictures_of_the_reader(reader):
+    assert cv2.imread("photo.jpg") is not None

@@ -15,6 +15,7 @@ from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.mixture import Group, LOTRMixture
 from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
+from keras_lotr.run_files import PRESETS
 from keras_lotr.seeds import seeded
 from keras_lotr.starting_model import (
     freeze,
@@ -22,19 +23,21 @@ from keras_lotr.starting_model import (
     mean_shape_of,
     start_of,
     starting_model,
+    trained_model,
 )
 from keras_lotr.training_parts import TrainingParts
 from keras_lotr.validation import padded, validation_crops
-
-PRESETS = "presets"  # in the folder of a run: one preset for each group
 
 
 def mixture_parts(recipe, data, out, init, reader, workers):
     """The parts of a training of a recipe with groups; arguments as of `train`."""
     folders = named_folders(data, recipe.groups)
-    train = [_train_lists(group, folders, reader) for group in recipe.groups]
+    read = [_faces_of(group, folders, reader) for group in recipe.groups]
+    train = [lists for lists, _ in read]
     trained_on = {s.path for lists in train for samples in lists for s in samples}
-    faces = [_validation_faces(g, folders, reader, trained_on) for g in recipe.groups]
+    faces = [[s for s in samples if s.path not in trained_on] for _, samples in read]
+    for group, lists, samples in zip(recipe.groups, train, faces, strict=True):
+        _check_faces(group, lists, samples)
     with seeded(recipe.seed):
         mixture = build_mixture(recipe, [sum(lists, []) for lists in train], init)
     names = [group.name for group in recipe.groups]
@@ -117,37 +120,40 @@ def named_folders(data, groups):
     return folders
 
 
-def _train_lists(group, folders, reader):
-    """Samples of each of the group's data sets that has any."""
-    lists = [_read(group, name, folders[name], "train", reader) for name in group.data]
-    lists = [samples for samples in lists if samples]
-    if not lists:
-        raise ValueError(f"Expected faces to train group {group.name} on. Its data has none.")
-    return lists
-
-
-def _validation_faces(group, folders, reader, trained_on):
-    samples = [
-        sample
-        for name in group.data
-        for sample in _read(group, name, folders[name], "val", reader)
-        if sample.path not in trained_on
-    ]
-    if not samples:
-        raise ValueError(
-            f"Expected faces to validate group {group.name} with. {', '.join(group.data)} has no "
-            f'split "val" with {group.scheme} landmarks that is not trained on.'
-        )
-    return samples
+def _faces_of(group, folders, reader):
+    """Samples of each of a group's data sets that has any to train on, and all to validate with."""
+    train, validation = [], []
+    for name in group.data:
+        split = {kind: _read(group, name, folders[name], kind, reader) for kind in ("train", "val")}
+        if not split["train"] and not split["val"]:
+            sets = ", ".join(group.only.get(name, ()))
+            raise ValueError(
+                f"Expected faces with {group.scheme} landmarks for group {group.name} in "
+                f"{folders[name]}. It has none{' of the sets ' + sets if sets else ''}."
+            )
+        train += [split["train"]] if split["train"] else []
+        validation += split["val"]
+    return train, validation
 
 
 def _read(group, name, folder, split, reader):
+    sets = group.sets_of(name, split)
+    if sets == []:
+        return []
     try:
-        samples = read_samples(folder, split, group.scheme, reader)
+        return read_samples(folder, split, group.scheme, reader, sets or ())
     except NoFaces:
         return []
-    sets = group.sets_of(name, split)
-    return samples if sets is None else [s for s in samples if set(sets) & set(s.tags)]
+
+
+def _check_faces(group, train, validation):
+    for kind, faces in (("train", train), ("validate", validation)):
+        if not faces:
+            raise ValueError(
+                f"Expected faces to {kind} group {group.name} with. {', '.join(group.data)} has "
+                f"none with {group.scheme} landmarks"
+                + (' in a split "val" that is not trained on.' if kind == "validate" else ".")
+            )
 
 
 def build_mixture(recipe, samples, init):
@@ -161,7 +167,7 @@ def build_mixture(recipe, samples, init):
     init = start_of(recipe, init)
     with dtype_policy(recipe.dtype):
         if init is not None and is_preset(init):
-            trunk = LOTR.from_preset(init)
+            trunk = trained_model(recipe, init)
             scheme = trunk.crop_contract.scheme
         else:
             scheme = recipe.groups[0].scheme

@@ -30,7 +30,7 @@ from keras_lotr.presets import (
     resolve,
     write_json,
 )
-from keras_lotr.run_files import BEST, HISTORY
+from keras_lotr.run_files import BEST, HISTORY, PRESETS
 from keras_lotr.safetensors_io import named_weights
 
 CARD = "README.md"
@@ -49,11 +49,20 @@ def prepare(run, folder, dtype=None):
     The same weights are written as ONNX, which needs no Keras to run.
 
     Args:
-        run: folder that `train` or `train-detector` wrote.
+        run: folder that `train` or `train-detector` wrote, or `presets/GROUP` in that of a mixture.
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the files of the weights.
     """
-    best = resolve(run / BEST)
+    best, history = run / BEST, run / HISTORY
+    if (run / CONFIG).is_file():
+        best, history = run, run.parents[1] / HISTORY
+    elif (run / PRESETS).is_dir():
+        groups = ", ".join(sorted(path.name for path in (run / PRESETS).iterdir()))
+        raise ValueError(
+            f"Expected the folder of one preset of a mixture, {run / PRESETS}/GROUP. "
+            f"Its groups are {groups}."
+        )
+    best = resolve(best)
     kind = card_metadata.model_class(best)
     kind.from_preset(best.folder).save_to_preset(folder, dtype)
     model = kind.from_preset(folder)
@@ -61,8 +70,8 @@ def prepare(run, folder, dtype=None):
         export_onnx(model, folder / ONNX, float16=dtype == "float16")
     else:
         export_detector(model, folder / ONNX)
-    shutil.copy(run / BEST / RECIPE, folder / RECIPE)
-    shutil.copy(run / HISTORY, folder / HISTORY)
+    shutil.copy(best.folder / RECIPE, folder / RECIPE)
+    shutil.copy(history, folder / HISTORY)
 
 
 def write_card(folder, examples=None):

@@ -11,8 +11,9 @@ import keras
 from keras_lotr import optimizers
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.group_recipe import GroupRecipe
+from keras_lotr.hub import PREFIX
 from keras_lotr.lotr import LOTR, VARIANTS
-from keras_lotr.presets import RECIPE, resolve
+from keras_lotr.presets import CONFIG, RECIPE, resolve
 from keras_lotr.schemes import get_scheme
 
 # Arguments of `LOTR` that are not a recipe's `model`.
@@ -205,6 +206,16 @@ class Recipe:
         bounds = [math.ceil(steps * part) for part in (0.5, 0.75)]
         rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
+
+
+def can_be_had(init):
+    """Whether what a recipe starts from is a preset that can be loaded, not words about one."""
+    if init.startswith(PREFIX):
+        return True
+    try:
+        return resolve(init).path(CONFIG) is not None
+    except ValueError:
+        return False
 
 
 def _check_keys(name, entries, known):

@@ -1,6 +1,7 @@
 """What lies in the folder of a training run."""
 
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
+PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
 
 
 def check_out(out, resume):

@@ -5,11 +5,11 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from keras_lotr import hub
 from keras_lotr.backbones.loading import load_backbone_weights
 from keras_lotr.lotr import LOTR
 from keras_lotr.preset_files import resolve
 from keras_lotr.presets import CropContract, load_crop_contract
+from keras_lotr.recipes import can_be_had
 from keras_lotr.safetensors_io import load_fitting_weights
 
 
@@ -31,13 +31,10 @@ def start_of(recipe, init):
     hint = "Give what to start from: --init PRESET, or --backbone-weights FILE."
     if init is None and recipe.init is not None and recipe.backbone_weights is None:
         init = recipe.init
-        if not init.startswith(hub.PREFIX):
-            try:
-                resolve(init)
-            except ValueError:
-                raise ValueError(
-                    f"The recipe goes on from {init}, which is not among the presets. {hint}"
-                ) from None
+        if not can_be_had(init):
+            raise ValueError(
+                f"The recipe goes on from {init}, which is not among the presets. {hint}"
+            )
     frozen = [*recipe.frozen_layers, *(["the whole backbone"] if not recipe.backbone_rate else [])]
     if init is None and not trained_backbone and frozen:
         raise ValueError(
@@ -64,7 +61,7 @@ def build(recipe, groups, init):
         same = preprocessor is not None and preprocessor.scheme == recipe.scheme
         # The same landmarks stay where the preset has them.
         shape = None if same else mean_shape
-        model = LOTR.from_preset(init, num_landmarks=len(mean_shape), mean_shape=shape)
+        model = trained_model(recipe, init, num_landmarks=len(mean_shape), mean_shape=shape)
     else:
         model = starting_model(recipe, mean_shape, init)
     model.crop_contract = CropContract(recipe.scheme, recipe.size, recipe.margin)
@@ -75,6 +72,17 @@ def build(recipe, groups, init):
 def is_preset(init):
     """Whether `init` names a preset; else it is a file of weights."""
     return not str(init).endswith(".safetensors")
+
+
+def trained_model(recipe, init, **settings):
+    """The network and the weights of a preset; settings as of `LOTR.from_preset`."""
+    model = LOTR.from_preset(init, **settings)
+    if model.image_size != recipe.size:
+        raise ValueError(
+            f"Expected a recipe with image_size {model.image_size}, which the network of {init} "
+            f"takes. Received: {recipe.size}"
+        )
+    return model
 
 
 def starting_model(recipe, mean_shape, init):
@@ -106,6 +114,13 @@ def freeze(model, recipe, init):
         recipe = replace(recipe, freeze_batch_norm=False)
     if recipe.backbone_rate == 0:
         model.backbone.trainable = False  # weight decay has one rate for all weights
+    names = [layer.name for layer in model.backbone.layers]
+    strange = [b for b in recipe.frozen_layers if not any(name.startswith(b) for name in names)]
+    if strange:
+        raise ValueError(
+            f"Expected frozen_layers as beginnings of names of the backbone's layers, which are "
+            f"{', '.join(names[:3])} ... {names[-1]}. Received: {strange}"
+        )
     for layer in model.backbone.layers:
         normalizes = isinstance(layer, keras.layers.BatchNormalization)
         if layer.name.startswith(tuple(recipe.frozen_layers)) or (

@@ -1,7 +1,7 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,8 @@ def train(
     """
     out = Path(out)
     check_out(out, resume)
+    if init is not None:  # the recipe that is kept says what it started from
+        recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
     if recipe.mixture:
         if only:
             raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")
@@ -81,7 +83,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / RECIPE, asdict(recipe))
     if verbose:
-        print(header(recipe, parts, init, out))
+        print(header(recipe, parts, out))
     fit(
         parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume, verbose,
         callbacks,
@@ -130,7 +132,7 @@ def _parts(recipe, data, out, init, reader, workers, only):
     )
 
 
-def _read(data, scheme, reader, only=()):
+def _read(data, scheme, reader, only):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
     groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
     validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]

@@ -36,7 +36,7 @@ class TrainingParts:
     loss_weights: dict = None
 
 
-def header(recipe, parts, init, out):
+def header(recipe, parts, out):
     """What is about to be trained, as lines of text."""
     every, trained = (_count(w) for w in (parts.model.weights, parts.model.trainable_weights))
     steps = len(parts.batches)
@@ -45,7 +45,7 @@ def header(recipe, parts, init, out):
             f"Training faces: {_numbers(parts.train_faces)}",
             f"Validation faces: {_numbers(parts.val_faces)}",
             f"Model: {every:,} parameters, {trained:,} trainable; "
-            f"starts from {init or recipe.init or recipe.backbone_weights or 'random weights'}",
+            f"starts from {recipe.backbone_weights or recipe.init or 'random weights'}",
             f"Schedule: {recipe.epochs} epochs of {steps} batches of {recipe.batch_size} crops "
             f"({recipe.size} pixels), {recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
             f"{recipe.schedule}",

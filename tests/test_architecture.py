@@ -106,10 +106,17 @@ MAY_IMPORT = {
     "calibration": {"face_detector", "images", "landmarker"},
     "face_detector": {"geometry", "hub", "preset_files"},
     "group_recipe": {"schemes"},
-    "starting_model": {"backbones", "hub", "lotr", "preset_files", "presets", "safetensors_io"},
+    "starting_model": {
+        "backbones",
+        "lotr",
+        "preset_files",
+        "presets",
+        "recipes",
+        "safetensors_io",
+    },
     "optimizers": set(),
     "validation": {"datasets", "metrics"},
-    "recipes": {"datasets", "group_recipe", "lotr", "optimizers", "presets", "schemes"},
+    "recipes": {"datasets", "group_recipe", "hub", "lotr", "optimizers", "presets", "schemes"},
 }
 VERBS = {"training", "evaluation", "export", "publishing", "drawing", "prediction"}
 TENSOR_SIDE = {"lotr", "layers", "backbones", "losses", "metrics", "complexity"}

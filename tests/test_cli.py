@@ -237,8 +237,9 @@ def test_nothing_of_the_backend_is_seen_in_training(rendered_faces, tmp_path):
     arguments = ("train", "recipe.json", "--data", rendered_faces, "--output", "run")
     run = in_a_process("-c", code, *arguments, cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    epoch, last = run.stdout.splitlines()  # no bar, as this is no terminal
-    assert "loss:" in epoch and last == "Best weights: run/preset"
+    *header, epoch, last = run.stdout.splitlines()  # no bar, as this is no terminal
+    assert len(header) == 5 and header[0].startswith("Training faces: ")
+    assert epoch.startswith("Epoch 1 of 1: loss ") and last == "Best weights: run/preset"
 
 
 def test_predict_takes_onnxruntime_by_default(tmp_path):

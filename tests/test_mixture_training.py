@@ -10,7 +10,7 @@ from keras import ops
 from safetensors.numpy import load_file
 from tiny import SHALLOW, assert_same_weights, randomize, tiny_lotr, weights_of, write_faces
 
-from keras_lotr import LOTR, validation
+from keras_lotr import LOTR, cards, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
 from keras_lotr.crop_contract import CropContract
 from keras_lotr.datasets import read_samples
@@ -18,7 +18,8 @@ from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.losses import smooth_wing
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.mixture_training import build_mixture, mixture_parts, named_folders
-from keras_lotr.presets import RECIPE, WEIGHTS
+from keras_lotr.presets import RECIPE, WEIGHTS, resolve
+from keras_lotr.publishing import prepare
 from keras_lotr.recipes import Recipe
 from keras_lotr.training import train
 
@@ -80,10 +81,11 @@ def whole(data, start_preset, tmp_path_factory, tiny_variant):
     return out
 
 
-def test_files(whole):
+def test_files(whole, start_preset):
     assert sorted(p.name for p in whole.iterdir()) == [CHECKPOINT, HISTORY, "presets", RECIPE]
     assert sorted(p.name for p in (whole / "presets").iterdir()) == ["people68", "people98"]
-    assert Recipe.load(whole / "presets" / "people98" / RECIPE) == RUN
+    expected = replace(RUN, init=str(start_preset))  # the recipe says what it started from
+    assert Recipe.load(whole / "presets" / "people98" / RECIPE) == expected
 
 
 def test_history_has_a_column_for_each_group(whole):
@@ -238,6 +240,23 @@ def test_groups_start_as_the_nearest_landmarks_or_from_a_preset(data, start_pres
     np.testing.assert_allclose(mixture.groups[2].mean_shape, other.mean_shape)
 
 
+def test_a_preset_of_a_group_to_hand_out(whole, tmp_path):
+    prepare(whole / "presets" / "people98", tmp_path / "mine")
+    shipped = LOTR.from_preset(tmp_path / "mine")
+    assert_same_weights(
+        weights_of(shipped), weights_of(LOTR.from_preset(whole / "presets" / "people98"))
+    )
+    assert (tmp_path / "mine" / HISTORY).read_text() == (whole / HISTORY).read_text()
+    with pytest.raises(ValueError, match="one preset of a mixture, .* are people68, people98"):
+        prepare(whole, tmp_path / "other")
+
+
+def test_the_card_tells_of_all_groups(whole):
+    text = "\n".join(cards._recipe("mine", resolve(whole / "presets" / "people98")))
+    assert "keras-lotr train mine --data faces=FOLDER --data more=FOLDER\n" in text
+    assert "a preset for each of people68, people98" in text
+
+
 # === Bad input: one sentence ===
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -283,6 +302,12 @@ def test_a_group_without_faces_to_validate_with(tmp_path):
     recipe = replace(RUN, mixture=GROUPS[:1])
     with pytest.raises(ValueError, match="Expected faces to validate group people68 with"):
         parts(recipe, [faces], tmp_path)
+    recipe = replace(RUN, mixture=[{**GROUPS[0], "only": {"faces": ["helen"]}}])
+    with pytest.raises(ValueError, match="It has none of the sets helen"):
+        parts(recipe, [faces], tmp_path)
+    recipe = replace(RUN, mixture=GROUPS[:1])
+    with pytest.raises(ValueError, match="Expected faces to train group people68 with"):
+        parts(recipe, [write_faces(tmp_path / "b" / "faces", ["val"])], tmp_path)
     recipe = replace(RUN, mixture=[{**GROUPS[0], "scheme": "wflw98"}])
-    with pytest.raises(ValueError, match="Expected faces to train group people68 on"):
+    with pytest.raises(ValueError, match="Expected faces with wflw98 landmarks for group people68"):
         parts(recipe, [faces], tmp_path)

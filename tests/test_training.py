@@ -22,6 +22,7 @@ from tiny import (
     SHALLOW,
     assert_same_weights,
     randomize,
+    tiny_backbone,
     tiny_lotr,
     weights_of,
     write_faces,
@@ -290,6 +291,18 @@ def test_layers_that_nobody_has_trained_are_not_frozen(groups, change, tmp_path)
     assert build(RUN, groups, None).get_layer("bn1").trainable
     tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
     assert not build(recipe, groups, tmp_path).get_layer("bn1").trainable
+
+
+def test_frozen_layers_that_are_not_there(groups, tmp_path):
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
+    with pytest.raises(ValueError, match=r"Expected frozen_layers as .*Received: \['block1_'\]"):
+        build(replace(RUN, frozen_layers=["conv", "block1_"]), groups, tmp_path)
+
+
+def test_a_preset_of_another_size(groups, tmp_path):
+    tiny_lotr(68, tiny_backbone(32), **SHALLOW).save_to_preset(tmp_path)
+    with pytest.raises(ValueError, match="Expected a recipe with image_size 32, .*Received: 64"):
+        build(RUN, groups, tmp_path)
 
 
 def test_a_recipe_names_what_it_starts_from(groups, tmp_path):

@@ -48,8 +48,8 @@ def test_keras_is_not_imported_for_it():
 def test_every_module_that_registers_is_imported():
     """Or a saved model would hold a class that Keras does not find."""
     code = (
-        "import keras, sys, keras_lotr; "
-        "print(*(name.removeprefix('keras_lotr.') for name in sys.modules if 'keras_lotr.' in name))"
+        "import keras, sys, keras_lotr; names = [n for n in sys.modules if 'keras_lotr.' in n]; "
+        "print(*(name.removeprefix('keras_lotr.') for name in names))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     package = Path(keras_lotr.__file__).parent

@@ -54,6 +54,7 @@ class Group:
         return replace(self, scheme=scheme, mean_shape=mean_shape, tables=tables)
 
 
+@keras.saving.register_keras_serializable(package="keras_lotr")
 class LOTRMixture(keras.Model):
     """Crops (B, S, S, 3) and the number of each face's group (B,) -> landmarks (B, N_max, 2).
 
@@ -166,6 +167,25 @@ class LOTRMixture(keras.Model):
             value = ops.convert_to_numpy(own[key].value)
             variable.assign(value[number, :count] if key in TABLES else value)
         return model
+
+    def get_config(self):
+        groups = [
+            {"name": g.name, "scheme": g.scheme, "mean_shape": g.mean_shape.astype(float).tolist()}
+            for g in self.groups
+        ]
+        trunk = copy.deepcopy(dict(self.trunk_config))
+        return {"name": self.name, "trunk": trunk, "groups": groups}
+
+    @classmethod
+    def from_config(cls, config):
+        trunk = LOTR.from_config(config["trunk"])
+        width = trunk.get_layer("landmark_queries").dim
+        groups = []
+        for entry in config["groups"]:
+            mean_shape = np.array(entry["mean_shape"], np.float32)
+            unset = dict.fromkeys(TABLES, np.zeros((len(mean_shape), width), np.float32))
+            groups.append(Group(entry["name"], entry["scheme"], mean_shape, unset))
+        return cls(trunk, groups, name=config["name"])
 
 
 def _padded(arrays):

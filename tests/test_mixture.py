@@ -126,6 +126,19 @@ def test_mixed_precision_keeps_points_in_32_bits():
     np.testing.assert_allclose(points[0], mean, atol=1e-4)
 
 
+def test_a_saved_mixture(mixture, tmp_path):
+    mixture.save(tmp_path / "mixture.keras")
+    again = keras.saving.load_model(tmp_path / "mixture.keras")
+    assert [(g.name, g.scheme) for g in again.groups] == [
+        (g.name, g.scheme) for g in mixture.groups
+    ]
+    assert again.model_of("nine").crop_contract == mixture.model_of("nine").crop_contract
+    crops = random_crops(2, seed=4)
+    for name in ("five", "nine"):
+        expected = mixture.predict_points(crops, name)
+        np.testing.assert_allclose(again.predict_points(crops, name), expected, atol=1e-4)
+
+
 def test_unknown_group(mixture):
     with pytest.raises(ValueError, match="Expected a group, one of .*Received: 'two'"):
         mixture.model_of("two")

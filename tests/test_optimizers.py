@@ -41,7 +41,7 @@ def test_backbone_rate(optimizer):
 
 
 LOAD = """
-import sys, keras, keras_lotr, keras_lotr.losses, keras_lotr.lotr, keras_lotr.optimizers
+import sys, keras, keras_lotr
 model = keras.saving.load_model(sys.argv[1])
 print(type(model.optimizer).__name__, model.optimizer.backbone_rate)
 """

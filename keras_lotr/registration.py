@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 
 # The modules that register classes or functions, and import all others that do.
-_MODULES = ("mixture", "losses", "metrics", "optimizers", "detector.network")
+_MODULES = ("lotr", "losses", "metrics", "mixture", "optimizers", "detector.network")
 
 
 def register_with_keras():

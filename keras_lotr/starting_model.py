@@ -48,14 +48,14 @@ def build(recipe, groups, init):
 
     Args:
         recipe: `Recipe`.
-        groups: lists of `Sample`; the mean shape is that of the first.
+        groups: lists of `Sample`; the mean shape is that of all.
         init: as of `train`.
 
     Raises:
         ValueError: see `start_of`, or arguments of the model that cannot be.
     """
     init = start_of(recipe, init)
-    mean_shape = mean_shape_of(groups[0], recipe.margin)
+    mean_shape = mean_shape_of([s for group in groups for s in group], recipe.margin)
     if init is not None and is_preset(init):
         preprocessor = load_crop_contract(resolve(init))
         same = preprocessor is not None and preprocessor.scheme == recipe.scheme

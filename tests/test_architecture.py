@@ -54,6 +54,7 @@ MAY_IMPORT = {
         "configured_model",
         "crop_contract",
         "layers",
+        "losses",
         "lotr_arguments",
         "mean_shape",
         "presets",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tiny import tiny_lotr
@@ -42,3 +43,19 @@ def test_keras_is_not_imported_for_it():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "1"]
+
+
+def test_every_module_that_registers_is_imported():
+    """Or a saved model would hold a class that Keras does not find."""
+    code = (
+        "import keras, sys, keras_lotr; names = [n for n in sys.modules if 'keras_lotr.' in n]; "
+        "print(*(name.removeprefix('keras_lotr.') for name in names))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    package = Path(keras_lotr.__file__).parent
+    registering = {
+        ".".join(path.relative_to(package).with_suffix("").parts)
+        for path in package.rglob("*.py")
+        if "@keras.saving.register_keras_serializable" in path.read_text(encoding="utf-8")
+    }
+    assert "lotr" in registering and registering <= set(run.stdout.split())

@@ -203,7 +203,8 @@ class Recipe:
             return keras.optimizers.schedules.CosineDecay(
                 0.0, rest, warmup_target=self.learning_rate, warmup_steps=self.warmup_steps
             )
-        bounds = [math.ceil(steps * part) for part in (0.5, 0.75)]
+        # Keras leaves a rate only after the step of this number, counted from 0.
+        bounds = [math.ceil(steps * part) - 1 for part in (0.5, 0.75)]
         rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
         return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
 

@@ -394,6 +394,13 @@ def test_bad_recipe(tmp_path, entries, message):
         Recipe.load(write_recipe(tmp_path, entries))
 
 
+def test_steps_of_the_learning_rate():
+    """x 0.1 after 50 % and 75 %: of 8 steps 4 at the peak, 2 and 2."""
+    schedule = Recipe(schedule="steps", learning_rate=1.0).schedule_of(8)
+    rates = [float(ops.convert_to_numpy(schedule(step))) for step in range(8)]
+    np.testing.assert_allclose(rates, [1] * 4 + [0.1] * 2 + [0.01] * 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize("init", [None, "mine/preset"])
 def test_recipes_of_strangers_read_nothing_of_this_computer(init, tmp_path, monkeypatch):
     """What a recipe of the Hub names may be words, a preset's name, or on the Hub itself."""

@@ -21,7 +21,7 @@ from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.tables import SineCode, Table, grid_centers
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
-from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
+from keras_lotr.losses import spread_weight
 from keras_lotr.lotr_arguments import checked_preprocessor, square_input, transformer_width
 from keras_lotr.mean_shape import checked_mean_shape
 from keras_lotr.presets import PresetMixin
@@ -215,14 +215,11 @@ class LOTR(PresetMixin, ConfiguredModel):
         known = name is not None and any(layer.name == ours for layer in self.layers)
         return super().get_layer(ours if known else name, index)
 
-    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
-        """As of `keras.Model`; the functions `wing` and `smooth_wing` stand for their classes.
-
-        Keras lays a weight for each face, (B,), along the landmarks of what a function returns.
-        """
-        if callable(loss):
-            loss = {wing: Wing(), smooth_wing: SmoothWing()}.get(loss, loss)
-        super().compile(optimizer, loss, *args, **kwargs)
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # Keras would lay a weight for each face, (B,), along the landmarks of a loss (B, N).
+        if sample_weight is not None:
+            sample_weight = spread_weight(sample_weight, y_pred[..., 0])
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def call(self, inputs, training=None, mask=None):
         # Keras' own accepts and ignores every further argument.

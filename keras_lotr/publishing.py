@@ -30,7 +30,7 @@ from keras_lotr.presets import (
     resolve,
     write_json,
 )
-from keras_lotr.run_files import BEST, HISTORY, PRESETS
+from keras_lotr.run_files import HISTORY, best_of
 from keras_lotr.safetensors_io import named_weights
 
 CARD = "README.md"
@@ -53,15 +53,7 @@ def prepare(run, folder, dtype=None):
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the files of the weights.
     """
-    best, history = run / BEST, run / HISTORY
-    if (run / CONFIG).is_file():
-        best, history = run, run.parents[1] / HISTORY
-    elif (run / PRESETS).is_dir():
-        groups = ", ".join(sorted(path.name for path in (run / PRESETS).iterdir()))
-        raise ValueError(
-            f"Expected the folder of one preset of a mixture, {run / PRESETS}/GROUP. "
-            f"Its groups are {groups}."
-        )
+    best, history = best_of(run)
     best = resolve(best)
     kind = card_metadata.model_class(best)
     kind.from_preset(best.folder).save_to_preset(folder, dtype)

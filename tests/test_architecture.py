@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "shape_modes": set(),
     "reports": {"run_files", "schemes"},
     "card_checks": {"preset_files", "reports"},
-    "run_files": set(),
+    "run_files": {"preset_files"},
     "quiet": set(),
     "preset_table": {"preset_files"},
     "figures": {"datasets", "losses"},

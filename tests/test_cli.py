@@ -152,7 +152,7 @@ MISTAKES = {
     "report ced none.json": "There is no none.json",
     "report samples lotr_m_300w --data empty --band 6 --band 5": "Expected rising borders",
     "demo --preset nope": "Available: lotr_m_300w",
-    "prepare none made": "There is no preset",
+    "prepare none made": "Expected the folder of a training. There is no none/preset",
     "card none": "There is no preset 'none'",
     "publish": "Expected PRESET and hf://org/name",
     "publish none hf://me/none": "There is no preset 'none'",

@@ -42,6 +42,7 @@ PAGES = [
 # What stands in a document: what is run here.
 REPLACED = {
     "FOLDER": "examples/rendered_faces",
+    "--init PRESET": "--init lotr_m_300w",
     "WFLW": "examples/rendered_faces",
     "NAME": "my_model",
     "<name>": "lotr_m_300w",
@@ -63,7 +64,7 @@ NOT_RUN = {
 # A training of seconds, of a network that has none of a recipe's frozen layers.
 HURRIED = {
     **{"epochs": 1, "batch_size": 4, "samples_per_epoch": 8, "warmup_steps": 1},
-    **{"frozen_layers": [], "backbone_weights": None},
+    **{"frozen_layers": [], "backbone_weights": None, "init": None},
 }
 
 

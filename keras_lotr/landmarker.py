@@ -93,7 +93,8 @@ class FaceLandmarker:
                 "LOTR only a plain network is left: LOTR.from_config(model.get_config()) copies it."
             )
         self.model, self.flip = model, flip
-        self.preprocessor = _checked(preprocessor or contract or model.crop_contract, model)
+        given = preprocessor or contract
+        self.preprocessor = model.crop_contract if given is None else _checked(given, model)
         settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
         self._detector = detector, {k: v for k, v in settings.items() if v is not None}
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:

@@ -202,7 +202,10 @@ class TestBadInput:
         (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
         result = predict("in/a.jpg", boxes="far.json")
         assert result.exit_code == 2
-        assert "in/a.jpg: Expected a box x0, y0, x1, y1 in photo pixels, of which at least a tenth lies in the photo of 160 x 120" in result.stderr
+        assert (
+            "in/a.jpg: Expected a box x0, y0, x1, y1 in photo pixels, of which at least a tenth lies in the photo of 160 x 120"
+            in result.stderr
+        )
         assert "1 image, 0 faces, 1 failed, nothing was written" in result.stderr
         assert result.stdout == ""
 
@@ -210,7 +213,10 @@ class TestBadInput:
         (tmp_path / "out" / "a.json").mkdir(parents=True)
         result = predict("in", "--output", "out")
         assert result.exit_code == 1
-        assert "keras-lotr: in/a.jpg: Expected a file to write. out/a.json is a folder" in result.stderr
+        assert (
+            "keras-lotr: in/a.jpg: Expected a file to write. out/a.json is a folder"
+            in result.stderr
+        )
         assert "2 images, 0 faces, 1 failed, written to out/" in result.stderr
         assert (tmp_path / "out" / "b.json").is_file()
 

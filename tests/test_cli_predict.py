@@ -202,10 +202,7 @@ class TestBadInput:
         (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
         result = predict("in/a.jpg", boxes="far.json")
         assert result.exit_code == 2
-        assert (
-            "in/a.jpg: Expected a box x0, y0, x1, y1 in photo pixels, of which at least a tenth lies in the photo of 160 x 120"
-            in result.stderr
-        )
+        assert "in/a.jpg: Expected a box x0, y0, x1, y1 in photo pixels, of which" in result.stderr
         assert "1 image, 0 faces, 1 failed, nothing was written" in result.stderr
         assert result.stdout == ""
 

@@ -12,18 +12,18 @@ def speed_table(results):
     for name, ms in stage.items():
         bare = stage["bare, OpenVINO" if name.endswith("OpenVINO") else "bare, onnxruntime"]
         lines.append(f"| {name} | {ms:.2f} | {ms / bare:.2f} |")
-    lines += ["", "A crop among others, onnxruntime:", ""]
+    lines += ["", "Time per crop in batches, with onnxruntime:", ""]
     for name, times in results["batches"].items():
         ratio = times["1"] / times["64"]
         lines.append(
-            f"- {counted(name)}: {times['1']:.2f} ms alone, {times['64']:.2f} of 64: x{ratio:.2f}"
+            f"- {counted(name)}: {times['1']:.2f} ms in batches of 1, {times['64']:.2f} ms in "
+            f"batches of 64, {ratio:.2f} times as fast"
         )
-    lines += ["", "A photo of 640x480, one thread:", ""]
+    lines += ["", "An image of 640x480 pixels, one thread:", ""]
     for name, times in results["chain"].items():
-        parts = times["detector"] + times["landmarks"]
         lines.append(
-            f"- {counted(name)} ({times['found']} found): {times['chain']:.1f} ms = "
-            f"{times['detector']:.1f} + {times['landmarks']:.1f}, x{times['chain'] / parts:.2f}"
+            f"- with {counted(name)} it takes {times['chain']:.1f} ms: {times['detector']:.1f} ms "
+            f"for detection and {times['landmarks']:.1f} ms for landmarks"
         )
     lines += ["", "Keras, one crop, one thread:", ""]
     for backend, times in results["keras"].items():
@@ -32,11 +32,12 @@ def speed_table(results):
             continue
         ratio = times["predict_points"] / times["model"]
         lines.append(
-            f"- {backend}: model {times['model']:.1f} ms, predict_points "
-            f"{times['predict_points']:.1f} ms, x{ratio:.2f}"
+            f"- {backend}: {times['model']:.1f} ms for the model alone, "
+            f"{times['predict_points']:.1f} ms with `predict_points` ({ratio:.2f} times)"
         )
     grown = results["memory"]
-    lines += ["", f"{grown['frames']} frames: {grown['grown_mb']} MB more."]
+    more = f"by {grown['grown_mb']} MB" if grown["grown_mb"] else "not"
+    lines += ["", f"Memory use did {more} grow over {grown['frames']:,} frames."]
     return "\n".join(lines)
 
 
@@ -48,7 +49,7 @@ def counted(name):
 def peers_table(results):
     """Others beside ours."""
     lines = [
-        f"On {results['faces']} `val` faces of `faces`, 68 points, true boxes, one thread:",
+        f"On {results['faces']} `val` faces of `faces`, 68 points, ground-truth boxes, one thread:",
         "",
     ]
     lines += ["| network | NME, all 68 | inner 51 | ms a face |", "|---|---|---|---|"]

@@ -44,6 +44,8 @@ def tables():
     return {
         "presets": f"```\n{preset_table()}\n```",
         "results": "\n".join(results).rstrip(),
+        "rendered": rendered(read(MEASURED / "rendered_faces.json")),
+        "training_data": "\n".join(training_data()),
         "sizes": "\n".join(sizes()),
         "runs": "\n".join(runs()),
         "short_runs": "\n".join(short_runs(read(MEASURED / "short_runs.json"))),
@@ -72,6 +74,34 @@ def runs():
                 f"| {name} | {part} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
                 f"| {slopes} |"
             )
+
+
+def rendered(measured):
+    """What the faces in examples/ give, and how to measure it."""
+    pose = measured["subsets"]["pose"]
+    others = measured["faces"] - pose["faces"]
+    nme = (measured["nme"] * measured["faces"] - pose["nme"] * pose["faces"]) / others
+    return "\n".join([
+        "```",
+        f"keras-lotr evaluate {measured['preset']} --data examples/{measured['data']} "
+        f"--split {measured['split']} --output results/rendered_faces.json",
+        "```",
+        "",
+        f"An NME of {measured['nme']:.2f} % without flip averaging: {pose['nme']:.2f} % on the "
+        f"{pose['faces']} of the {measured['faces']} faces that are turned far (subset `pose`), "
+        f"which are beyond the limits of the preset, and {nme:.2f} % on the others.",
+    ])  # fmt: skip
+
+
+def training_data():
+    """Lines of a table of what the presets were trained on."""
+    yield "| preset | trained on | licence of the weights | what the data allow |"
+    yield "|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        facts = resolve(folder).json(METADATA) or {}
+        if facts.get("trained"):
+            cells = (facts["trained_on"], facts["licence"], facts["data_licence"])
+            yield f"| {name} | {' | '.join(cells)} |"
 
 
 def short_runs(measured):
@@ -126,7 +156,7 @@ def speeds():
 def heading(measured):
     flip = "with" if measured["flip"] else "without"
     where = f"`{measured['data']}`, split {measured['split']}"
-    return f"{where}, true boxes, {flip} flip averaging, per cent:"
+    return f"{where}, ground-truth boxes, {flip} flip averaging, per cent:"
 
 
 def fill(text, filled):

@@ -55,7 +55,7 @@ def card(name, files, facts, model, pictures):
         *_recipe(name, files),
         "## Limits",
         _sentence(facts["limits"]),
-        f"Who is in the data, and who is not: {_sentence(facts.get('people', 'not counted'))}",
+        f"Demographics: {_sentence(facts.get('people', 'not measured'))}",
         "Not for identifying people, nor for inferring emotion, health, origin or character.",
         *([] if detector else ["## Citation", _citation()]),
     ]
@@ -143,7 +143,7 @@ def _results(files, facts):
     labels = f"labels of {source}, " if (source := results.get("converted_from")) else ""
     yield (
         f"On {facts.get('evaluated_on', results['data'])} (`{results['data']}`, split "
-        f"{results['split']}), {labels}true boxes, {flip} flip averaging, normalised by "
+        f"{results['split']}), {labels}ground-truth boxes, {flip} flip averaging, normalised by "
         f"{results['normalizer'].replace('_', ' ')}, in per cent:"
     )
     yield "\n".join(results_table(results))
@@ -173,7 +173,7 @@ def _detector_results(results):
         lines.append(
             f"- {cost['found']:.1f} % of {results['landmarks']['faces']} annotated faces found; "
             f"NME of lotr_m_300w {cost['nme']:.2f} % with its boxes, "
-            f"{cost['nme_true_boxes']:.2f} % with true ones"
+            f"{cost['nme_true_boxes']:.2f} % with ground-truth ones"
         )
     return "\n".join(lines)
 

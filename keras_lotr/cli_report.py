@@ -79,7 +79,8 @@ def ced(results, limit, output):
     JSON files of another kind among them are named and left out.
     """
     with_faces = {path for path in results if path.with_suffix(".csv").is_file()}
-    known = with_faces | set(_results_among([path for path in results if path not in with_faces]))
+    others = [path for path in results if path not in with_faces]
+    known = with_faces | set(_results_among(others, with_faces))
     start_keras()
     from keras_lotr.figures import draw_ced
 
@@ -87,8 +88,11 @@ def ced(results, limit, output):
     click.echo(f"Wrote {output}")
 
 
-def _results_among(paths):
-    """{path: content} of those that hold results; the others are named on standard error."""
+def _results_among(paths, besides=()):
+    """{path: content} of those that hold results; the others are named on standard error.
+
+    Raises the error of the last one if nothing is left, with what there is `besides`.
+    """
     from keras_lotr.reports import NoResults, read_results
 
     found, refused = {}, None
@@ -98,7 +102,7 @@ def _results_among(paths):
         except NoResults as error:
             refused = error
             click.echo(f"keras-lotr: {path} is left out: no result of `evaluate`.", err=True)
-    if refused and not found:
+    if refused and not found and not besides:
         raise refused
     return found
 

@@ -4,24 +4,23 @@ Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> h
 """
 
 import copy
-import threading
 from dataclasses import asdict
+from functools import cached_property, wraps
 
 import keras
-import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from keras_lotr.arguments import check_counts, refuse_unknown
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
-from keras_lotr.crop_contract import flip_averaged
+from keras_lotr.keras_model import KerasModel, check_process
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.tables import SineCode, Table, grid_centers
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
-from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
+from keras_lotr.losses import spread_weight
 from keras_lotr.lotr_arguments import checked_preprocessor, square_input, transformer_width
 from keras_lotr.mean_shape import checked_mean_shape
 from keras_lotr.presets import PresetMixin
@@ -108,6 +107,7 @@ class LOTR(PresetMixin, ConfiguredModel):
         trainable=True,
         **unknown,
     ):
+        check_process()
         refuse_unknown(LOTR, unknown)
         image_size = square_input(backbone)
         dim = transformer_width(channels, deconv_filters, num_heads)
@@ -172,8 +172,6 @@ class LOTR(PresetMixin, ConfiguredModel):
         self.image_size = image_size
         self.token_grid = grid
         self._preprocessor = preprocessor
-        # On JAX the weights belong to the compiled function while it runs.
-        self._turn = threading.Lock()
 
     @classmethod
     def from_variant(cls, variant, num_landmarks, image_size=None, **settings):
@@ -215,21 +213,31 @@ class LOTR(PresetMixin, ConfiguredModel):
         known = name is not None and any(layer.name == ours for layer in self.layers)
         return super().get_layer(ours if known else name, index)
 
-    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
-        """As of `keras.Model`; the functions `wing` and `smooth_wing` stand for their classes.
-
-        Keras lays a weight for each face, (B,), along the landmarks of what a function returns.
-        """
-        if callable(loss):
-            loss = {wing: Wing(), smooth_wing: SmoothWing()}.get(loss, loss)
-        super().compile(optimizer, loss, *args, **kwargs)
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # Keras would lay a weight for each face, (B,), along the landmarks of a loss (B, N).
+        if sample_weight is not None:
+            sample_weight = spread_weight(sample_weight, y_pred[..., 0])
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def call(self, inputs, training=None, mask=None):
         # Keras' own accepts and ignores every further argument.
         return super().call(inputs, training=training, mask=mask)
 
+    @cached_property
+    def runner(self):
+        """The `KerasModel` that predicts with this network."""
+        return KerasModel(self)
+
+    @wraps(keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        with self.runner.turn:
+            return super().fit(*args, **kwargs)
+
     def predict_points(self, crops, flip=False, batch_size=64):
-        """Landmarks of many crops. Threads that share the model take turns.
+        """Landmarks of many crops.
+
+        Threads that share the model take turns. While one of them is in `fit`, the others wait
+        until it ends; callbacks of `fit` may predict.
 
         Args:
             crops: (F, S, S, 3), RGB 0..255.
@@ -238,30 +246,12 @@ class LOTR(PresetMixin, ConfiguredModel):
 
         Returns:
             (F, N, 2) float32 array, crop pixels.
+
+        Raises:
+            ValueError: crops of another shape, not finite, or not in 0..255.
+            RuntimeError: the process was forked from one that has used Keras.
         """
-        if not len(crops):
-            return np.zeros((0, self.num_landmarks, 2), np.float32)
-
-        def predict(crops):
-            return self._predict_padded(crops, batch_size)
-
-        with self._turn:
-            return flip_averaged(predict, crops, self.crop_contract) if flip else predict(crops)
-
-    def _predict_padded(self, crops, batch_size):
-        """Batches of a power of two, so that few shapes are ever compiled."""
-        batch_size = min(batch_size, 1 << (len(crops) - 1).bit_length())
-        # Devices that share the work (`keras.distribution`) get the same number of crops each.
-        distribution = keras.distribution.distribution()
-        devices = getattr(distribution, "num_model_replicas", 1)
-        batch_size = -(-batch_size // devices) * devices
-        padding = -len(crops) % batch_size
-        padded = np.concatenate([crops, np.zeros_like(crops[:1]).repeat(padding, 0)])
-        if distribution is not None:  # `predict` alone hands each device its part
-            return self.predict(padded, batch_size, verbose=0)[: len(crops)]
-        # `predict` would set up a data pipeline first, which takes longer than a face.
-        batches = np.split(padded, len(padded) // batch_size)
-        return np.concatenate([self.predict_on_batch(x) for x in batches])[: len(crops)]
+        return self.runner.predict_points(crops, flip, batch_size)
 
     def attention_maps(self, images):
         """Which token each landmark looks at, layer by layer.
@@ -272,18 +262,7 @@ class LOTR(PresetMixin, ConfiguredModel):
         Returns:
             (B, decoder layers, heads, N, h, w) float32 array; each (h, w) map sums to 1.
         """
-        names = ["landmark_queries", "landmark_places", "encoder_norm", "token_positions"]
-        graph = keras.Model(self.input, [self.get_layer(name).output for name in names])
-        images, maps = ops.convert_to_tensor(images), []
-        with self._turn:
-            landmarks, places, memory, positions = graph(images, training=False)
-            for i in range(self.num_decoder_layers):
-                landmarks, attention = self.get_layer(f"decoder{i + 1}")(
-                    landmarks, places, memory, positions, return_attention=True
-                )
-                maps.append(ops.convert_to_numpy(attention))
-        maps = np.stack(maps, axis=1).astype(np.float32)
-        return maps.reshape(*maps.shape[:-1], *self.token_grid)
+        return self.runner.attention_maps(images)
 
     def get_config(self):
         return {
@@ -304,6 +283,7 @@ class LOTR(PresetMixin, ConfiguredModel):
 
     @classmethod
     def from_config(cls, config):
+        check_process()  # before the backbone is built
         # A copy: Keras takes the config of a functional model apart while it reads it.
         backbone = keras.saving.deserialize_keras_object(copy.deepcopy(config["backbone"]))
         return super().from_config({**config, "backbone": backbone})

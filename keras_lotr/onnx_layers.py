@@ -35,6 +35,16 @@ def write_model(graph, model, inputs, prefix=""):
 
     Raises:
         ValueError: a layer that cannot be written.
+
+    Example:
+
+    >>> from keras_lotr.onnx_graph import OnnxGraph
+    >>> images = keras.Input((32, 32, 3))
+    >>> model = keras.Model(images, layers.Conv2D(8, 3, name="conv")(images))
+    >>> graph = OnnxGraph()
+    >>> features, = write_model(graph, model, ["images"])
+    >>> features, features.shape, [node.kind for node in graph.nodes]
+    ('conv', (None, 30, 30, 8), ['Conv'])
     """
     if not _is_functional(model):
         raise ValueError(f"Expected a functional model. {model.name} is {_kind(model)}.")
@@ -52,9 +62,9 @@ def _run(graph, model, inputs, prefix):
 
 
 def _is_functional(model):
-    return getattr(type(model), "call", None) is not None and (
-        type(model).call.__qualname__ == "Functional.call"
-    )
+    """Whether calling it runs its graph, and nothing else."""
+    call = getattr(type(model), "call", None)
+    return getattr(call, "__qualname__", None) == "Functional.call"
 
 
 def _write(graph, operation, prefix, *args, training=None, **kwargs):

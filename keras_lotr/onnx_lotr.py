@@ -13,7 +13,7 @@ from keras_lotr.onnx_graph import OnnxGraph
 from keras_lotr.onnx_layers import refuse_quantized, write_model
 
 IMAGES, POINTS = "images", "points_crop"
-# Tensors of the graph that are features of the model, too: outputs of layers of these names.
+# Names of tensors of the graph, and of the layers whose outputs they are.
 FEATURES = ("tokens", "decoder_norm")
 
 

@@ -60,10 +60,7 @@ def check_file_target(path):
     path = Path(path)
     _check_way(path)
     if path.is_dir():
-        example = path / f"NAME{path.suffix}"
-        raise ValueError(
-            f"Expected a file to write. {path} is a folder: name a file in it, such as {example}."
-        )
+        raise ValueError(f"Expected a file to write. {path} is a folder: name a file in it.")
 
 
 def check_folder_target(path, mark):

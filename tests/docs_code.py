@@ -43,7 +43,7 @@ def steps(text):
 
 def _commands(block, first):
     for number, line in enumerate(block.splitlines(), first):
-        line = re.sub(r"\s#.*", "", line)
+        line = re.sub(r"\s[#>].*", "", line)  # comments, and where output goes
         for part in re.split(r"&&|\(|\)", line):
             if part.strip().startswith("keras-lotr "):
                 yield number, part.strip()

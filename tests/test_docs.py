@@ -48,6 +48,36 @@ def test_architecture_names_every_module():
     assert not [name for name in modules if name not in text]
 
 
-def test_ci_runs_the_readme_test_command():
-    assert "&& pytest" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "pytest" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+def test_numbers_of_the_rendered_faces_are_those_of_the_shipped_preset():
+    """If not: run the command that README.md names, then docs/make_tables.py."""
+    pytest.importorskip("onnxruntime")
+    from keras_lotr.evaluation import evaluate
+
+    told = json.loads((ROOT / "results" / "rendered_faces.json").read_text(encoding="utf-8"))
+    network = ROOT / "presets" / told["preset"] / "model.onnx"
+    measured, _ = evaluate(network, ROOT / "examples" / told["data"], told["split"])
+    assert measured["nme"] == pytest.approx(told["nme"], abs=0.02)
+
+
+def test_list_of_the_photos_of_a_split(tmp_path, capsys):
+    script = load(ROOT / "docs" / "list_split.py")
+    labels = [
+        {"image": "2.jpg", "set": "helen", "source": "x:helen/b_1.jpg", "split": "val"},
+        {"image": "1.jpg", "set": "afw", "source": "x:afw/c.jpg", "split": "val"},
+        {"image": "0.jpg", "set": "afw", "source": "x:afw/a.jpg", "split": "train"},
+    ]
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    script.main(tmp_path, "val")
+    assert capsys.readouterr().out == "afw c.jpg\nhelen b_1.jpg\n"
+    del labels[0]["source"]
+    (tmp_path / "labels.json").write_text(json.dumps(labels))
+    with pytest.raises(ValueError, match="Expected set and source of 2.jpg"):
+        script.photos(tmp_path, "val")
+
+
+def test_list_of_the_val_photos_is_that_of_the_results(shared):
+    script = load(ROOT / "docs" / "list_split.py")
+    lines = (ROOT / "docs" / "300w_val.txt").read_text().splitlines()
+    assert lines == script.photos(shared / "data" / "faces", "val")
+    results = json.loads((ROOT / "presets" / "lotr_m_300w" / "results.json").read_text())
+    assert len(lines) == results["faces"]

@@ -48,8 +48,11 @@ def write_faces(path, errors):
 def test_ced(tmp_path):
     first = write_faces(tmp_path / "first.csv", [3.0, 4.0, 12.0])
     second = write_faces(tmp_path / "second.csv", [5.0])
-    run = report("ced", first, second, "--output", tmp_path / "ced.png")
+    other = tmp_path / "benchmarks.json"
+    other.write_text("{}")
+    run = report("ced", first, other, second, "--output", tmp_path / "ced.png")
     assert run.exit_code == 0, run.output
+    assert run.stderr == f"keras-lotr: {other} is left out: no result of `evaluate`.\n"
     assert_picture(tmp_path / "ced.png")
 
 

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 from keras.src.applications.convnext import ConvNeXt
 from keras.src.applications.efficientnet import EfficientNet
+from keras.src.applications.mobilenet_v3 import MobileNetV3, _inverted_res_block, relu
 from keras.src.applications.resnet import ResNet, stack_residual_blocks_v2
 from tiny import SHALLOW, randomize, tiny_lotr
 
@@ -28,33 +29,35 @@ def shaken(backbone):
     return backbone
 
 
-def kinds(content):
-    return [node.op_type for node in onnx.load_from_string(content).graph.node]
-
-
 # === Other backbones; their layers are known one by one, in test_onnx_layers.py ===
 def application(name, **settings):
     settings = {"include_top": False, "weights": None, **settings}
     return getattr(keras.applications, name)(input_shape=(SIZE, SIZE, 3), **settings)
 
 
+def two_blocks(x, kernel, activation, se_ratio):
+    x = _inverted_res_block(x, 1, 8, 3, 2, se_ratio, relu, 0)
+    return _inverted_res_block(x, 2, 8, kernel, 1, se_ratio, activation, 1)
+
+
+def two_stacks(x):
+    return stack_residual_blocks_v2(stack_residual_blocks_v2(x, 8, 2, name="a"), 8, 2, name="b")
+
+
+# Small ones of the kinds that keras.applications has.
 SMALL = {"include_top": False, "weights": None, "input_shape": (SIZE, SIZE, 3)}
 TINY = {
-    "MobileNetV3Small": lambda: application("MobileNetV3Small"),
-    "MobileNet": lambda: application("MobileNet", alpha=0.25),
-    "EfficientNet": lambda: EfficientNet(0.1, 0.1, SIZE, name="efficient", **SMALL),
-    "ConvNeXt": lambda: ConvNeXt(
-        [1, 1, 1, 1], [8, 8, 12, 16], 0.1, default_size=SIZE, name="convnext", **SMALL
-    ),
-    "ResNetV2": lambda: ResNet(
-        lambda x: stack_residual_blocks_v2(stack_residual_blocks_v2(x, 8, 2, name="a"), 8, 2,
-                                           name="b"),
-        preact=True, use_bias=True, name="resnet", weights_name="none", **SMALL,
-    ),
-}  # fmt: skip
+    "MobileNetV3": lambda: MobileNetV3(two_blocks, 16, name="mobilenet", **SMALL),
+    "EfficientNet": lambda: EfficientNet(0.1, 0.1, SIZE, name="efficientnet", **SMALL),
+    "ConvNeXt": lambda: ConvNeXt([1, 1, 1, 1], [8, 8, 12, 16], 0.1, name="convnext", **SMALL),
+    "ResNetV2": lambda: ResNet(two_stacks, True, True, name="resnet", weights_name="no", **SMALL),
+}
 LARGE = {
     name: lambda name=name: application(name)
-    for name in ("MobileNetV2", "EfficientNetB0", "ConvNeXtTiny", "ResNet50V2", "DenseNet121")
+    for name in (
+        *("MobileNet", "MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "ConvNeXtTiny"),
+        *("ResNet50V2", "DenseNet121"),
+    )
 }
 
 

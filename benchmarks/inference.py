@@ -71,12 +71,12 @@ from keras_lotr import LOTR
 from keras_lotr.calibration import calibration_crops
 from keras_lotr.export import export
 from keras_lotr.onnx_graph import OnnxGraph
+from keras_lotr.onnx_layers import write_model
 from keras_lotr.quantize import export_int8
 folder = {str(folder)!r}
 model = LOTR.from_preset({PRESET!r})
 graph = OnnxGraph()
-graph.write(model.backbone.layers)
-name = graph.names[id(model.backbone.output)]
+name, = write_model(graph, model.backbone, ["images"])
 graph.save(folder + "/bare.onnx", {{"images": ["batch", 3, {SIZE}, {SIZE}]}},
            {{name: ["batch", *model.backbone.output.shape[:0:-1]]}})
 export(model, folder + "/LOTR-M.onnx")

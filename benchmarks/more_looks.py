@@ -12,7 +12,8 @@ from keras import ops
 
 from keras_lotr import geometry
 from keras_lotr.datasets import read_samples
-from keras_lotr.datasets.batches import load_crops, read_rgb
+from keras_lotr.datasets.batches import load_crops
+from keras_lotr.images import read_image
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.onnx_model import OnnxModel
 
@@ -60,7 +61,7 @@ class Faces:
 
     def __init__(self, contract, samples):
         self.contract, self.samples = contract, samples
-        self.photos = [read_rgb(sample.path) for sample in samples]
+        self.photos = [read_image(sample.path) for sample in samples]
         self.truth = np.stack([sample.points_image for sample in samples])
 
     def looks(self, model, flip):

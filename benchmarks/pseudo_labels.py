@@ -17,10 +17,11 @@ import keras
 import numpy as np
 
 from keras_lotr import FaceLandmarker, geometry
+from keras_lotr.conversions import convert
 from keras_lotr.datasets.samples import read_json
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import write_json
-from keras_lotr.schemes import convert, get_scheme
+from keras_lotr.schemes import get_scheme
 
 
 @click.command()

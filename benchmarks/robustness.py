@@ -13,7 +13,7 @@ from keras import ops
 from keras_lotr import LOTR
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augment import Augmentation, random_crop
-from keras_lotr.datasets.batches import read_rgb
+from keras_lotr.images import read_image
 from keras_lotr.metrics import normalized_mean_error
 
 NOTHING = dict.fromkeys(Augmentation.__dataclass_fields__, 0.0)
@@ -58,7 +58,7 @@ def changed(samples, contract, augmentation):
     rng = np.random.default_rng(0)
     made = [
         random_crop(
-            read_rgb(s.path), s.points_image, s.box, contract.scheme,
+            read_image(s.path), s.points_image, s.box, contract.scheme,
             contract.image_size, contract.margin, augmentation, rng,
         )
         for s in samples

@@ -11,10 +11,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from keras_lotr.card_pictures import draw_examples
+from keras_lotr.conversions import convert
 from keras_lotr.evaluation import measure
 from keras_lotr.figures import draw_losses, draw_samples
 from keras_lotr.presets import resolve
-from keras_lotr.schemes import convert, get_scheme
+from keras_lotr.schemes import get_scheme
 
 FIGURES = Path(__file__).parent / "figures"
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -1,11 +1,14 @@
 """LOTR: face landmarks with Keras 3, on TensorFlow, JAX and PyTorch.
 
 A name is imported when it is first used: `import keras_lotr` and `keras-lotr --help` start no
-backend.
+backend. As soon as Keras is imported, by whomever, it knows our classes, so that
+`keras.saving.load_model` finds them.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from keras_lotr.registration import register_with_keras
 
 __version__ = "0.1.0"  # pyproject.toml reads it here
 
@@ -58,9 +61,13 @@ def __getattr__(name):
     for module, names in _MODULES.items():
         if name in names:
             globals()[name] = getattr(import_module(f"keras_lotr.{module}"), name)
+            register_with_keras()  # the module may have imported Keras
             return globals()[name]
     raise AttributeError(f"module 'keras_lotr' has no attribute {name!r}")
 
 
 def __dir__():
     return sorted({*globals(), *__all__})
+
+
+register_with_keras()

@@ -15,7 +15,7 @@ def attention_map(landmarker, image, face, landmark):
     Args:
         landmarker: `FaceLandmarker` that runs on Keras.
         image: (H, W, 3) uint8 RGB.
-        face: `FaceLandmarks` that it found upright in the image.
+        face: `FaceLandmarks` that it found in the image.
         landmark: number of the landmark.
 
     Returns:
@@ -27,8 +27,9 @@ def attention_map(landmarker, image, face, landmark):
     count = len(face.points)
     if not 0 <= landmark < count:
         raise ValueError(f"Expected a landmark of 0..{count - 1}. Received: {landmark}")
-    size = landmarker.contract.image_size
-    crop_from_image = geometry.crop_from_box(face.box, size, landmarker.contract.margin)
+    size = landmarker.preprocessor.image_size
+    margin = landmarker.preprocessor.margin
+    crop_from_image = geometry.crop_from_box(face.box, size, margin, face.degrees)
     crop = geometry.warp(image, crop_from_image, size)
     grid = landmarker.model.attention_maps(crop[None])[0, -1, :, landmark].mean(0)
     # Resizing has the convention of the crop: a token is the middle of its cell.

@@ -32,7 +32,7 @@ def untrained_model(files):
     kind = model_class(files)
     if kind is LOTR:
         return LOTR.from_preset(files.folder, load_weights=False)
-    return build(kind, read_config(files, kind.__name__), files.name)
+    return build(kind, read_config(files, kind), files)
 
 
 def complete_facts(files, model, strict=True):

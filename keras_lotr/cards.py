@@ -5,6 +5,7 @@ from keras_lotr.card_metadata import front_matter
 from keras_lotr.lotr import LOTR
 from keras_lotr.preset_files import ONNX
 from keras_lotr.presets import RECIPE
+from keras_lotr.recipes import can_be_had
 
 MARK = "<!-- written by keras-lotr card -->"
 SCHEME_PICTURE, SAMPLES_PICTURE = "scheme.png", "samples.jpg"
@@ -139,9 +140,10 @@ def _results(files, facts):
         yield _detector_results(results)
         return
     flip = "with" if results["flip"] else "without"
+    labels = f"labels of {source}, " if (source := results.get("converted_from")) else ""
     yield (
         f"On {facts.get('evaluated_on', results['data'])} (`{results['data']}`, split "
-        f"{results['split']}), ground-truth boxes, {flip} flip averaging, normalised by "
+        f"{results['split']}), {labels}ground-truth boxes, {flip} flip averaging, normalised by "
         f"{results['normalizer'].replace('_', ' ')}, in per cent:"
     )
     yield "\n".join(results_table(results))
@@ -195,10 +197,25 @@ def _recipe(name, files):
     recipe = files.json(RECIPE)
     if recipe is None:
         return
-    command = f"keras-lotr train {name} --data FOLDER"
+    command, start = f"keras-lotr train {name} --data FOLDER", recipe.get("init")
     if "teacher" in recipe:
         command = "keras-lotr train-detector --photos A --held-out B --teacher YUNET.onnx"
+    elif recipe.get("mixture"):
+        names = sorted({name for group in recipe["mixture"] for name in group["data"]})
+        command = f"keras-lotr train {name} " + " ".join(f"--data {n}=FOLDER" for n in names)
+    if start and not can_be_had(start):
+        command += " --init PRESET"
     yield f"## Recipe\n\n```\n{command}\n```"
+    if recipe.get("mixture"):
+        groups = ", ".join(group["name"] for group in recipe["mixture"])
+        yield f"One training of several landmark orders makes a preset for each of {groups}."
+    if start and not can_be_had(start):
+        yield (
+            f"This is the last stage of a training: it went on from {start}, which is not "
+            "published, so the command needs a preset to start from."
+        )
+    elif start:
+        yield f"It starts from `{start}`."
     notes = _sentence(recipe["notes"]) if recipe.get("notes") else ""
     yield f"The numbers are in `{RECIPE}`. {notes}".rstrip()
 

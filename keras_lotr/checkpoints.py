@@ -1,133 +1,129 @@
-"""A training that can be killed at any time: best weights, history and an exact checkpoint."""
+"""A training that can be killed at any time: best weights, history and an exact checkpoint.
 
-import contextlib
+Validation is that of `fit`, on averaged weights by Keras' `SwapEMAWeights`. Its other callbacks
+would lose what is promised here. `BackupAndRestore` writes weights in place and the epoch after
+them: killed in between, it trains an epoch twice. `ModelCheckpoint` forgets the best value when a
+training is resumed, and `CSVLogger` writes the rows of an epoch that is done again once more.
+"""
+
 import csv
-import ctypes
+import io
 import json
 import math
-import platform
+import sys
 import time
 
 import keras
 from keras import ops
 
+from keras_lotr.preset_files import write_file
 from keras_lotr.run_files import BEST, CHECKPOINT, HISTORY, check_out
 from keras_lotr.safetensors_io import open_safetensors, save_arrays
 
 # With what trainings import from here besides.
-__all__ = ["BEST", "CHECKPOINT", "HISTORY", "Run", "check_out", "keep_memory"]
+__all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out"]
 
 
-class Run(keras.callbacks.Callback):
-    """At the end of each epoch: validate, keep the best, write history and checkpoint.
+class Checkpoint(keras.callbacks.Callback):
+    """At the end of each epoch: keep the best weights, write history and checkpoint.
+
+    It must stand before `SwapEMAWeights`, whose averaged weights are in the model when validation
+    ends, and no more when the epoch ends.
 
     Args:
-        model: compiled Keras model, its optimizer built.
         out: folder of the run.
-        name, validate: the number that is to become small, and a function without arguments that
-            measures it.
-        keep: function without arguments that writes the weights if they are the best so far.
+        measure: function that makes of the logs of a validation the numbers for the history, by
+            their names. The first is to become small.
+        keep: function without arguments that writes the model's weights, called when they are the
+            best so far.
+        schedule: the learning rate's, a function of the step.
     """
 
-    def __init__(self, model, out, name, validate, keep):
+    def __init__(self, out, measure, keep, schedule):
         super().__init__()
-        self.trained, self.out, self.name = model, out, name
-        self.validate, self.keep = validate, keep
+        self.out, self.measure, self.keep, self.schedule = out, measure, keep, schedule
         self.history = []
-
-    def fit(self, batches, epochs, resume=False, verbose="auto"):
-        """Train up to that many epochs.
-
-        Args:
-            batches: `PyDataset` with `start(epoch)`; in an order that depends on the epoch only.
-            epochs: counted from the start of the run.
-            resume: go on from the checkpoint in the run's folder.
-            verbose: of `keras.Model.fit`.
-
-        Returns:
-            The path of the preset with the best weights.
-        """
-        self.out.mkdir(parents=True, exist_ok=True)
-        if resume:
-            self._restore()
-            batches.start(len(self.history))
-        self.trained.fit(
-            batches,
-            initial_epoch=len(self.history),
-            epochs=epochs,
-            callbacks=[self],
-            shuffle=False,  # the batches are in random order; Keras' own would not resume exactly
-            verbose=verbose,
-        )
-        return self.out / BEST
+        self.prints = False  # a line for each epoch
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.time()
 
-    def on_train_batch_end(self, batch, logs=None):
-        if batch == 0:
-            keep_memory()
+    def on_test_end(self, logs=None):
+        self.measured = self.measure(logs)
+        name, value = next(iter(self.measured.items()))
+        if value < min((row[name] for row in self.history), default=math.inf):
+            self.keep()
 
     def on_epoch_end(self, epoch, logs=None):
-        best = min((row[self.name] for row in self.history), default=math.inf)
-        with self._averaged_weights():
-            logs[self.name] = value = self.validate()
-            if value < best:
-                self.keep()
-        rate = float(ops.convert_to_numpy(self.trained.optimizer.learning_rate))
-        row = {"epoch": epoch + 1, "loss": logs["loss"], self.name: value, "learning_rate": rate}
+        logs.update(self.measured)
+        step = int(ops.convert_to_numpy(self.model.optimizer.iterations)) - 1
+        rate = float(ops.convert_to_numpy(self.schedule(step)))
+        row = {"epoch": epoch + 1, "loss": logs["loss"], **self.measured}
+        row["learning_rate"] = float(f"{rate:.4g}")  # of the last step
         self.history.append({**row, "seconds": round(time.time() - self.started, 1)})
         self._write_history()
-        self._save_checkpoint()
-
-    @contextlib.contextmanager
-    def _averaged_weights(self):
-        """The moving average in place of the last weights, if the optimizer keeps one."""
-        if not self.trained.optimizer.use_ema:
-            yield
-            return
-        variables = self.trained.trainable_variables
-        last = [ops.convert_to_numpy(v) for v in variables]
-        self.trained.optimizer.finalize_variable_values(variables)
-        for variable in variables:
-            # A copy: JAX gives a model's arrays away when it predicts, the optimizer's must stay.
-            variable.assign(ops.convert_to_numpy(variable))
-        yield
-        for variable, value in zip(variables, last, strict=True):
-            variable.assign(value)
+        self._save()
+        if self.prints:
+            numbers = [f"{k} {v:.4g}" for k, v in self.history[-1].items() if k != "epoch"]
+            print(f"Epoch {epoch + 1} of {self.params['epochs']}: {', '.join(numbers)}", flush=True)
 
     def _write_history(self):
-        with open(self.out / HISTORY, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(self.history[0]))
-            writer.writeheader()
-            writer.writerows(self.history)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(self.history[0]))
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_file(self.out / HISTORY, text.getvalue().encode())
 
     def _state(self):
         return {
-            **{f"model/{i}": v for i, v in enumerate(self.trained.variables)},
-            **{f"optimizer/{i}": v for i, v in enumerate(self.trained.optimizer.variables)},
+            **{f"model/{i}": v for i, v in enumerate(self.model.variables)},
+            **{f"optimizer/{i}": v for i, v in enumerate(self.model.optimizer.variables)},
         }
 
-    def _save_checkpoint(self):
+    def _save(self):
         arrays = {key: ops.convert_to_numpy(v.value) for key, v in self._state().items()}
         save_arrays(arrays, self.out / CHECKPOINT, {"history": json.dumps(self.history)})
 
-    def _restore(self):
+    def restore(self, model):
         """Take up weights, optimizer and history where the last whole epoch left them."""
+        self.set_model(model)
         with open_safetensors(self.out / CHECKPOINT) as file:
             self.history = json.loads(file.metadata()["history"])
             for key, variable in self._state().items():
                 variable.assign(file.get_tensor(key))
 
 
-def keep_memory():
-    """Have glibc keep freed memory instead of giving it back to the system at once.
+def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="auto", callbacks=()):
+    """Train up to that many epochs, counted from the start of the run.
 
-    TensorFlow sets the limit to 128 KB when it starts to read a data set; activations are then
-    fetched from the system anew in each step, which took 45 % of a CPU training's time (21 of
-    47 CPU seconds of 15 steps of 32 crops; 7 of 30 with this).
+    Args:
+        model: compiled Keras model.
+        batches: `PyDataset` with `start(epoch)`; in an order that depends on the epoch only.
+        validation: `validation_data` of `keras.Model.fit`.
+        epochs: the last one.
+        checkpoint: `Checkpoint`.
+        resume: go on from the checkpoint in the run's folder.
+        verbose: 0, 1 or 2 as of `keras.Model.fit`; "auto": a progress bar on a terminal, else one
+            line for each epoch.
+        callbacks: more Keras callbacks. They see the last weights, not the averaged ones; what they
+            remember is not in the checkpoint.
     """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD
-        libc.mallopt(ctypes.c_int(-4), ctypes.c_int(0))  # M_MMAP_MAX
+    model.optimizer.build(model.trainable_variables)
+    checkpoint.out.mkdir(parents=True, exist_ok=True)
+    if resume:
+        checkpoint.restore(model)
+        batches.start(len(checkpoint.history))
+    if verbose == "auto":
+        verbose = int(sys.stdout.isatty())
+        checkpoint.prints = not verbose
+    averaged = [keras.callbacks.SwapEMAWeights()] if model.optimizer.use_ema else []
+    model.fit(
+        batches,
+        validation_data=validation,
+        validation_batch_size=batches.batch_size,
+        initial_epoch=len(checkpoint.history),
+        epochs=epochs,
+        callbacks=[checkpoint, *averaged, *callbacks],
+        shuffle=False,  # the batches are in random order; Keras' own would not resume exactly
+        verbose=verbose,
+    )

@@ -10,6 +10,8 @@ from keras_lotr.quiet import start_keras
 
 # The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
 READERS = ("kit", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
+# Those of `keras_lotr.landmark_scheme`, likewise.
+NORMALIZERS = ("outer_eyes", "box", "interpupil")
 
 engine = click.option(
     "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",
@@ -33,10 +35,20 @@ def examples(*lines):
     return "\b\nExamples:\n" + "\n".join(f"  keras-lotr {line}" for line in lines)
 
 
+only = click.option(
+    "--only", multiple=True, help="Only faces of this set or subset (tag); repeat for more."
+)
+
+
 def annotated_faces(command):
     """PRESET, and the annotated faces that it is measured on."""
     for option in (
         engine,
+        click.option(
+            "--normalizer", type=click.Choice(NORMALIZERS),
+            help="What errors are divided by [usual for the landmark scheme].",
+        ),
+        only,
         reader,
         flip,
         click.option(
@@ -80,8 +92,8 @@ def what_finds_landmarks(command):
             help="Least score of a face, 0 to 1 [the detector's own].",
         ),
         click.option(
-            "--detector", default="embedded", show_default=True,
-            help="Face detector: embedded (the library's own), yunet, or an .onnx file like "
+            "--detector", default="builtin", show_default=True,
+            help="Face detector: builtin (the library's own), yunet, or an .onnx file like "
             "YuNet's.",
         ),
         click.option(
@@ -96,20 +108,21 @@ def what_finds_landmarks(command):
 
 def landmarker_of(preset, detector, threshold, max_side, any_rotation, flip, engine):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
-    from keras_lotr.face_detector import load_detector
     from keras_lotr.landmarker import FaceLandmarker
 
-    is_file = preset.endswith(".onnx")
-    engine = "onnxruntime" if is_file else engine_of(preset, engine)
-    settings = {"max_side": max_side, "rotations": (0, 90, 180, 270) if any_rotation else (0,)}
-    if threshold is not None:
-        settings["score_threshold"] = threshold
-    detect = load_detector(detector, **settings)
-    if is_file:
-        return FaceLandmarker.from_onnx(preset, detect, flip)
-    if engine == "keras":
-        start_keras()
-    return FaceLandmarker.from_preset(preset, detect, flip, engine)
+    if not preset.endswith(".onnx"):
+        engine = engine_of(preset, engine)
+        if engine == "keras":
+            start_keras()
+    return FaceLandmarker(
+        preset,
+        detector,
+        flip=flip,
+        engine=engine,
+        threshold=threshold,
+        max_side=max_side,
+        rotations=(0, 90, 180, 270) if any_rotation else (0,),
+    )
 
 
 def engine_of(preset, engine):

@@ -62,7 +62,7 @@ def predict(source, boxes, output, formats, draw, recursive, **how):
     results = open_results(pictures, output, formats, draw)
     given = read_boxes(boxes) if boxes else None
     if boxes:
-        how["detector"] = "embedded"  # nobody asks it: another one is not to be fetched
+        how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched
     failed = predict_files(landmarker_of(**how), pictures, results, given)
     if failed:
         sys.exit(2 if failed == len(pictures) else 1)

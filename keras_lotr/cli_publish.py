@@ -9,7 +9,7 @@ from keras_lotr.cli_options import examples
 from keras_lotr.hub import Handle
 from keras_lotr.preset_files import resolve
 from keras_lotr.quiet import start_keras
-from keras_lotr.run_files import BEST
+from keras_lotr.run_files import best_of
 
 dry_run = click.option("--dry-run", is_flag=True, help="List of what would be uploaded, only.")
 
@@ -22,7 +22,7 @@ dry_run = click.option("--dry-run", is_flag=True, help="List of what would be up
 @click.option("--float16", is_flag=True, help="Weights in 16 bits: half the size.")
 def prepare(run, folder, float16):
     """Make a preset FOLDER to ship from a training RUN: weights, recipe, history."""
-    resolve(run / BEST)
+    best_of(run)
     start_keras()
     from keras_lotr.publishing import prepare
 

@@ -18,12 +18,12 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 )
 @annotated_faces
 @click.option("--output", type=Path, help="JSON file of all results; a CSV of the faces beside it.")
-def evaluate(preset, data, split, flip, reader, engine, output):
+def evaluate(preset, data, split, flip, reader, only, normalizer, engine, output):
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
     model = measured_model(preset, data, engine)
     from keras_lotr import evaluation
 
-    results, faces = evaluation.evaluate(model, data, split, flip, reader)
+    results, faces = evaluation.evaluate(model, data, split, flip, reader, only, normalizer)
     results["preset"] = preset  # not the file that is in it
     click.echo(evaluation.as_text(results))
     if output:
@@ -139,11 +139,12 @@ def _rising(context, parameter, value):
     help="Border between two rows, as an NME in per cent; repeat in rising order [5 and 6].",
 )
 @output("samples.png")
-def samples(preset, data, split, flip, reader, engine, band, output):
+def samples(preset, data, split, flip, reader, only, normalizer, engine, band, output):
     """Fig. 3: faces by NME (rows) and subset (columns) with PRESET's landmarks."""
     model = measured_model(preset, data, engine)
     from keras_lotr.evaluation import measure
     from keras_lotr.figures import BANDS, draw_samples
 
-    draw_samples(measure(model, data, split, flip, reader), output, band or BANDS)
+    measured = measure(model, data, split, flip, reader, only, normalizer)
+    draw_samples(measured, output, band or BANDS)
     click.echo(f"Wrote {output}")

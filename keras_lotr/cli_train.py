@@ -1,23 +1,17 @@
 """`keras-lotr train` and `train-detector`: thin calls of `keras_lotr.training` and `detector`."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from keras_lotr.cli_checks import check_exists, check_recipe, check_start
-from keras_lotr.cli_options import examples, reader
+from keras_lotr.cli_options import examples, only, reader
 from keras_lotr.preset_files import resolve
 from keras_lotr.quiet import start_keras
 from keras_lotr.run_files import check_out
 
 resume = click.option("--resume", is_flag=True, help="Continuation of an interrupted run.")
-
-
-def _progress():
-    """Keras' bar on a terminal; a line for each epoch where the output goes into a file."""
-    return "auto" if sys.stdout.isatty() else 2
 
 
 @click.command(
@@ -31,8 +25,8 @@ def _progress():
     "--data",
     multiple=True,
     required=True,
-    help="Folder, COCO or CSV file of a data set; repeat the option for more, from which equally "
-    "many faces are taken.",
+    help="Folder, COCO or CSV file of a data set, for a mixture also NAME=FOLDER; repeat the "
+    "option for more, from which equally many faces are taken.",
 )
 @click.option(
     "--output", "--out", "out", type=Path, help="Folder of the run [runs/ and the recipe's name]."
@@ -46,6 +40,7 @@ def _progress():
     ".safetensors file of timm or keras.applications, or none.",
 )
 @reader
+@only
 @click.option("--epochs", type=click.IntRange(1), help="Number of epochs [the recipe's].")
 @click.option(
     "--mixed-precision", is_flag=True, help="Computation in bfloat16, for recent GPUs and TPUs."
@@ -72,6 +67,7 @@ def train(
     init,
     backbone_weights,
     reader,
+    only,
     epochs,
     mixed_precision,
     devices,
@@ -86,6 +82,7 @@ def train(
     check_out(out, resume)
     start_keras(to_train=True)
     from keras_lotr.devices import spread_over_devices
+    from keras_lotr.memory import KeepMemory
     from keras_lotr.recipes import Recipe
     from keras_lotr.training import train
 
@@ -95,7 +92,9 @@ def train(
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     if devices == "all":
         click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
-    preset = train(settings, data, out, init, reader, resume, workers, _progress())
+    preset = train(
+        settings, data, out, init, reader, resume, workers, only=only, callbacks=[KeepMemory()]
+    )
     click.echo(f"Best weights: {preset}")
 
 
@@ -165,6 +164,8 @@ def train_detector(photos, held_out, teacher, out, **settings):
     check_out(out, settings["resume"])
     start_keras(to_train=True)
     from keras_lotr.detector.distillation import distill, photo_paths
+    from keras_lotr.memory import KeepMemory
 
+    settings["callbacks"] = [KeepMemory()]
     preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)
     click.echo(f"Best weights: {preset}")

@@ -29,7 +29,7 @@ def draw(image, faces, points=True, contours=True, numbers=False, boxes=False):
 
     Args:
         image: (H, W, 3) uint8 RGB; it is not changed.
-        faces: list of `FaceLandmarks`.
+        faces: list of `FaceLandmarks`. Landmarks that are NaN are not drawn, and lines end there.
         points: a dot at each landmark.
         contours: lines along the contours of the scheme.
         numbers: the number of each landmark beside it.
@@ -65,9 +65,10 @@ def _draw_face(canvas, face, points, contours, numbers, boxes):
     Lines thinner than a pixel come out faint instead of coarse, and pixels on which nothing is
     drawn stay what they were.
     """
-    size = max(1.0, np.ptp(face.points, axis=0).max())
+    known = _known(face.points)
+    size = max(1.0, np.ptp(known, axis=0).max()) if len(known) else 1.0
     factor = int(np.clip(np.ceil(_FINE_SIZE / size), 1, 8))
-    x0, y0, x1, y1 = _surroundings(canvas.shape, face, size)
+    x0, y0, x1, y1 = _surroundings(canvas.shape, known, face.box, size)
     patch = canvas[y0:y1, x0:x1]
     if not patch.size:
         return
@@ -87,16 +88,21 @@ def _draw_face(canvas, face, points, contours, numbers, boxes):
             _draw_line(fine, at[list(line.indices)], line.closed, color, stroke)
     if points:
         for region, indices in scheme.regions.items():
-            for center in at[list(indices)]:
+            for center in _known(at[list(indices)]):
                 _draw_dot(fine, center, _COLORS.get(region, _OTHER), stroke)
     if numbers:
         _draw_numbers(fine, at, stroke)
     patch[:] = cv2.resize(fine, patch.shape[1::-1], interpolation=cv2.INTER_AREA)
 
 
-def _surroundings(shape, face, size):
+def _known(points):
+    """The points that are not NaN."""
+    return points[np.isfinite(points).all(-1)]
+
+
+def _surroundings(shape, points, box, size):
     """x0, y0, x1, y1 of the pixels that may be drawn on."""
-    corners = np.concatenate([face.points, np.reshape(face.box, (2, 2))])
+    corners = np.concatenate([points, np.reshape(box, (2, 2))])
     limit = shape[1], shape[0]
     first = np.clip(np.floor(corners.min(0) - 0.1 * size - 2), 0, limit)
     last = np.clip(np.ceil(corners.max(0) + 0.1 * size + 3), 0, limit)
@@ -104,10 +110,23 @@ def _surroundings(shape, face, size):
 
 
 def _draw_line(fine, points, closed, color, stroke):
+    pieces, closed = _pieces(points, closed)
     # A dark rim first: bright lines on bright skin.
     for paint, width in ((_DARK, 1.7 * stroke), (color, stroke)):
         width = max(1, round(width))
-        cv2.polylines(fine, [_fixed(points)], closed, paint, width, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(fine, list(map(_fixed, pieces)), closed, paint, width, cv2.LINE_AA, _SHIFT)
+
+
+def _pieces(points, closed):
+    """The line between NaN points: a list of (P, 2), and whether they are closed."""
+    known = np.isfinite(points).all(-1)
+    if known.all():
+        return [points], closed
+    if closed:  # from one gap round to the same gap
+        first = np.argmin(known)
+        points, known = np.roll(points, -first, axis=0), np.roll(known, -first)
+    pieces = map(_known, np.split(points, np.flatnonzero(~known)))
+    return [piece for piece in pieces if len(piece) > 1], False
 
 
 def _draw_dot(fine, center, color, stroke):
@@ -118,7 +137,9 @@ def _draw_dot(fine, center, color, stroke):
 
 def _draw_numbers(fine, points, stroke):
     scale, beside = 0.19 * stroke, np.array([1.5, -1.5]) * stroke
-    for number, at in enumerate(np.rint(points + beside).astype(int)):
+    known = np.flatnonzero(np.isfinite(points).all(-1))
+    places = np.rint(points[known] + beside).astype(int)
+    for number, at in zip(known, places, strict=True):
         for color, width in ((_DARK, 3), (_WHITE, 1)):
             text = (str(number), tuple(map(int, at)), cv2.FONT_HERSHEY_SIMPLEX, scale)
             cv2.putText(fine, *text, color, max(1, round(width * stroke / 4)), cv2.LINE_AA)

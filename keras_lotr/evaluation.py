@@ -1,14 +1,18 @@
 """`keras-lotr evaluate`: NME, failure rate and AUC of a model on annotated faces."""
 
+import contextlib
 import csv
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
 from keras import ops
 
-from keras_lotr.datasets import read_samples
+from keras_lotr.conversions import sources_of
+from keras_lotr.datasets import NoFaces, name_some, read_samples
 from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import area_under_ced, failures, landmark_errors
 from keras_lotr.onnx_model import OnnxModel
@@ -20,8 +24,12 @@ THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
 CHUNK = 512  # crops in memory at a time
 
 
-def evaluate(preset, data, split="test", flip=False, reader=None):
+def evaluate(preset, data, split="test", flip=False, reader=None, only=(), normalizer=None):
     """Evaluate a preset on one split of a data set, faces cropped by their true boxes.
+
+    Landmarks without label do not count. Labels of another scheme than the preset's are converted
+    if there are no others. Faces without normaliser, such as those that lack the label of an eye
+    corner, are left out and named.
 
     Args:
         preset: name or folder of a preset, hf:// handle, or an .onnx file of `keras-lotr export`.
@@ -29,32 +37,43 @@ def evaluate(preset, data, split="test", flip=False, reader=None):
         split: "train", "val" or "test".
         flip: average with the mirrored faces' landmarks, as the paper does.
         reader: name of the reader; None recognises the data set.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`.
+        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
 
     Returns:
-        results: dict, the content of `results.json`; NME, rates and AUC in per cent, of all faces
-            and of each subset; NME of each region and landmark; `shape_mode_slopes`.
+        results: dict, the content of `results.json`; number of faces and of labelled landmarks;
+            NME, rates and AUC in per cent, of all faces and of each subset; NME of each region and
+            landmark (None without any label); `shape_mode_slopes`; the scheme of the labels if they
+            were converted; the faces without normaliser.
         faces: a dict for each face, with its file, its NME and that of each region.
+
+    Raises:
+        ValueError: if no face has a normaliser.
     """
-    measured = measure(preset, data, split, flip, reader)
+    measured = measure(preset, data, split, flip, reader, only, normalizer)
     scheme = get_scheme(measured.crop_contract.scheme)
     samples, errors = measured.samples, measured.errors
+    sources = {sample.converted_from for sample in samples} - {None}
     results = {
         "preset": str(preset),
         "data": Path(data).name,
         "split": split,
+        "only": list(only),
         "scheme": scheme.name,
-        "normalizer": scheme.normalizer,
+        "converted_from": ", ".join(sorted(sources)) or None,
+        "normalizer": scheme.check_normalizer(normalizer),
         "flip": flip,
         **summary(errors),
-        "regions": {
-            region: round(float(errors[:, list(landmarks)].mean()), 3)
-            for region, landmarks in scheme.regions.items()
-        },
+        "without_normalizer": [Path(sample.path).name for sample in measured.left_out],
+        "regions": _regions(errors, scheme, digits=3),
         "subsets": {
             tag: summary(errors[[tag in sample.tags for sample in samples]])
             for tag in sorted({tag for sample in samples for tag in sample.tags})
         },
-        "landmarks": [round(float(error), 3) for error in errors.mean(0)],
+        "landmarks": [
+            None if np.isnan(error) else round(float(error), 3)
+            for error in mean_of_measured(errors, 0)
+        ],
         "shape_modes": [
             round(slope, 3) for slope in shape_mode_slopes(measured.truth, measured.predicted)
         ],
@@ -69,8 +88,10 @@ class MeasuredFaces:
     Attributes:
         crop_contract: `CropContract` of the model.
         samples: list of F `Sample`.
-        truth, predicted: (F, N, 2) float32, crop pixels.
-        errors: (F, N) float32, of each landmark, in per cent of its face's normaliser.
+        truth, predicted: (F, N, 2) float32, crop pixels; truth is NaN without label.
+        errors: (F, N) float32, of each landmark, in per cent of its face's normaliser; NaN without
+            label.
+        left_out: list of `Sample` that have no normaliser.
     """
 
     crop_contract: CropContract
@@ -78,14 +99,15 @@ class MeasuredFaces:
     truth: np.ndarray
     predicted: np.ndarray
     errors: np.ndarray
+    left_out: list
 
     @property
     def nme(self):
         """(F,), per cent."""
-        return self.errors.mean(1)
+        return mean_of_measured(self.errors, 1)
 
 
-def measure(preset, data, split="test", flip=False, reader=None):
+def measure(preset, data, split="test", flip=False, reader=None, only=(), normalizer=None):
     """Predict the faces of one split of a data set; arguments as of `evaluate`.
 
     Returns:
@@ -93,7 +115,8 @@ def measure(preset, data, split="test", flip=False, reader=None):
     """
     model = OnnxModel(preset) if str(preset).endswith(".onnx") else LOTR.from_preset(preset)
     contract = model.crop_contract
-    samples = read_samples(data, split, contract.scheme, reader)
+    samples = _read(data, split, contract.scheme, reader, only)
+    samples, left_out = _with_normalizer(samples, contract.scheme, normalizer)
     truth, predicted = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
@@ -101,13 +124,45 @@ def measure(preset, data, split="test", flip=False, reader=None):
         truth.append(points)
         predicted.append(model.predict_points(crops, flip))
     truth, predicted = np.concatenate(truth), np.concatenate(predicted)
-    errors = ops.convert_to_numpy(landmark_errors(truth, predicted, contract.scheme))
-    return MeasuredFaces(contract, samples, truth, predicted, errors)
+    errors = ops.convert_to_numpy(landmark_errors(truth, predicted, contract.scheme, normalizer))
+    return MeasuredFaces(contract, samples, truth, predicted, errors, left_out)
+
+
+def _read(data, split, scheme, reader, only):
+    """Faces with labels of the scheme; if there are none, those of another, converted."""
+    try:
+        return read_samples(data, split, scheme, reader, only)
+    except NoFaces:
+        for source in sources_of(scheme):
+            with contextlib.suppress(NoFaces):
+                return in_scheme(read_samples(data, split, source, reader, only), scheme, data)
+        raise
+
+
+def _with_normalizer(samples, scheme, normalizer):
+    """The samples that can be measured, and the others."""
+    points = np.stack([sample.points_image for sample in samples])
+    exact = ops.convert_to_numpy(landmark_errors(points, points, scheme, normalizer))
+    known = ~np.isnan(exact).all(1)
+    if not known.any():
+        name = get_scheme(scheme).check_normalizer(normalizer)
+        raise ValueError(
+            f"Expected a face whose labels give the normalizer {name!r} (else choose 'box'). "
+            f"Received: {len(samples)} faces, none of which does, such as {samples[0].where}"
+        )
+    return list(compress(samples, known)), list(compress(samples, ~known))
+
+
+def mean_of_measured(errors, axis):
+    """The mean along an axis of (F, N) errors that are not NaN; NaN where all are."""
+    measured = ~np.isnan(errors)
+    with np.errstate(invalid="ignore"):
+        return np.where(measured, errors, 0).sum(axis) / measured.sum(axis)
 
 
 def summary(errors):
-    """Number of faces, NME, failure rates and AUCs of (F, N) errors, rounded for reading."""
-    nme = errors.mean(1)
+    """Faces, labelled points, NME, failure rates and AUCs of (F, N) errors, rounded for reading."""
+    nme = mean_of_measured(errors, 1)
 
     def mean_of(function):
         values = {
@@ -117,22 +172,28 @@ def summary(errors):
 
     return {
         "faces": len(errors),
+        "points": int((~np.isnan(errors)).sum()),
         "nme": round(float(nme.mean()), 4),
         "failure_rate": mean_of(failures),
         "auc": mean_of(area_under_ced),
     }
 
 
+def _regions(errors, scheme, digits):
+    """{region: mean over faces of the NME of the region}, without regions that have no label."""
+    means = {
+        name: mean_of_measured(mean_of_measured(errors[:, list(landmarks)], 1), 0)
+        for name, landmarks in scheme.regions.items()
+    }
+    return {name: round(float(mean), digits) for name, mean in means.items() if not np.isnan(mean)}
+
+
 def _rows(samples, errors, scheme):
     rows = []
-    for sample, error in zip(samples, errors, strict=True):
-        regions = {
-            name: round(float(error[list(landmarks)].mean()), 4)
-            for name, landmarks in scheme.regions.items()
-        }
-        tags = " ".join(sample.tags)
-        nme = round(float(error.mean()), 4)
-        rows.append({"image": Path(sample.path).name, "tags": tags, "nme": nme, **regions})
+    for sample, error in zip(samples, errors[:, None], strict=True):
+        nme = round(float(mean_of_measured(error, 1)[0]), 4)
+        row = {"image": Path(sample.path).name, "tags": " ".join(sample.tags), "nme": nme}
+        rows.append({**row, **dict.fromkeys(scheme.regions, ""), **_regions(error, scheme, 4)})
     return rows
 
 
@@ -151,8 +212,10 @@ def as_text(results):
     """The results as a table for the terminal."""
     flip = "with" if results["flip"] else "without"
     lines = [
-        f"{results['preset']} on {results['data']} ({results['split']}, {results['faces']} faces), "
-        f"{results['scheme']}, normalised by {results['normalizer']}, {flip} flip averaging",
+        f"{results['preset']} on {results['data']} ({results['split']}, {results['faces']} faces, "
+        f"{results['points']} landmarks), {results['scheme']}, normalised by "
+        f"{results['normalizer']}, {flip} flip averaging",
+        *_remarks(results),
         f"{'':14}{'faces':>7}{'NME %':>8}{'FR@8':>8}{'FR@10':>8}{'AUC@8':>8}{'AUC@10':>8}",
     ]
     for name, part in {"all": results, **results["subsets"]}.items():
@@ -163,4 +226,24 @@ def as_text(results):
         )
     regions = ", ".join(f"{name} {value:.2f}" for name, value in results["regions"].items())
     slopes = " ".join(f"{slope:.2f}" for slope in results["shape_modes"])
+    slopes = slopes or "none, for lack of two faces with all landmarks"
     return "\n".join([*lines, f"NME % by region: {regions}", f"Slopes of shape modes: {slopes}"])
+
+
+def _remarks(results):
+    """Lines on what was measured, where it is not all landmarks of all faces."""
+    scheme = get_scheme(results["scheme"])
+    missing = {i for i, error in enumerate(results["landmarks"]) if error is None}
+    if results["converted_from"]:
+        yield f"The labels are those of {results['converted_from']}, read as {scheme.name}."
+    if missing:
+        counted = ", ".join(
+            f"{name} {len(set(landmarks) - missing)} of {len(landmarks)}"
+            for name, landmarks in scheme.regions.items()
+        )
+        yield f"Landmarks that count: {counted}."
+    if names := results["without_normalizer"]:
+        yield (
+            f"{len(names)} faces have no normaliser {results['normalizer']} and do not count: "
+            f"{name_some(names)}."
+        )

@@ -6,10 +6,11 @@ from keras_lotr.calibration import calibration_crops
 from keras_lotr.export_litert import export_litert
 from keras_lotr.export_onnx import export_onnx
 from keras_lotr.export_openvino import export_openvino
-from keras_lotr.export_saved_model import export_saved_model
+from keras_lotr.export_saved_model import MARK, export_saved_model
 from keras_lotr.lotr import LOTR
 from keras_lotr.preset_files import WEIGHTS, resolve
 from keras_lotr.quantize import export_int8
+from keras_lotr.writing import check_file_target, check_folder_target
 
 _WRITERS = {
     "onnx": export_onnx,
@@ -22,9 +23,12 @@ _WRITERS = {
 def export(model, path, format="onnx", batch=None, float16=False):
     """Write a LOTR as a file for another runtime, run the file, and compare it with the model.
 
+    A model in 16 bits, such as one under "mixed_bfloat16", is written in float32.
+
     Args:
         model: `LOTR`.
-        path: the file; a folder for "saved_model". Left as it was if the comparison fails.
+        path: the file; a folder for "saved_model". What is there already is replaced whole, and
+            left as it was if anything fails.
         format:
             - "onnx": "images" (B, 3, S, S) float32 RGB 0..255 -> "points_crop" (B, N, 2), crop
               pixels; the same from every backend. Its metadata hold the crop contract, so that it
@@ -37,8 +41,8 @@ def export(model, path, format="onnx", batch=None, float16=False):
             float32.
 
     Raises:
-        ValueError: unknown format, one that the backend cannot write, or a backbone with layers
-            that cannot be written.
+        ValueError: unknown format, one that the backend cannot write, a backbone with layers that
+            cannot be written, a quantized model, or a path that leads to something else.
         ImportError: a package is missing; the sentence names the extra to install.
         ExportDiffers: the file gives other points than the model.
 
@@ -52,16 +56,25 @@ def export(model, path, format="onnx", batch=None, float16=False):
     >>> path.stat().st_size > 1e6
     True
     """
+    _check(path, format, batch, float16)
+    if float16:
+        export_onnx(model, path, batch, float16)
+    else:
+        _WRITERS[format](model, path, batch)
+
+
+def _check(path, format, batch, float16):
+    """What can be said before there is a model."""
     if format not in _WRITERS:
         raise ValueError(f"Expected a format of {', '.join(_WRITERS)}. Received: {format!r}")
     if batch is not None and batch < 1:
         raise ValueError(f"Expected a batch of at least 1. Received: {batch}")
-    if not float16:
-        _WRITERS[format](model, path, batch)
-    elif format == "onnx":
-        export_onnx(model, path, batch, float16)
-    else:
+    if float16 and format != "onnx":
         raise ValueError(f"Expected the format onnx for float16. Received: {format}")
+    if format == "saved_model":
+        check_folder_target(path, MARK)
+    else:
+        check_file_target(path)
 
 
 @dataclass(frozen=True)
@@ -93,12 +106,13 @@ def export_preset(preset, path, format="onnx", batch=None, calibration=None, flo
     Returns:
         `Exported`.
     """
+    _check(path, format, batch, float16)
+    if calibration is not None and format != "onnx":
+        raise ValueError(f"Expected the format onnx for int8. Received: {format}")
     trained = resolve(preset).path(WEIGHTS) is not None
     model = LOTR.from_preset(preset, load_weights=trained)
     if calibration is None:
         export(model, path, format, batch, float16)
         return Exported(trained)
-    if format != "onnx":
-        raise ValueError(f"Expected the format onnx for int8. Received: {format}")
     crops = calibration_crops(calibration, model.crop_contract)
     return Exported(trained, export_int8(model, path, crops, batch), len(crops))

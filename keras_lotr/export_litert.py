@@ -6,8 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lotr.export_check import check_points
+from keras_lotr.export_check import check_points, one_sentence
+from keras_lotr.export_float32 import in_float32
 from keras_lotr.export_onnx import facts
+from keras_lotr.onnx_layers import refuse_quantized
 from keras_lotr.onnx_model import FACTS
 from keras_lotr.preset_files import write_file
 
@@ -24,7 +26,7 @@ def export_litert(model, path, batch=None):
         batch: number of crops that the file takes; None: any, after `resize_tensor_input`.
 
     Raises:
-        ValueError: Keras runs on another backend than TensorFlow.
+        ValueError: Keras runs on another backend than TensorFlow; the model cannot be written.
         ImportError: ai-edge-litert is missing.
         ExportDiffers: the file gives other points than the model.
     """
@@ -37,24 +39,32 @@ def export_litert(model, path, batch=None):
         raise ImportError(
             "Exporting for LiteRT needs ai-edge-litert: pip install 'keras-lotr[litert]'"
         ) from None
+    with one_sentence("litert"):
+        for layer in model._flatten_layers():
+            refuse_quantized(layer)
+        model = in_float32(model)
+        content = _content(model, batch)
+
+        def predict(crops):
+            interpreter = Interpreter(model_content=content)
+            (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+            interpreter.resize_tensor_input(taken["index"], crops.shape)
+            interpreter.allocate_tensors()
+            interpreter.set_tensor(taken["index"], crops)
+            interpreter.invoke()
+            return interpreter.get_tensor(given["index"])
+
+        check_points(model, predict, batch or 3)
+    write_file(path, content)
+
+
+def _content(model, batch):
     size = model.image_size
     images = keras.InputSpec(shape=(batch, size, size, 3), dtype="float32", name="images")
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder, "model.tflite")
         model.export(written, format="litert", input_signature=[images], verbose=False)
-        content = _with_facts(written.read_bytes(), facts(model))
-
-    def predict(crops):
-        interpreter = Interpreter(model_content=content)
-        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        interpreter.resize_tensor_input(taken["index"], crops.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(taken["index"], crops)
-        interpreter.invoke()
-        return interpreter.get_tensor(given["index"])
-
-    check_points(model, predict, batch or 3)
-    write_file(path, content)
+        return _with_facts(written.read_bytes(), facts(model))
 
 
 def litert_facts(content):

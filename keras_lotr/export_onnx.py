@@ -3,14 +3,20 @@
 import json
 from dataclasses import asdict
 
-from keras_lotr.export_check import check_points
-from keras_lotr.onnx_lotr import lotr_graph
-from keras_lotr.onnx_model import FACTS, OnnxModel
+import numpy as np
+from keras import ops
+
+from keras_lotr.export_check import check_features, check_points, one_sentence, random_crops
+from keras_lotr.export_float32 import in_float32
+from keras_lotr.onnx_lotr import IMAGES, features, lotr_graph
+from keras_lotr.onnx_model import FACTS, OnnxModel, open_session
 from keras_lotr.preset_files import write_file
 
 
 def export_onnx(model, path, batch=None, float16=False):
     """Write a LOTR as ONNX, after the content was run and compared with the model.
+
+    A model of another dtype policy is written, and compared, in float32.
 
     Args:
         model: `LOTR`.
@@ -19,7 +25,7 @@ def export_onnx(model, path, batch=None, float16=False):
         float16: keep weights in 16 bits, which halves the file; it computes in float32.
 
     Raises:
-        ValueError: the backbone has layers that cannot be written.
+        ValueError: the backbone has layers that cannot be written, or the model is quantized.
         ImportError: onnx or onnxruntime is missing.
         ExportDiffers: the file gives other points than the model.
     """
@@ -36,13 +42,27 @@ def onnx_content(model, batch=None, float16=False):
         raise ImportError(
             f"Exporting needs the package {error.name}: pip install 'keras-lotr[export]'"
         ) from None
-    graph, inputs, outputs = lotr_graph(model, batch)
-    content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
-    check_points(model, OnnxModel(content).predict_points, batch or 3)
-    if float16:
-        content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)
-        check_points(model, OnnxModel(content).predict_points, batch or 3, rounded=True)
+    with one_sentence("onnx"):
+        model = in_float32(model)
+        graph, inputs, outputs = lotr_graph(model, batch)
+        content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
+        check_points(model, OnnxModel(content).predict_points, batch or 3)
+        _check_features(model, graph, inputs, batch)
+        if float16:
+            content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)
+            check_points(model, OnnxModel(content).predict_points, batch or 3, rounded=True)
     return content
+
+
+def _check_features(model, graph, inputs, batch):
+    """The same for what the head makes points of."""
+    network, outputs = features(model, batch)
+    crops = random_crops(model, batch or 3)
+    session = open_session(graph.to_bytes(inputs, outputs), "bytes")
+    images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+    found = session.run(list(outputs), {IMAGES: images})
+    for name, array, expected in zip(outputs, found, network(crops, training=False), strict=True):
+        check_features(array, ops.convert_to_numpy(expected), name)
 
 
 def facts(model):

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.export_check import check_points
+from keras_lotr.export_check import check_points, one_sentence
+from keras_lotr.export_float32 import in_float32
 from keras_lotr.export_onnx import facts, onnx_content
 from keras_lotr.onnx_model import FACTS
+from keras_lotr.writing import check_file_target
+
+_MISSING = object()
 
 
 def export_openvino(model, path, batch=None):
@@ -31,12 +35,17 @@ def export_openvino(model, path, batch=None):
     path = Path(path)
     if path.suffix != ".xml":
         raise ValueError(f"Expected a path that ends in .xml for openvino. Received: {path}")
+    check_file_target(path.with_suffix(".bin"))
     openvino = import_openvino()
-    core = openvino.Core()
-    network = core.read_model(onnx_content(model, batch), b"")
-    network.set_rt_info(facts(model), [FACTS])
+    core, model = openvino.Core(), in_float32(model)
+    content = onnx_content(model, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export") as folder:
+    with (
+        one_sentence("openvino"),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".export") as folder,
+    ):
+        network = core.read_model(content, b"")
+        network.set_rt_info(facts(model), [FACTS])
         written = Path(folder, path.name)
         openvino.save_model(network, written, compress_to_fp16=False)
         # Some processors would compute in bfloat16 by themselves.
@@ -51,12 +60,21 @@ def export_openvino(model, path, batch=None):
 
 
 def import_openvino():
-    # openvino reports each import to its makers through this package, unless it is missing.
-    sys.modules.setdefault("openvino_telemetry", None)
+    """The package openvino, without a report to its makers.
+
+    It reports each import through another package, unless that is missing.
+    """
+    telemetry = "openvino_telemetry"
+    before = sys.modules.get(telemetry, _MISSING)
+    sys.modules[telemetry] = None
     try:
         import openvino
     except ImportError:
         raise ImportError(
             "Exporting for OpenVINO needs openvino: pip install 'keras-lotr[openvino]'"
         ) from None
+    finally:
+        del sys.modules[telemetry]
+        if before is not _MISSING:
+            sys.modules[telemetry] = before
     return openvino

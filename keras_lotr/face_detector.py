@@ -1,9 +1,9 @@
 """Where the faces of a photo are: the library's small detector, YuNet, or a detector of one's own.
 
-A detector is any callable: photo (H, W, 3) uint8 RGB -> list of `Face`, or (F, 4) boxes. Its boxes
-are to be what landmark models are trained on, **the box around the landmarks** (for 68 or 98
-points: from the brows to the chin, from ear to ear). Most detectors' boxes contain the forehead
-too; crops from them are too large and sit too high.
+A detector is any callable: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None where
+there is no face. Its boxes are to be what landmark models are trained on, **the box around the
+landmarks** (for 68 or 98 points: from the brows to the chin, from ear to ear). Most detectors'
+boxes contain the forehead too; crops from them are too large and sit too high.
 """
 
 import os
@@ -14,23 +14,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keras_lotr.geometry import is_box, overlaps
-from keras_lotr.hub import Handle, fetch
+from keras_lotr.boxes import check_box
+from keras_lotr.face_pyramid import join, merge_cells, pyramid
+from keras_lotr.images import read_image
 from keras_lotr.preset_files import ONNX, PREPROCESSOR, resolve
-
-_YUNET = Handle("opencv/face_detection_yunet", "3cc26e7f1014a5ee5d74a42acee58bafc9d0a310")
-_YUNET_FILE = "face_detection_yunet_2023mar.onnx"
-_YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
-
-# The box around 68 landmarks as fractions of YuNet's box: x0, y0, x1, y1. Medians over 500 faces of
-# 300-W's training photos, the two sides made symmetric. It raises the mean overlap (IoU) with the
-# box of the annotated landmarks from 0.70 to 0.88, takes the longer side from 1.27 to 0.99 times
-# the true one (standard deviation from 0.08 to 0.05) and the mean distance of the centres from 0.16
-# to 0.04 of the longer side.
-_LANDMARKS_IN_YUNET = np.array([-0.010, 0.250, 1.010, 1.007])
+from keras_lotr.yunet import LANDMARKS_BOX, download_yunet
 
 # Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
 _SCORE = 14
+
+_OWN = "a detector that returns a list of Face or boxes (F, 4)"
 
 # What turns a picture back in which faces are turned clockwise by so many degrees.
 _TURNS = {
@@ -62,53 +55,67 @@ class Face:
 class FaceDetector:
     """Runs a detector network of YuNet's format (`keras_lotr.detector`) in OpenCV.
 
-    YuNet finds faces of about 10 to 300 pixels in the picture that it sees, so a photo is first
-    made as small as `max_side`; smaller photos are left as they are. A face is the mean of what all
-    cells say that see it, weighted by their scores (as in BlazeFace, Bazarevsky et al., 2019): that
-    is steadier than the surest one alone. No Keras is needed. May be called from several threads;
-    they take turns.
+    The photo is looked at as a picture of `max_side` pixels (smaller photos are left as they are)
+    and as small copies for the faces that are too large for that, up to one that fills the photo
+    (`face_pyramid`). A face is the mean of what all cells say that see it, weighted by their scores
+    (as in BlazeFace, Bazarevsky et al., 2019): that is steadier than the surest one alone. No Keras
+    is needed. May be called from several threads; they take turns. Can be pickled.
 
     Args:
         path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
-        score_threshold: faces that it is less sure of are left out.
-        nms_threshold: two boxes that overlap more than this (IoU) are of one face.
-        max_side: longer side in pixels of the picture that it sees; larger finds smaller faces and
-            takes longer.
+        threshold: 0..1; faces that it is less sure of are left out.
+        nms_threshold: 0..1; two boxes that overlap more than this (IoU) are of one face.
+        max_side: longer side in pixels of the largest picture that it sees; larger finds smaller
+            faces (of about 10 pixels in that picture) and takes longer.
         rotations: degrees, clockwise, of the faces to look for: of 0, 90, 180, 270. Each takes as
             long as the first; faces are found up to about 40 degrees from one of them.
+        score_threshold: the former name of `threshold`.
 
     Call arguments:
-        image: (H, W, 3) uint8 RGB, or a list of such photos of any sizes.
+        source: a photo, everything that `read_image` takes (a path, an RGB array, ...), or a list
+            of such photos of any sizes.
 
     Returns:
         List of `Face`, the largest first; for a list of photos a list of such lists.
 
     Raises:
-        FileNotFoundError, ValueError: the file is missing, or no such network.
+        FileNotFoundError, ValueError: the file is missing, or no such network; a setting is out of
+            its range; a photo cannot be read.
 
     Example:
 
-    >>> import numpy as np
     >>> detect = FaceDetector.from_preset("face_detector")
-    >>> detect(np.zeros((480, 640, 3), np.uint8))
-    []
+    >>> [face.box.round().tolist() for face in detect("examples/astronaut.jpg")]
+    [[178.0, 89.0, 271.0, 175.0]]
     """
 
-    def __init__(self, path, score_threshold=0.7, nms_threshold=0.3, max_side=640, rotations=(0,)):
+    def __init__(
+        self,
+        path,
+        threshold=0.7,
+        nms_threshold=0.3,
+        max_side=640,
+        rotations=(0,),
+        score_threshold=None,
+    ):
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no face detector {path}.")
+        threshold = threshold if score_threshold is None else score_threshold
+        for name, value in (("threshold", threshold), ("nms_threshold", nms_threshold)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"Expected a {name} of 0..1. Received: {value}")
         if not rotations or not set(rotations) <= {0, 90, 180, 270}:
             raise ValueError(f"Expected rotations of 0, 90, 180, 270. Received: {rotations}")
         if max_side < 32:
             raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side}")
-        self.max_side, self.rotations = max_side, tuple(rotations)
-        self._nms_threshold = nms_threshold
+        self.path, self.max_side, self.rotations = os.path.abspath(path), max_side, tuple(rotations)
+        self.threshold, self.nms_threshold = threshold, nms_threshold
         self._lock = threading.Lock()
         log = cv2.utils.logging
         level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # of OpenCV's engines, of no use here
         try:
             self._network = cv2.FaceDetectorYN.create(
-                os.fspath(path), "", (32, 32), score_threshold, nms_threshold=1.0
+                self.path, "", (32, 32), threshold, nms_threshold=1.0
             )  # leaves all cells; they are merged here
         except cv2.error as error:
             raise ValueError(
@@ -118,98 +125,68 @@ class FaceDetector:
             log.setLogLevel(level)
 
     @classmethod
-    def from_preset(cls, preset="face_detector", **settings):
-        """The detector of a preset: short name, folder or "hf://org/name[@revision]".
+    def from_preset(cls, preset="face_detector", token=None, **settings):
+        """The detector of a preset.
 
         Args:
-            preset: its model.onnx is used.
-            **settings: thresholds, `max_side` and `rotations`; without a `score_threshold` that
-                of its preprocessor.json.
+            preset: short name, folder or "hf://org/name[@revision]"; its model.onnx is used.
+            token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+            **settings: thresholds, `max_side` and `rotations`; without a `threshold` that of its
+                preprocessor.json.
         """
-        files = resolve(preset)
+        files = resolve(preset, token)
         path, own = files.path(ONNX), files.json(PREPROCESSOR) or {}
         if path is None or not own.keys() <= {"score_threshold"}:
             raise ValueError(
                 f"Expected a preset of a face detector, with {ONNX} and {PREPROCESSOR}. "
                 f"Received: {preset}"
             )
-        return cls(path, **{**own, **settings})
+        if own and not settings.keys() & {"threshold", "score_threshold"}:
+            settings["threshold"] = own["score_threshold"]
+        return cls(path, **settings)
 
-    def __call__(self, image):
-        if isinstance(image, list | tuple):
-            return [self(one) for one in image]
-        height, width = image.shape[:2]
-        factor = min(1, self.max_side / max(height, width))
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        small = cv2.cvtColor(
-            cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR
-        )
-        scale = np.array([width, height]) / size
-        faces = [f for degrees in self.rotations for f in self._turned(small, degrees, scale)]
-        if len(self.rotations) > 1:
-            faces = self._without_doubles(faces)
+    def __repr__(self):
+        names = ("threshold", "max_side", "rotations")
+        settings = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return f"FaceDetector({self.path!r}, {settings}, run by OpenCV)"
+
+    def __reduce__(self):  # neither the lock nor OpenCV's network can be pickled
+        settings = self.threshold, self.nms_threshold, self.max_side, self.rotations
+        return type(self), (self.path, *settings)
+
+    def __call__(self, source):
+        if isinstance(source, list | tuple):
+            return [self(one) for one in source]
+        levels = pyramid(read_image(source), self.max_side)
+        looks = [self._look(level, degrees) for degrees in self.rotations for level in levels]
+        faces = join(looks, self.nms_threshold)
         return sorted(faces, key=lambda face: -np.prod(face.box[2:] - face.box[:2]))
 
-    def _turned(self, small, degrees, scale):
-        """Faces that are upright after the picture is turned back by so many degrees."""
-        upright = small if degrees == 0 else cv2.rotate(small, _TURNS[degrees])
+    def _look(self, level, degrees):
+        """Faces that are upright after a copy of the photo is turned back by so many degrees.
+
+        Returns:
+            list of pairs: whether faces of this size are seen best in this copy, and the `Face`.
+        """
+        picture = level.picture if degrees == 0 else cv2.rotate(level.picture, _TURNS[degrees])
         with self._lock:  # size and picture are two calls
-            self._network.setInputSize(upright.shape[1::-1])
-            found = self._network.detect(upright)[1]
+            self._network.setInputSize(picture.shape[1::-1])
+            found = self._network.detect(picture)[1]
         if found is None:
             return []
-        last = np.array(small.shape[1::-1]) - 1  # the pixel at the lower right
+        sides = (found[:, 2:4] * np.ptp(LANDMARKS_BOX.reshape(2, 2), axis=0)).max(1)
+        found = found[level.may_see(sides * level.scale.max())]
+        last = np.array(level.picture.shape[1::-1]) - 1  # the pixel at the lower right
         faces = []
-        for row in merge_cells(found, self._nms_threshold):
-            box = np.tile(row[:2], 2) + _LANDMARKS_IN_YUNET * np.tile(row[2:4], 2)
+        for row in merge_cells(found, self.nms_threshold):
+            box = np.tile(row[:2], 2) + LANDMARKS_BOX * np.tile(row[2:4], 2)
             points = np.concatenate([box, row[4:14]]).reshape(7, 2)
-            points = _turn_back(points, degrees, last) * scale
-            corners = np.sort(points[:2], axis=0).ravel().astype(np.float32)
-            score = float(row[_SCORE])
-            faces.append(Face(corners, points[2:].astype(np.float32), score, float(degrees)))
+            points = (_turn_back(points, degrees, last) - level.border) * level.scale
+            corners = np.sort(points[:2], axis=0)
+            box, points = corners.ravel().astype(np.float32), points[2:].astype(np.float32)
+            face = Face(box, points, float(row[_SCORE]), float(degrees))
+            faces.append((level.sees_best(np.ptp(corners, axis=0).max()), face))
         return faces
-
-    def _without_doubles(self, faces):
-        """Of faces found under several rotations the surest."""
-        kept = []
-        for face in sorted(faces, key=lambda face: -face.score):
-            known = np.array([other.box for other in kept]).reshape(-1, 4)
-            if overlaps(face.box, known).max(initial=0) <= self._nms_threshold:
-                kept.append(face)
-        return kept
-
-
-def merge_cells(rows, nms_threshold):
-    """What several cells say of the same face, as one row; non-maximum suppression with a mean.
-
-    Args:
-        rows: (cells, 15): x, y, width, height, five points, score.
-        nms_threshold: boxes that overlap a surer one more than this (IoU) are of the same face.
-
-    Returns:
-        (faces, 15), the surest first: means, weighted by score, of boxes and points; the highest
-        score. A box that may be of a neighbour (IoU below 0.5) has no part in the mean.
-
-    Example:
-
-    >>> import numpy as np
-    >>> cell = np.array([10, 20, 30, 40, *[0] * 10, 0.8])
-    >>> moved = cell + np.eye(15)[0]
-    >>> merge_cells(np.stack([cell, moved, cell + 100 * np.eye(15)[0]]), 0.3)[:, 0].tolist()
-    [10.5, 110.0]
-    """
-    rows = rows[np.argsort(-rows[:, _SCORE], kind="stable")].astype(np.float64)
-    boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
-    merged = []
-    while len(rows):
-        overlap = overlaps(boxes[0], boxes)
-        same = overlap >= max(0.5, nms_threshold)
-        mean = np.average(rows[same, :_SCORE], axis=0, weights=rows[same, _SCORE])
-        merged.append([*mean, rows[0, _SCORE]])
-        others = overlap <= nms_threshold
-        others[0] = False
-        rows, boxes = rows[others], boxes[others]
-    return np.array(merged)
 
 
 def _turn_back(points, degrees, last):
@@ -224,21 +201,22 @@ def _turn_back(points, degrees, last):
     return np.stack(columns, axis=-1)
 
 
-def load_detector(detector="embedded", **settings):
+def load_detector(detector="builtin", **settings):
     """The detector of that description.
 
     Args:
-        detector: "embedded" (shipped with the library), "yunet" (from the Hugging Face Hub, kept
-            in its cache, checked by its sha256), the path of an .onnx file of YuNet's format, or a
-            callable, see above.
-        **settings: of `FaceDetector`; not for a callable.
+        detector: "builtin" (shipped with the library; formerly "embedded"), "yunet" (from the
+            Hugging Face Hub, kept in its cache, checked by its sha256), the path of an .onnx file
+            of YuNet's format, or a callable, see above.
+        **settings: of `FaceDetector`: threshold, max_side, rotations; None leaves a setting as it
+            is. A callable has its own.
 
     Returns:
         Callable: (H, W, 3) uint8 RGB -> list of `Face`.
 
     Raises:
         OSError: the file of "yunet" is not in the cache and cannot be downloaded.
-        ValueError: not such a description.
+        ValueError: not such a description, or settings for a callable.
 
     Example:
 
@@ -247,47 +225,43 @@ def load_detector(detector="embedded", **settings):
     >>> detect(np.zeros((128, 128, 3), np.uint8))[0].box.tolist()
     [10.0, 20.0, 90.0, 110.0]
     """
+    settings = {name: value for name, value in settings.items() if value is not None}
     if callable(detector):
-        return lambda image: _checked_faces(detector(image))
-    if detector == "embedded":
+        if settings:
+            raise ValueError(
+                f"Expected no {', '.join(settings)} with a detector that is a callable: it has "
+                f"settings of its own. Received: {detector!r}"
+            )
+        return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)
+    if detector in ("builtin", "embedded"):
         return FaceDetector.from_preset(**settings)
     if detector == "yunet":
-        return FaceDetector(_download_yunet(), **settings)
+        return FaceDetector(download_yunet(), **settings)
     if isinstance(detector, str | os.PathLike) and os.fspath(detector).endswith(".onnx"):
         return FaceDetector(detector, **settings)
     raise ValueError(
-        "Expected a face detector: 'embedded', 'yunet', the path of an .onnx file, or a callable. "
+        "Expected a face detector: 'builtin', 'yunet', the path of an .onnx file, or a callable. "
         f"Received: {detector!r}"
     )
 
 
-def _checked_faces(found):
-    """What a user's detector returned, as a list of `Face`."""
-    if isinstance(found, list | tuple) and all(isinstance(face, Face) for face in found):
-        return [replace(f, box=_checked_box(f.box)) for f in found]
-    return [Face(_checked_box(box)) for box in found]
+@dataclass(frozen=True)
+class OwnDetector:
+    """A user's detector, with what it returns checked: photo -> list of `Face`.
 
+    Attributes:
+        function: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None for no face.
+    """
 
-def _checked_box(box):
-    try:
-        box = np.asarray(box, np.float32)
-    except (TypeError, ValueError):
-        box = np.full(0, np.nan)
-    if not is_box(box):
-        raise ValueError(
-            "Expected a detector that returns a list of Face or boxes (F, 4) x0, y0, x1, y1 in "
-            f"photo pixels with x1 > x0 and y1 > y0. Received the box: {box.tolist()}"
-        )
-    return box
+    function: object
 
-
-def _download_yunet():
-    try:
-        path = fetch(_YUNET, _YUNET_FILE, sha256=_YUNET_SHA256)
-    except OSError as error:
-        raise OSError(
-            f"{error} Or take the detector 'embedded', which comes with the library."
-        ) from None
-    if path is None:
-        raise OSError(f"Expected {_YUNET_FILE} in {_YUNET}. It is not there any more.")
-    return path
+    def __call__(self, image):
+        found = self.function(image)
+        if found is None:
+            return []
+        try:
+            found = list(found)
+        except TypeError:
+            raise ValueError(f"Expected {_OWN}, or None. Received: {found!r}") from None
+        faces = [face if isinstance(face, Face) else Face(face) for face in found]
+        return [replace(f, box=check_box(f.box, image.shape, _OWN)) for f in faces]

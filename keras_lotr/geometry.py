@@ -98,10 +98,25 @@ def overlaps(box, boxes):
     >>> overlaps(boxes[0], boxes).tolist()
     [1.0, 0.5, 0.0]
     """
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    common = np.prod(np.maximum(high - low, 0), axis=1)
+    common = _common_areas(box, boxes)
     areas = np.prod(box[2:] - box[:2]), np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     return common / (areas[0] + areas[1] - common)
+
+
+def share_inside(boxes, box):
+    """The share of the area of each of (F, 4) boxes that lies in another box (4,).
+
+    Example:
+
+    >>> share_inside(np.array([[0, 0, 2, 2], [1, 1, 5, 2]]), np.array([0, 0, 3, 9])).tolist()
+    [1.0, 0.5]
+    """
+    return _common_areas(box, boxes) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+
+
+def _common_areas(box, boxes):
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    return np.prod(np.maximum(high - low, 0), axis=1)
 
 
 def crop_from_box(box, size, margin, degrees=0.0):

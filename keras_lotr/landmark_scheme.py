@@ -3,9 +3,16 @@
 Left and right are the sides **of the image**.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 import numpy as np
+
+NORMALIZERS = ("outer_eyes", "box", "interpupil")
+
+
+def _as_tuple(value):
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,9 @@ class Contour:
     region: str
     indices: tuple
     closed: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "indices", tuple(self.indices))
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,8 @@ class LandmarkScheme:
         points: region -> landmarks that belong to no line (pupils).
         outer_eyes: the two outer eye corners.
         normalizer: "outer_eyes": the NME is divided by the distance of the outer eye corners;
-            "box": by sqrt(w * h) of the box around the true landmarks (JD-landmark challenge).
+            "box": by sqrt(w * h) of the box around the true landmarks (JD-landmark challenge);
+            "interpupil": by the distance of the centres of the eyes.
         five_points: for each of left eye, right eye, nose tip, left and right mouth corner, the
             landmarks whose mean it is.
 
@@ -60,6 +71,43 @@ class LandmarkScheme:
         for contour in (*self.contours, *self.points):
             members.setdefault(contour.region, set()).update(contour.indices)
         return {region: tuple(sorted(indices)) for region, indices in members.items()}
+
+    def check_normalizer(self, name=None):
+        """The name of a normaliser that this scheme can have; None: its own.
+
+        Raises:
+            ValueError: if it is unknown, or the scheme does not say where the eyes are.
+        """
+        name = name or self.normalizer
+        if name not in NORMALIZERS:
+            raise ValueError(f"Expected a normalizer, one of {NORMALIZERS}. Received: {name!r}")
+        eyes = {"outer_eyes": self.outer_eyes, "interpupil": self.five_points}
+        if eyes.get(name, ()) is None:
+            raise ValueError(
+                f"Expected the normalizer 'box': the scheme {self.name} does not say which "
+                f"landmarks are the eyes. Received: {name!r}"
+            )
+        return name
+
+    def to_config(self):
+        """All of the scheme as JSON has it: a dict of lists, strings and numbers."""
+        return json.loads(json.dumps(asdict(self), default=lambda array: array.tolist()))
+
+    @classmethod
+    def from_config(cls, config):
+        """The scheme that `to_config` wrote.
+
+        Example:
+
+        >>> from keras_lotr.schemes import get_scheme
+        >>> scheme = get_scheme("ibug68")
+        >>> LandmarkScheme.from_config(scheme.to_config()) == scheme
+        True
+        """
+        config = {key: _as_tuple(value) for key, value in config.items()}
+        for key in ("contours", "points"):
+            config[key] = tuple(Contour(**part) for part in config[key])
+        return cls(**config)
 
     def five(self, points):
         """The five alignment points: (..., N, 2) -> (..., 5, 2)."""

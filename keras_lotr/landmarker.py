@@ -1,15 +1,18 @@
 """Photo -> faces with their landmarks: detector, crop, LOTR, and back into photo pixels."""
 
+import os
 from dataclasses import replace
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 
 from keras_lotr import geometry
+from keras_lotr.boxes import check_boxes
+from keras_lotr.engine import load_model
 from keras_lotr.face_detector import Face, load_detector
 from keras_lotr.face_landmarks import FaceLandmarks, PhotoLandmarks
 from keras_lotr.images import read_image
-from keras_lotr.onnx_model import OnnxModel
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
@@ -23,20 +26,26 @@ class FaceLandmarker:
     thread at a time, an `OnnxModel` by all.
 
     Args:
-        model: a `LOTR`, or an `OnnxModel`, which needs no Keras.
-        detector: "embedded", "yunet", path of a detector's .onnx file, or a callable: see
+        model: name, folder or "hf://org/name[@revision]" of a preset, an .onnx file, a `LOTR`, or
+            an `OnnxModel`, which needs no Keras.
+        detector: "builtin", "yunet", path of a detector's .onnx file, or a callable: see
             `face_detector`. It is loaded when the first photo without `boxes` comes.
-        contract: `CropContract`; None: the model's own.
+        preprocessor: `CropContract`, how faces are cropped; None: the model's own.
         flip: average with the landmarks of the mirrored crop: a little better, twice the time.
+        engine, threads, providers, dtype, token: of a model that is named, see
+            `engine.load_model`.
+        threshold, max_side, rotations: of a detector that is named, see `FaceDetector`.
+        contract: the former name of `preprocessor`.
 
     Call arguments:
-        source: a picture, everything that `read_image` takes, or a list of pictures.
-        boxes: (F, 4) x0, y0, x1, y1 in photo pixels, boxes **around the landmarks** (brows to
-            chin, without the forehead); for a list of pictures a list of such arrays. None: the
-            detector looks for faces.
+        source: a picture, everything that `read_image` takes, or a list or another iterable of
+            pictures.
+        boxes: (F, 4) x0, y0, x1, y1 in photo pixels, or one box (4,), boxes **around the
+            landmarks** (brows to chin, without the forehead); for several pictures as many such
+            arrays. None: the detector looks for faces.
 
     Returns:
-        List of `FaceLandmarks`, in the order of the boxes or the largest first; for a list of
+        List of `FaceLandmarks`, in the order of the boxes or the largest first; for several
         pictures a list of such lists.
 
     Raises:
@@ -53,46 +62,73 @@ class FaceLandmarker:
     ((68, 2), 'ibug68')
     """
 
-    def __init__(self, model, detector="embedded", contract=None, flip=False):
+    def __init__(
+        self,
+        model,
+        detector="builtin",
+        preprocessor=None,
+        flip=False,
+        engine="auto",
+        threads=None,
+        providers=None,
+        dtype=None,
+        token=None,
+        threshold=None,
+        max_side=None,
+        rotations=None,
+        contract=None,
+    ):
+        named = {"threads": threads, "providers": providers, "dtype": dtype, "token": token}
+        if isinstance(model, str | os.PathLike | bytes):
+            model = load_model(model, engine, **named)
+        elif engine != "auto" or any(value is not None for value in named.values()):
+            raise ValueError(
+                "Expected engine, threads, providers, dtype and token for a model that is named "
+                "only. The model given here is loaded already."
+            )
+        if not hasattr(model, "predict_points"):
+            raise TypeError(
+                "Expected a LOTR, an OnnxModel, the name or folder of a preset, or an .onnx file. "
+                f"Received: {type(model).__name__}. Of what keras.models.clone_model makes of a "
+                "LOTR only a plain network is left: LOTR.from_config(model.get_config()) copies it."
+            )
         self.model, self.flip = model, flip
-        self.contract = contract or model.crop_contract
-        self._detector = detector
-        if flip and get_scheme(self.contract.scheme).flip_order is None:
+        given = preprocessor or contract
+        self.preprocessor = model.crop_contract if given is None else _checked(given, model)
+        settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
+        self._detector = detector, {k: v for k, v in settings.items() if v is not None}
+        if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
             raise ValueError(
                 "Expected flip=False: which landmarks are mirror images of each other is not known "
-                f"for the scheme {self.contract.scheme!r}."
+                f"for the scheme {self.preprocessor.scheme!r}."
             )
 
     @classmethod
-    def from_preset(cls, preset, detector="embedded", flip=False, engine="keras"):
-        """The landmarker of a preset.
+    def from_preset(cls, preset, detector="builtin", flip=False, engine="keras", **settings):
+        """The landmarker of a preset, run by Keras unless another engine is asked for.
 
         Args:
             preset: short name, folder or "hf://org/name[@revision]".
             detector, flip: see above.
-            engine: "keras", or "onnxruntime", which runs the preset's model.onnx and imports
-                neither Keras nor a backend.
+            engine: "keras", whose model has attention maps and can be trained; "onnxruntime", which
+                runs the preset's model.onnx and imports neither Keras nor a backend; or "auto".
+            **settings: further arguments of the class.
 
         Raises:
             ValueError: unknown preset or engine, or one without weights, or without model.onnx.
             ImportError: onnxruntime is missing.
         """
-        if engine == "onnxruntime":
-            return cls(OnnxModel.from_preset(preset), detector, flip=flip)
-        if engine != "keras":
-            raise ValueError(f"Expected the engine keras or onnxruntime. Received: {engine!r}")
-        from keras_lotr.lotr import LOTR  # here, for who runs without Keras
-
-        return cls(LOTR.from_preset(preset), detector, flip=flip)
+        return cls(preset, detector, flip=flip, engine=engine, **settings)
 
     @classmethod
-    def from_onnx(cls, path, detector="embedded", flip=False, threads=None):
-        """The landmarker of a file of `keras-lotr export`, without Keras.
+    def from_onnx(cls, path, detector="builtin", flip=False, threads=None, **settings):
+        """The landmarker of a file of `keras-lotr export`, or of a preset's, without Keras.
 
         Args:
             path: the .onnx file; its metadata say how faces are cropped.
             detector, flip: see above.
             threads: of one call of onnxruntime; None: one for each core.
+            **settings: further arguments of the class.
 
         Raises:
             FileNotFoundError, ValueError: no such file, or one that keras-lotr did not write.
@@ -105,15 +141,28 @@ class FaceLandmarker:
         >>> face.points.shape
         (68, 2)
         """
-        return cls(OnnxModel(path, threads), detector, flip=flip)
+        return cls(path, detector, flip=flip, engine="onnxruntime", threads=threads, **settings)
+
+    @property
+    def contract(self):
+        """The former name of `preprocessor`."""
+        return self.preprocessor
+
+    def __repr__(self):
+        detector, settings = self._detector
+        settings = "".join(f", {name}={value}" for name, value in settings.items())
+        runner = getattr(self.model, "runner", "onnxruntime")
+        model = getattr(self.model, "name", self.model)
+        return f"FaceLandmarker({model} run by {runner}, detector {detector!r}{settings})"
 
     @cached_property
     def detector(self):
         """Callable: photo -> list of `Face`."""
-        return load_detector(self._detector)
+        detector, settings = self._detector
+        return load_detector(detector, **settings)
 
     def __call__(self, source, boxes=None):
-        many = isinstance(source, list | tuple)
+        many = isinstance(source, list | tuple) or hasattr(source, "__next__")
         sources = source if many else [source]
         results = []
         for photo in self.stream(sources, boxes if many or boxes is None else [boxes]):
@@ -127,19 +176,15 @@ class FaceLandmarker:
 
         Args:
             sources: iterable of pictures.
-            boxes: as many arrays (F, 4), or None.
+            boxes: iterable of as many arrays (F, 4), or None.
 
         Yields:
             `PhotoLandmarks` in the order of the sources. A picture that cannot be read does not
             stop the others: its error is in the result.
         """
-        if boxes is not None and len(boxes) != len(sources):
-            raise ValueError(
-                f"Expected boxes for each of {len(sources)} pictures. Received: {len(boxes)}"
-            )
         waiting, num_crops = [], 0
-        for i, source in enumerate(sources):
-            prepared = self._prepare(source, None if boxes is None else boxes[i])
+        for source, given in _pairs(sources, boxes):
+            prepared = self._prepare(source, given)
             waiting.append(prepared)
             num_crops += len(prepared[1])
             if num_crops >= _CROPS_AT_ONCE:
@@ -156,7 +201,7 @@ class FaceLandmarker:
             faces = detector(image) if boxes is None else faces_of_boxes(boxes, image.shape)
         except (ValueError, OSError) as error:
             return PhotoLandmarks(source, error=error), [], [], []
-        matrices, crops = crop_faces(image, faces, self.contract)
+        matrices, crops = crop_faces(image, faces, self.preprocessor)
         height, width = image.shape[:2]
         return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops
 
@@ -169,8 +214,8 @@ class FaceLandmarker:
             landmarks = []
             for face, crop_from_image in zip(faces, matrices, strict=True):
                 points = geometry.apply(geometry.invert(crop_from_image), next(points_crop))
-                points, scheme = points.astype(np.float32), self.contract.scheme
-                landmarks.append(FaceLandmarks(points, face.box, face.score, scheme))
+                points, scheme = points.astype(np.float32), self.preprocessor.scheme
+                landmarks.append(FaceLandmarks(points, face.box, face.score, scheme, face.degrees))
             yield replace(photo, faces=landmarks)
 
 
@@ -192,34 +237,32 @@ def crop_faces(image, faces, contract):
 
 
 def faces_of_boxes(boxes, shape):
-    """Boxes that a user gave, as faces.
+    """Boxes that a user gave, as faces; arguments and errors as of `check_boxes`."""
+    return [Face(box, score=None) for box in check_boxes(boxes, shape)]
 
-    Args:
-        boxes: (F, 4) x0, y0, x1, y1, photo pixels.
-        shape: of the photo, (H, W, 3).
 
-    Raises:
-        ValueError: for a box that is not finite, turned round, or wholly outside the photo.
-    """
-    try:
-        boxes = np.asarray(boxes, np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Expected boxes (F, 4). Received: {error}") from None
-    if not boxes.size:
-        return []
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"Expected boxes (F, 4): x0, y0, x1, y1. Received: shape {boxes.shape}")
-    height, width = shape[:2]
-    for box in boxes:
-        x0, y0, x1, y1 = box
-        if not geometry.is_box(box):
-            raise ValueError(
-                "Expected a box x0, y0, x1, y1 in photo pixels with x1 > x0 and y1 > y0. "
-                f"Received: {box.tolist()}"
-            )
-        if x1 < 0 or y1 < 0 or x0 > width - 1 or y0 > height - 1:
-            raise ValueError(
-                f"Expected a box in the photo of {width} x {height} pixels. "
-                f"Received: {box.tolist()}"
-            )
-    return [Face(box, score=None) for box in boxes]
+def _checked(preprocessor, model):
+    """A preprocessor that fits the model."""
+    count = get_scheme(preprocessor.scheme).num_landmarks
+    if (count, preprocessor.image_size) != (model.num_landmarks, model.image_size):
+        raise ValueError(
+            f"Expected a preprocessor of {model.num_landmarks} landmarks and crops of "
+            f"{model.image_size} pixels. Received: {preprocessor}"
+        )
+    return preprocessor
+
+
+def _pairs(sources, boxes):
+    """Pictures with the boxes of each; None for all without any."""
+    if boxes is None:
+        yield from zip(sources, repeat(None), strict=False)
+        return
+    boxes, count, end = iter(boxes), 0, object()
+    for source in sources:
+        given = next(boxes, end)
+        if given is end:
+            raise ValueError(f"Expected boxes for each picture. Received: boxes of {count} only")
+        yield source, given
+        count += 1
+    if next(boxes, end) is not end:
+        raise ValueError(f"Expected boxes for each of {count} pictures. Received: more than that")

@@ -15,12 +15,16 @@ def wing(y_true, y_pred, w=10.0, epsilon=2.0):
     ```
 
     Args:
-        y_true, y_pred: (B, N, 2), crop pixels.
+        y_true, y_pred: (B, N, 2), crop pixels. NaN in y_true is a landmark without label, which
+            costs nothing.
         w: distance in pixels from which on the loss is linear.
         epsilon: curvature of the logarithm, pixels.
 
     Returns:
         (B, N): the mean of the loss over x and y.
+
+    Raises:
+        ValueError: if there are not as many landmarks in y_true as in y_pred.
 
     Example:
 
@@ -45,12 +49,16 @@ def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
     the loss continuous, (w + epsilon) ln(1 + t / epsilon) - s t^2. Gradients are the same.
 
     Args:
-        y_true, y_pred: (B, N, 2), crop pixels.
+        y_true, y_pred: (B, N, 2), crop pixels. NaN in y_true is a landmark without label, which
+            costs nothing.
         w, epsilon: as in `wing`.
         t: half width in pixels of the quadratic part.
 
     Returns:
         (B, N): the mean of the loss over x and y.
+
+    Raises:
+        ValueError: if there are not as many landmarks in y_true as in y_pred.
 
     Example:
 
@@ -66,8 +74,25 @@ def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
 
 
 def _distance(y_true, y_pred):
+    """Along x and y, in pixels; 0, and without a slope, at a landmark that has no label."""
     y_pred = ops.convert_to_tensor(y_pred)
-    return ops.abs(y_pred - ops.cast(y_true, y_pred.dtype))
+    y_true = ops.cast(y_true, y_pred.dtype)
+    check_same_shape(y_true, y_pred)
+    labelled = ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
+    # NaN must not enter the difference: its slope would be NaN whatever is chosen afterwards.
+    distance = ops.abs(y_pred - ops.where(labelled, y_true, 0.0))
+    return ops.where(labelled, distance, 0.0)
+
+
+def check_same_shape(y_true, y_pred):
+    """Refuse what would be broadcast, such as one landmark (B, 1, 2) beside 68."""
+    for axis in (-2, -1):
+        true, predicted = y_true.shape[axis], y_pred.shape[axis]
+        if None not in (true, predicted) and true != predicted:
+            raise ValueError(
+                "Expected y_true and y_pred of the same shape (B, N, 2). "
+                f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
+            )
 
 
 def _mean(losses):
@@ -75,20 +100,33 @@ def _mean(losses):
     return ops.sum(losses, axis=-1) / 2
 
 
+def spread_weight(sample_weight, values):
+    """A weight for each face, (B,), or each landmark, (B, N) -> (B, N), as `values` are.
+
+    Keras would lay (B,) along the landmarks, and wants to know the rank, which TensorFlow forgets
+    when a second `fit` has weights of another one.
+    """
+    weight = ops.cast(sample_weight, values.dtype)
+    if weight.shape != ():
+        weight = ops.reshape(weight, (ops.shape(values)[0], -1))
+    return weight * ops.ones_like(values)
+
+
 class _LandmarkLoss(keras.losses.Loss):
     """A loss (B, N) that is weighted by face, (B,), or by landmark, (B, N)."""
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        if sample_weight is not None and len(ops.shape(sample_weight)) == 1:
-            # Keras would lay (B,) along the landmarks.
-            like = ops.ones_like(ops.convert_to_tensor(y_pred)[..., 0])
-            sample_weight = ops.cast(sample_weight, like.dtype)[:, None] * like
+        if sample_weight is not None:
+            y_pred = ops.convert_to_tensor(y_pred)
+            sample_weight = spread_weight(sample_weight, y_pred[..., 0])
         return super().__call__(y_true, y_pred, sample_weight)
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class Wing(_LandmarkLoss):
-    """`wing` for `compile`. A `sample_weight` of (B, N) leaves out unlabelled landmarks.
+    """`wing` for `compile`, with a `sample_weight` for each face, (B,), or landmark, (B, N).
+
+    Landmarks without label (NaN in y_true) cost nothing, with any weight.
 
     Args:
         w, epsilon: as in `wing`.
@@ -114,7 +152,9 @@ class Wing(_LandmarkLoss):
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class SmoothWing(_LandmarkLoss):
-    """`smooth_wing` for `compile`. A `sample_weight` of (B, N) leaves out unlabelled landmarks.
+    """`smooth_wing` for `compile`, with a `sample_weight` for each face, (B,), or landmark, (B, N).
+
+    Landmarks without label (NaN in y_true) cost nothing, with any weight.
 
     Args:
         w, epsilon, t: as in `smooth_wing`.

@@ -3,20 +3,25 @@
 Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> head.
 """
 
-import threading
+import copy
+from dataclasses import asdict
+from functools import cached_property, wraps
 
 import keras
-import numpy as np
-from keras import layers, ops
+from keras import layers
 
+from keras_lotr.arguments import check_counts, refuse_unknown
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
-from keras_lotr.crop_contract import CropContract, flip_averaged
+from keras_lotr.configured_model import ConfiguredModel, dtype_policy
+from keras_lotr.keras_model import KerasModel, check_process
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.tables import SineCode, Table, grid_centers
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
+from keras_lotr.losses import spread_weight
+from keras_lotr.lotr_arguments import checked_preprocessor, square_input, transformer_width
 from keras_lotr.mean_shape import checked_mean_shape
 from keras_lotr.presets import PresetMixin
 
@@ -33,7 +38,7 @@ MAX_TOKENS = 2**14  # 128 x 128; attention takes memory with the square of it
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class LOTR(PresetMixin, keras.Model):
+class LOTR(PresetMixin, ConfiguredModel):
     """RGB face crops (B, S, S, 3), 0..255 -> landmarks (B, N, 2) float32, crop pixels.
 
     Points are (x, y), integer coordinates are pixel centres. Heads, width of the feed-forward
@@ -53,10 +58,17 @@ class LOTR(PresetMixin, keras.Model):
         num_encoder_layers, num_decoder_layers: the paper found 2 and 2 best.
         head_dim: width of the head's two hidden layers.
         dropout: rate inside the Transformer.
+        preprocessor: `CropContract`, how faces are cropped and what the landmarks mean; None: the
+            usual scheme of N landmarks and margin 1.3.
+        dtype: dtype policy of Transformer and head, such as "mixed_bfloat16"; the backbone has its
+            own.
+        trainable: False freezes all layers.
 
     Raises:
         ValueError: for a backbone without a square input of fixed size or without one feature map,
-            or a `mean_shape` of another number of landmarks.
+            a `mean_shape` of another number of landmarks or in pixels, a preprocessor of another
+            crop or another number of landmarks, or numbers that no network can have.
+        TypeError: for an argument that there is not.
 
     Example:
 
@@ -74,6 +86,8 @@ class LOTR(PresetMixin, keras.Model):
     >>> model = LOTR(keras.Model(images, network(scaled)), num_landmarks=5)
     """
 
+    layer_prefix = "lotr_"  # of our layers' names, which share a graph with a backbone's
+
     def __init__(
         self,
         backbone,
@@ -87,40 +101,61 @@ class LOTR(PresetMixin, keras.Model):
         num_decoder_layers=2,
         head_dim=512,
         dropout=0.0,
+        preprocessor=None,
         name="lotr",
-        **kwargs,
+        dtype=None,
+        trainable=True,
+        **unknown,
     ):
-        image_size = _image_size(backbone)
+        check_process()
+        refuse_unknown(LOTR, unknown)
+        image_size = square_input(backbone)
+        dim = transformer_width(channels, deconv_filters, num_heads)
+        check_counts(num_landmarks=num_landmarks, ffn_dim=ffn_dim, head_dim=head_dim)
+        check_counts(0, num_encoder_layers=num_encoder_layers)
+        check_counts(num_decoder_layers=num_decoder_layers)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"Expected dropout as a rate 0 <= dropout < 1. Received: {dropout!r}")
         mean_shape = checked_mean_shape(mean_shape, num_landmarks)
-        dim = deconv_filters[-1] if deconv_filters else channels
+        preprocessor = checked_preprocessor(preprocessor, num_landmarks, image_size)
         sizes = {"dim": dim, "num_heads": num_heads, "ffn_dim": ffn_dim, "dropout": dropout}
+        prefix = self.layer_prefix
 
-        # === Layers ===
-        encoder = [EncoderLayer(**sizes, name=f"encoder{i + 1}") for i in range(num_encoder_layers)]
-        decoder = [DecoderLayer(**sizes, name=f"decoder{i + 1}") for i in range(num_decoder_layers)]
-        encoder_norm = layers.LayerNormalization(epsilon=1e-6, name="encoder_norm")
-        decoder_norm = layers.LayerNormalization(epsilon=1e-6, name="decoder_norm")
-        query_start = keras.initializers.RandomNormal(stddev=1e-4)
-        landmark_queries = Table(num_landmarks, dim, query_start, name="landmark_queries")
-        landmark_places = Table(num_landmarks, dim, SineCode(mean_shape), name="landmark_places")
-        head = LandmarkHead(image_size, mean_shape, head_dim, name="head")
+        with dtype_policy(dtype):
+            # === Layers ===
+            encoder = [
+                EncoderLayer(**sizes, name=f"{prefix}encoder{i + 1}")
+                for i in range(num_encoder_layers)
+            ]
+            decoder = [
+                DecoderLayer(**sizes, name=f"{prefix}decoder{i + 1}")
+                for i in range(num_decoder_layers)
+            ]
+            encoder_norm = _norm(f"{prefix}encoder_norm")
+            decoder_norm = _norm(f"{prefix}decoder_norm")
+            query_start = keras.initializers.RandomNormal(stddev=1e-4)
+            place_start = SineCode(mean_shape)
+            queries = Table(num_landmarks, dim, query_start, name=f"{prefix}landmark_queries")
+            query_places = Table(num_landmarks, dim, place_start, name=f"{prefix}landmark_places")
+            head = LandmarkHead(image_size, mean_shape, head_dim, name=f"{prefix}head")
 
-        # === Functional model ===
-        tokens, grid = feature_tokens(backbone.outputs[0], channels, deconv_filters)
-        if grid[0] * grid[1] > MAX_TOKENS:
-            raise ValueError(
-                f"Expected a backbone that leaves at most {MAX_TOKENS} tokens. Received: {grid}"
-            )
-        start = SineCode(grid_centers(*grid))
-        positions = Table(grid[0] * grid[1], dim, start, name="token_positions")(tokens)
-        for layer in encoder:
-            tokens = layer(tokens, positions)
-        memory = encoder_norm(tokens)
-        landmarks, places = landmark_queries(memory), landmark_places(memory)
-        for layer in decoder:
-            landmarks = layer(landmarks, places, memory, positions)
-        points_crop = head(decoder_norm(landmarks))
-        super().__init__(backbone.inputs[0], points_crop, name=name, **kwargs)
+            # === Functional model ===
+            features = backbone.outputs[0]
+            tokens, grid = feature_tokens(features, channels, deconv_filters, prefix)
+            if grid[0] * grid[1] > MAX_TOKENS:
+                raise ValueError(
+                    f"Expected a backbone that leaves at most {MAX_TOKENS} tokens. Received: {grid}"
+                )
+            start, name_ = SineCode(grid_centers(*grid)), f"{prefix}token_positions"
+            positions = Table(grid[0] * grid[1], dim, start, name=name_)(tokens)
+            for layer in encoder:
+                tokens = layer(tokens, positions)
+            memory = encoder_norm(tokens)
+            landmarks, places = queries(memory), query_places(memory)
+            for layer in decoder:
+                landmarks = layer(landmarks, places, memory, positions)
+            points_crop = head(decoder_norm(landmarks))
+        super().__init__(backbone.inputs[0], points_crop, name, dtype, trainable)
 
         # === Config ===
         self.backbone = backbone
@@ -136,9 +171,7 @@ class LOTR(PresetMixin, keras.Model):
         self.dropout = dropout
         self.image_size = image_size
         self.token_grid = grid
-        self.crop_contract = CropContract.default(num_landmarks, image_size)
-        # On JAX the weights belong to the compiled function while it runs.
-        self._turn = threading.Lock()
+        self._preprocessor = preprocessor
 
     @classmethod
     def from_variant(cls, variant, num_landmarks, image_size=None, **settings):
@@ -159,10 +192,52 @@ class LOTR(PresetMixin, keras.Model):
             raise ValueError(f"Expected a variant, one of {list(VARIANTS)}. Received: {variant!r}")
         backbone, paper_size, numbers = VARIANTS[variant]
         size = image_size or paper_size
-        return cls(backbone(image_size=size), num_landmarks, **{**numbers, **settings})
+        dtype = settings.get("dtype")
+        network = backbone(image_size=size, dtype=dtype) if dtype else backbone(image_size=size)
+        return cls(network, num_landmarks, **{**numbers, **settings})
+
+    @property
+    def preprocessor(self):
+        """`CropContract`: how faces are cropped, and what the landmarks mean."""
+        return self._preprocessor
+
+    @preprocessor.setter
+    def preprocessor(self, preprocessor):
+        self._preprocessor = checked_preprocessor(preprocessor, self.num_landmarks, self.image_size)
+
+    crop_contract = preprocessor  # its name until 0.1
+
+    def get_layer(self, name=None, index=None):
+        """A layer by its name, ours also without their prefix, or by its index."""
+        ours = f"{self.layer_prefix}{name}"
+        known = name is not None and any(layer.name == ours for layer in self.layers)
+        return super().get_layer(ours if known else name, index)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # Keras would lay a weight for each face, (B,), along the landmarks of a loss (B, N).
+        if sample_weight is not None:
+            sample_weight = spread_weight(sample_weight, y_pred[..., 0])
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def call(self, inputs, training=None, mask=None):
+        # Keras' own accepts and ignores every further argument.
+        return super().call(inputs, training=training, mask=mask)
+
+    @cached_property
+    def runner(self):
+        """The `KerasModel` that predicts with this network."""
+        return KerasModel(self)
+
+    @wraps(keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        with self.runner.turn:
+            return super().fit(*args, **kwargs)
 
     def predict_points(self, crops, flip=False, batch_size=64):
-        """Landmarks of many crops. Threads that share the model take turns.
+        """Landmarks of many crops.
+
+        Threads that share the model take turns. While one of them is in `fit`, the others wait
+        until it ends; callbacks of `fit` may predict.
 
         Args:
             crops: (F, S, S, 3), RGB 0..255.
@@ -171,30 +246,12 @@ class LOTR(PresetMixin, keras.Model):
 
         Returns:
             (F, N, 2) float32 array, crop pixels.
+
+        Raises:
+            ValueError: crops of another shape, not finite, or not in 0..255.
+            RuntimeError: the process was forked from one that has used Keras.
         """
-        if not len(crops):
-            return np.zeros((0, self.num_landmarks, 2), np.float32)
-
-        def predict(crops):
-            return self._predict_padded(crops, batch_size)
-
-        with self._turn:
-            return flip_averaged(predict, crops, self.crop_contract) if flip else predict(crops)
-
-    def _predict_padded(self, crops, batch_size):
-        """Batches of a power of two, so that few shapes are ever compiled."""
-        batch_size = min(batch_size, 1 << (len(crops) - 1).bit_length())
-        # Devices that share the work (`keras.distribution`) get the same number of crops each.
-        distribution = keras.distribution.distribution()
-        devices = getattr(distribution, "num_model_replicas", 1)
-        batch_size = -(-batch_size // devices) * devices
-        padding = -len(crops) % batch_size
-        padded = np.concatenate([crops, np.zeros_like(crops[:1]).repeat(padding, 0)])
-        if distribution is not None:  # `predict` alone hands each device its part
-            return self.predict(padded, batch_size, verbose=0)[: len(crops)]
-        # `predict` would set up a data pipeline first, which takes longer than a face.
-        batches = np.split(padded, len(padded) // batch_size)
-        return np.concatenate([self.predict_on_batch(x) for x in batches])[: len(crops)]
+        return self.runner.predict_points(crops, flip, batch_size)
 
     def attention_maps(self, images):
         """Which token each landmark looks at, layer by layer.
@@ -205,18 +262,7 @@ class LOTR(PresetMixin, keras.Model):
         Returns:
             (B, decoder layers, heads, N, h, w) float32 array; each (h, w) map sums to 1.
         """
-        names = ["landmark_queries", "landmark_places", "encoder_norm", "token_positions"]
-        graph = keras.Model(self.input, [self.get_layer(name).output for name in names])
-        images, maps = ops.convert_to_tensor(images), []
-        with self._turn:
-            landmarks, places, memory, positions = graph(images, training=False)
-            for i in range(self.num_decoder_layers):
-                landmarks, attention = self.get_layer(f"decoder{i + 1}")(
-                    landmarks, places, memory, positions, return_attention=True
-                )
-                maps.append(ops.convert_to_numpy(attention))
-        maps = np.stack(maps, axis=1).astype(np.float32)
-        return maps.reshape(*maps.shape[:-1], *self.token_grid)
+        return self.runner.attention_maps(images)
 
     def get_config(self):
         return {
@@ -231,31 +277,17 @@ class LOTR(PresetMixin, keras.Model):
             "num_decoder_layers": self.num_decoder_layers,
             "head_dim": self.head_dim,
             "dropout": self.dropout,
-            "name": self.name,
+            "preprocessor": asdict(self.preprocessor),
+            **super().get_config(),
         }
 
     @classmethod
     def from_config(cls, config):
-        return cls(
-            **{**config, "backbone": keras.saving.deserialize_keras_object(config["backbone"])}
-        )
+        check_process()  # before the backbone is built
+        # A copy: Keras takes the config of a functional model apart while it reads it.
+        backbone = keras.saving.deserialize_keras_object(copy.deepcopy(config["backbone"]))
+        return super().from_config({**config, "backbone": backbone})
 
 
-def _image_size(backbone):
-    """Side of the square input of a backbone that LOTR can use."""
-    if not isinstance(backbone, keras.Model):
-        raise ValueError(f"Expected a keras.Model as backbone. Received: {backbone!r}")
-    inputs = [tuple(x.shape) for x in getattr(backbone, "inputs", None) or ()]
-    outputs = [tuple(x.shape) for x in getattr(backbone, "outputs", None) or ()]
-    size = inputs[0][1] if inputs and len(inputs[0]) == 4 else None
-    if inputs != [(None, size, size, 3)] or size is None:
-        raise ValueError(
-            "Expected a backbone with one input (B, S, S, 3) of fixed size S. "
-            f"Received: {backbone.name} with input {inputs}"
-        )
-    if len(outputs) != 1 or len(outputs[0]) != 4:
-        raise ValueError(
-            "Expected a backbone with one feature map (B, h, w, C) as output. "
-            f"Received: {backbone.name} with output {outputs}"
-        )
-    return size
+def _norm(name):
+    return layers.LayerNormalization(epsilon=1e-6, name=name)

@@ -10,6 +10,8 @@ from keras_lotr.layers.tables import sine_code
 
 # The tables with a row for each landmark; all other weights fit any number of landmarks.
 TABLES = ("landmark_queries/table", "landmark_places/table")
+_FAR = 1.0  # a landmark may lie that far outside of the crop, in sides of it
+
 # What starts at zero in every LOTR that nobody has trained, on whatever weights it began.
 UNTRAINED_ZERO = "head/coordinates/bias"
 
@@ -23,6 +25,11 @@ def checked_mean_shape(mean_shape, num_landmarks):
         raise ValueError(
             f"Expected a finite mean_shape of ({num_landmarks}, 2). "
             f"Received: shape {mean_shape.shape}"
+        )
+    if mean_shape.min() < -_FAR or mean_shape.max() > 1 + _FAR:
+        raise ValueError(
+            "Expected a mean_shape in fractions of the crop, which reaches from 0 to 1. Received: "
+            f"{mean_shape.min():.4g} .. {mean_shape.max():.4g}; divide pixels by the crop's side."
         )
     return mean_shape.round(4)
 
@@ -38,9 +45,6 @@ def _spread(count):
 def start_at_nearest(model, mean_shape, tables):
     """Start each landmark of a model as the nearest landmark of a trained model.
 
-    The place that it looks at is moved by the way between the two, in the code that the tables
-    start with: a new point beside the corner of the eye begins as that corner, and looks beside it.
-
     Args:
         model: LOTR whose tables are set; its `mean_shape` says where its landmarks are.
         mean_shape: (M, 2), the trained model's mean shape; None: spread over the face.
@@ -50,6 +54,25 @@ def start_at_nearest(model, mean_shape, tables):
         ValueError: the tables and the mean shape do not fit each other, or the model.
     """
     dim = model.get_layer("landmark_places").dim
+    for key, rows in nearest_rows(model.mean_shape, dim, mean_shape, tables).items():
+        table = model.get_layer(key.split("/")[0]).table
+        table.assign(ops.cast(rows, table.dtype))
+
+
+def nearest_rows(new, dim, mean_shape, tables):
+    """Tables of new landmarks, each of which begins as the nearest landmark of a trained model.
+
+    The place that it looks at is moved by the way between the two, in the code that the tables
+    start with: a new point beside the corner of the eye begins as that corner, and looks beside it.
+
+    Args:
+        new: (N, 2), the mean shape of the new landmarks.
+        dim: length D of a row.
+        mean_shape, tables: as in `start_at_nearest`.
+
+    Returns:
+        (N, D) arrays by their keys, `TABLES`.
+    """
     queries, places = (np.asarray(tables[key], np.float32) for key in TABLES)
     old = checked_mean_shape(mean_shape, len(places))
     if places.shape != (len(old), dim) or queries.shape != places.shape:
@@ -57,9 +80,6 @@ def start_at_nearest(model, mean_shape, tables):
             f"Expected tables of {len(old)} landmarks and {dim} numbers. "
             f"Received: {queries.shape} and {places.shape}"
         )
-    new = model.mean_shape
     nearest = np.linalg.norm(new[:, None] - old, axis=-1).argmin(1)
     way = sine_code(new, dim) - sine_code(old[nearest], dim)
-    for key, rows in zip(TABLES, (queries[nearest], places[nearest] + way), strict=True):
-        table = model.get_layer(key.split("/")[0]).table
-        table.assign(ops.cast(rows, table.dtype))
+    return dict(zip(TABLES, (queries[nearest], places[nearest] + way), strict=True))

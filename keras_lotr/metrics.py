@@ -3,19 +3,26 @@
 import keras
 from keras import ops
 
-from keras_lotr.schemes import get_scheme
+from keras_lotr.losses import check_same_shape, spread_weight
+from keras_lotr.schemes import get_scheme, scheme_config
 
 
-def landmark_errors(y_true, y_pred, scheme):
-    """Distance of each landmark from the truth, in per cent of the scheme's normaliser.
+def landmark_errors(y_true, y_pred, scheme, normalizer=None):
+    """Distance of each landmark from the truth, in per cent of the normaliser.
 
     Args:
-        y_true, y_pred: (B, N, 2) in the same pixels.
-        scheme: name or `LandmarkScheme`. Its `normalizer` says by what is divided: the distance of
-            the outer eye corners, or sqrt(w * h) of the box around the true landmarks.
+        y_true, y_pred: (B, N, 2) in the same pixels; NaN in y_true where a landmark has no label.
+        scheme: name or `LandmarkScheme`.
+        normalizer: what is divided by: "outer_eyes", the distance of the outer eye corners; "box",
+            sqrt(w * h) of the box around the true landmarks; "interpupil", the distance of the
+            centres of the eyes, each the mean of its landmarks. None: the scheme's own.
 
     Returns:
-        (B, N) float32.
+        (B, N) float32. NaN: not measured, as the landmark has no label or the face no normaliser
+        (an eye corner without label, or both in one place). Infinite: the prediction is not finite.
+
+    Raises:
+        ValueError: another number of landmarks, or a scheme that does not know such a normaliser.
 
     Example:
 
@@ -26,22 +33,56 @@ def landmark_errors(y_true, y_pred, scheme):
     """
     scheme = get_scheme(scheme)
     y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-    if y_true.shape[-2] != scheme.num_landmarks:
+    if y_true.shape[-2] not in (None, scheme.num_landmarks):
         raise ValueError(
             f"Expected {scheme.num_landmarks} landmarks ({scheme.name}). Received: "
             f"y_true of shape {tuple(y_true.shape)}"
         )
-    if scheme.normalizer == "outer_eyes":
-        left, right = scheme.outer_eyes
-        unit = _norm(y_true[:, left] - y_true[:, right])
-    else:
-        unit = ops.sqrt(ops.prod(ops.max(y_true, axis=1) - ops.min(y_true, axis=1), axis=-1))
-    return 100 * _norm(y_pred - y_true) / unit[:, None]
+    check_same_shape(y_true, y_pred)
+    labelled = ops.all(ops.isfinite(y_true), axis=-1)
+    unit = _normalizer(y_true, labelled, scheme, normalizer)[:, None]
+    error = 100 * _norm(y_pred - y_true) / unit
+    error = ops.where(ops.isfinite(error), error, float("inf"))
+    return ops.where(ops.logical_and(labelled, unit > 0), error, float("nan"))
 
 
-def normalized_mean_error(y_true, y_pred, scheme):
-    """The NME of each face in per cent: (B, N, 2), (B, N, 2) -> (B,)."""
-    return ops.mean(landmark_errors(y_true, y_pred, scheme), axis=-1)
+def _normalizer(y_true, labelled, scheme, name):
+    """(B,), pixels; NaN or 0 where a face has none."""
+    name = scheme.check_normalizer(name)
+    if name == "box":
+        labelled = labelled[..., None]
+        high = ops.max(ops.where(labelled, y_true, -float("inf")), axis=1)
+        low = ops.min(ops.where(labelled, y_true, float("inf")), axis=1)
+        return ops.sqrt(ops.prod(ops.maximum(high - low, 0.0), axis=-1))
+    eyes = scheme.five_points[:2] if name == "interpupil" else [[i] for i in scheme.outer_eyes]
+    left, right = (ops.mean(ops.take(y_true, list(eye), axis=1), axis=1) for eye in eyes)
+    return _norm(left - right)
+
+
+def normalized_mean_error(y_true, y_pred, scheme, normalizer=None):
+    """The NME of each face in per cent, the mean over its labelled landmarks.
+
+    Args:
+        y_true, y_pred, scheme, normalizer: as of `landmark_errors`.
+
+    Returns:
+        (B,) float32, NaN for a face that cannot be measured.
+    """
+    errors = landmark_errors(y_true, y_pred, scheme, normalizer)
+    return _mean_over_landmarks(errors, ops.ones_like(errors))[0]
+
+
+def _mean_over_landmarks(errors, weights):
+    """(B, N), (B, N) -> (B,) mean of the measured errors, NaN without any; (B,) weight of the face.
+
+    A face weighs as much as its heaviest landmark: a weight of the face that is repeated for each
+    landmark stays what it is, and a face with gaps counts as one without.
+    """
+    weights = ops.where(ops.isnan(errors), 0.0, weights)
+    counts = weights > 0
+    total = ops.sum(ops.where(counts, weights * errors, 0.0), axis=-1)
+    mean = total / ops.sum(weights, axis=-1)  # 0 / 0 is NaN
+    return mean, ops.max(weights, axis=-1)
 
 
 def _norm(vectors):
@@ -49,8 +90,11 @@ def _norm(vectors):
 
 
 def failures(nme, threshold):
-    """1 where a face's NME exceeds the threshold: (B,) -> (B,). Its mean is the failure rate."""
-    return ops.cast(nme > threshold, "float32")
+    """1 where a face's NME exceeds the threshold or is NaN: (B,) -> (B,).
+
+    The mean of those that are not NaN is the failure rate.
+    """
+    return 1 - ops.cast(nme <= threshold, "float32")
 
 
 def area_under_ced(nme, threshold):
@@ -58,23 +102,39 @@ def area_under_ced(nme, threshold):
 
     The curve counts the faces with an error up to e; its area from 0 to the threshold, over the
     threshold, is the mean of max(0, 1 - nme / threshold) over the faces: no histogram is needed.
+    NaN gives nothing.
     """
-    return ops.maximum(0.0, 1 - nme / threshold)
+    return ops.where(nme <= threshold, 1 - nme / threshold, 0.0)
 
 
 class _FaceMean(keras.metrics.Mean):
-    """The mean over faces of a number in per cent that each face has."""
+    """The mean over faces of a number in per cent that each face has.
 
-    def __init__(self, scheme, name, **kwargs):
+    Landmarks without label (NaN in y_true) do not count, nor do faces that have no normaliser; if
+    there is no other face, the result is NaN. A `sample_weight`, for `weighted_metrics`, is one for
+    each face, (B,), or landmark, (B, N).
+    """
+
+    def __init__(self, scheme, name, normalizer=None, **kwargs):
         super().__init__(name=name, **kwargs)
         self.scheme = get_scheme(scheme)
+        self.normalizer = self.scheme.check_normalizer(normalizer)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        nme = normalized_mean_error(y_true, y_pred, self.scheme)
-        super().update_state(self.of_nme(nme), sample_weight)
+        errors = landmark_errors(y_true, y_pred, self.scheme, self.normalizer)
+        weights = ops.ones_like(errors)
+        if sample_weight is not None:
+            weights = spread_weight(sample_weight, errors)
+        nme, weight = _mean_over_landmarks(errors, weights)
+        value = ops.where(weight > 0, self.of_nme(nme), 0.0)  # 0 x NaN is NaN
+        super().update_state(value, weight)
+
+    def result(self):
+        return ops.where(self.count > 0, super().result(), float("nan"))
 
     def get_config(self):
-        return {**super().get_config(), "scheme": self.scheme.name}
+        config = {"scheme": scheme_config(self.scheme), "normalizer": self.normalizer}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
@@ -83,6 +143,7 @@ class NormalizedMeanError(_FaceMean):
 
     Args:
         scheme: name or `LandmarkScheme`, for the normaliser.
+        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
 
     Example:
 
@@ -93,16 +154,16 @@ class NormalizedMeanError(_FaceMean):
     10.0
     """
 
-    def __init__(self, scheme, name="nme", **kwargs):
-        super().__init__(scheme, name, **kwargs)
+    def __init__(self, scheme, name="nme", normalizer=None, **kwargs):
+        super().__init__(scheme, name, normalizer, **kwargs)
 
     def of_nme(self, nme):
         return nme
 
 
 class _Thresholded(_FaceMean):
-    def __init__(self, scheme, threshold, name, **kwargs):
-        super().__init__(scheme, name, **kwargs)
+    def __init__(self, scheme, threshold, name, normalizer=None, **kwargs):
+        super().__init__(scheme, name, normalizer, **kwargs)
         if not threshold > 0:
             raise ValueError(f"Expected a threshold in per cent above 0. Received: {threshold}")
         self.threshold = threshold
@@ -118,6 +179,7 @@ class FailureRate(_Thresholded):
     Args:
         scheme: name or `LandmarkScheme`, for the normaliser.
         threshold: per cent; the field uses 8 for JD-landmark, 10 for WFLW.
+        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
 
     Example:
 
@@ -129,8 +191,8 @@ class FailureRate(_Thresholded):
     50.0
     """
 
-    def __init__(self, scheme, threshold=10.0, name="failure_rate", **kwargs):
-        super().__init__(scheme, threshold, name, **kwargs)
+    def __init__(self, scheme, threshold=10.0, name="failure_rate", normalizer=None, **kwargs):
+        super().__init__(scheme, threshold, name, normalizer, **kwargs)
 
     def of_nme(self, nme):
         return 100 * failures(nme, self.threshold)
@@ -143,6 +205,7 @@ class AreaUnderCED(_Thresholded):
     Args:
         scheme: name or `LandmarkScheme`, for the normaliser.
         threshold: per cent; the field uses 8 for JD-landmark, 10 for WFLW.
+        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
 
     Example:
 
@@ -153,8 +216,8 @@ class AreaUnderCED(_Thresholded):
     50.0
     """
 
-    def __init__(self, scheme, threshold=10.0, name="auc", **kwargs):
-        super().__init__(scheme, threshold, name, **kwargs)
+    def __init__(self, scheme, threshold=10.0, name="auc", normalizer=None, **kwargs):
+        super().__init__(scheme, threshold, name, normalizer, **kwargs)
 
     def of_nme(self, nme):
         return 100 * area_under_ced(nme, self.threshold)

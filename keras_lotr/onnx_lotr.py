@@ -1,14 +1,20 @@
-"""A LOTR as an ONNX graph: `OnnxGraph` writes the convolutions, this the Transformer and the head.
+"""A LOTR as an ONNX graph: `write_model` writes the backbone, this the rest of Fig. 1.
 
 What does not depend on the picture is computed here once: positions go through the projections of
 attention beforehand, so that each attention is one matrix product for queries, keys and values, and
 all that the decoder does before it first looks at the picture becomes constants.
 """
 
+import keras
 import numpy as np
-from keras import ops
 
+from keras_lotr.onnx_convolutions import array
 from keras_lotr.onnx_graph import OnnxGraph
+from keras_lotr.onnx_layers import refuse_quantized, write_model
+
+IMAGES, POINTS = "images", "points_crop"
+# Names of tensors of the graph, and of the layers whose outputs they are.
+FEATURES = ("tokens", "decoder_norm")
 
 
 def lotr_graph(model, batch=None):
@@ -25,40 +31,63 @@ def lotr_graph(model, batch=None):
         ValueError: for a backbone with layers that cannot be written.
     """
     graph = OnnxGraph()
-    names = [layer.name for layer in model.layers]
-    graph.write(layer for layer in model.layers[: names.index("tokens") + 1])
-    x = graph.names[id(model.get_layer("tokens").output)]
+    for layer in model._flatten_layers():
+        refuse_quantized(layer)
+    x = _tokens(graph, model)
     positions = _table(model, "token_positions")
-    for i in range(model.num_encoder_layers):
-        layer = model.get_layer(f"encoder{i + 1}")
-        x = _attend_to_self(graph, layer, x, positions)
-        x = _feed_forward(graph, layer, x)
-    memory = _norm(graph, model.get_layer("encoder_norm"), x, "encoder_norm")
+    for i in range(1, model.num_encoder_layers + 1):
+        layer = _layer(model, f"encoder{i}")
+        x = _attend_to_self(graph, layer, x, positions, f"encoder{i}")
+        x = _feed_forward(graph, layer, x, f"encoder{i}")
+    memory = _norm(graph, _layer(model, "encoder_norm"), x, "encoder_norm")
     x = graph.constant("landmark_queries", _table(model, "landmark_queries")[None])
     places = _table(model, "landmark_places")
-    for i in range(model.num_decoder_layers):
-        layer = model.get_layer(f"decoder{i + 1}")
-        x = _attend_to_self(graph, layer, x, places)
-        x = _attend_to_memory(graph, layer, x, places, memory, positions)
-        x = _feed_forward(graph, layer, x)
-    x = _norm(graph, model.get_layer("decoder_norm"), x, "decoder_norm")
-    _head(graph, model.get_layer("head"), x)
+    for i in range(1, model.num_decoder_layers + 1):
+        layer = _layer(model, f"decoder{i}")
+        x = _attend_to_self(graph, layer, x, places, f"decoder{i}")
+        x = _attend_to_memory(graph, layer, x, places, memory, positions, f"decoder{i}")
+        x = _feed_forward(graph, layer, x, f"decoder{i}")
+    x = _norm(graph, _layer(model, "decoder_norm"), x, "decoder_norm")
+    _head(graph, _layer(model, "head"), x)
     size, batch = model.image_size, batch or "batch"
-    inputs = {model.inputs[0].name: [batch, 3, size, size]}
-    return graph, inputs, {"points_crop": [batch, model.num_landmarks, 2]}
+    inputs = {IMAGES: [batch, 3, size, size]}
+    return graph, inputs, {POINTS: [batch, model.num_landmarks, 2]}
+
+
+def features(model, batch=None):
+    """What of a LOTR can be compared with its graph before the head makes points of it.
+
+    Args:
+        model: `LOTR`.
+        batch: B; None: any.
+
+    Returns:
+        Model: images -> features; and their {name: shape} in the graph.
+    """
+    outputs = [_layer(model, name).output for name in FEATURES]
+    shapes = [[batch or "batch", *x.shape[1:]] for x in outputs]
+    return keras.Model(model.input, outputs), dict(zip(FEATURES, shapes, strict=True))
+
+
+def _layer(model, name):
+    return model.get_layer(name)
+
+
+def _tokens(graph, model):
+    """Backbone, 1x1 convolution and deconvolutions, then the map as a row."""
+    tokens = _layer(model, "tokens")
+    (x,) = write_model(graph, keras.Model(model.input, tokens.input), [IMAGES])
+    x = graph.node("Transpose", [x], "tokens/channels_last", perm=[0, 2, 3, 1])
+    return graph.reshape(x, (0, *tokens.output.shape[1:]), "tokens")
 
 
 def _table(model, name):
-    return _array(model.get_layer(name).table)
+    return array(_layer(model, name).table)
 
 
-def _array(variable):
-    return np.array(ops.convert_to_numpy(variable), np.float32)
-
-
-def _attend_to_self(graph, layer, x, places):
+def _attend_to_self(graph, layer, x, places, name):
     """x + attention(x' + places, x' + places, x') of the normed x'."""
-    name, attention = f"{layer.name}/self_attention", layer.self_attention
+    name, attention = f"{name}/self_attention", layer.self_attention
     y = _norm(graph, layer.self_attention_norm, x, f"{name}_norm")
     kernels, offsets = _projections(attention)
     kernel = np.concatenate(kernels, axis=1)
@@ -70,9 +99,9 @@ def _attend_to_self(graph, layer, x, places):
     return _add_attended(graph, attention, x, query, key, value, name)
 
 
-def _attend_to_memory(graph, layer, x, places, memory, positions):
+def _attend_to_memory(graph, layer, x, places, memory, positions, name):
     """x + attention(x' + places, memory + positions, memory) of the normed x'."""
-    name, attention = f"{layer.name}/cross_attention", layer.cross_attention
+    name, attention = f"{name}/cross_attention", layer.cross_attention
     y = _norm(graph, layer.cross_attention_norm, x, f"{name}_norm")
     kernels, offsets = _projections(attention)
     query = _linear(graph, y, kernels[0], places @ kernels[0] + offsets[0], f"{name}/q")
@@ -87,8 +116,8 @@ def _projections(attention):
     """Kernels (D, D) and biases (D,) of query, key and value; queries with 1 / sqrt(D / heads)."""
     dense = attention.query_dense, attention.key_dense, attention.value_dense
     dim = dense[0].kernel.shape[0]
-    kernels = [_array(layer.kernel).reshape(dim, dim) for layer in dense]
-    offsets = [_array(layer.bias).reshape(dim) for layer in dense]
+    kernels = [array(layer.kernel).reshape(dim, dim) for layer in dense]
+    offsets = [array(layer.bias).reshape(dim) for layer in dense]
     scale = np.float32(1 / np.sqrt(attention.key_dim))
     return [kernels[0] * scale, *kernels[1:]], [offsets[0] * scale, *offsets[1:]]
 
@@ -109,23 +138,23 @@ def _add_attended(graph, attention, x, query, key, value, name):
     found = graph.node("Transpose", [found], f"{name}/found_last", perm=[0, 2, 1, 3])
     found = graph.reshape(found, (0, -1, heads * width), f"{name}/joined")
     output = attention.output_dense
-    kernel = _array(output.kernel).reshape(heads * width, -1)
-    found = _linear(graph, found, kernel, _array(output.bias), f"{name}/output")
+    kernel = array(output.kernel).reshape(heads * width, -1)
+    found = _linear(graph, found, kernel, array(output.bias), f"{name}/output")
     return graph.node("Add", [x, found], f"{name}/sum")
 
 
-def _feed_forward(graph, layer, x):
-    name = f"{layer.name}/ffn"
+def _feed_forward(graph, layer, x, name):
+    name = f"{name}/ffn"
     y = _norm(graph, layer.ffn_norm, x, f"{name}_norm")
-    y = _linear(graph, y, _array(layer.ffn1.kernel), _array(layer.ffn1.bias), f"{name}1")
+    y = _linear(graph, y, array(layer.ffn1.kernel), array(layer.ffn1.bias), f"{name}1")
     y = graph.node("Relu", [y], f"{name}_relu")
-    y = _linear(graph, y, _array(layer.ffn2.kernel), _array(layer.ffn2.bias), f"{name}2")
+    y = _linear(graph, y, array(layer.ffn2.kernel), array(layer.ffn2.bias), f"{name}2")
     return graph.node("Add", [x, y], f"{name}/sum")
 
 
 def _norm(graph, layer, x, name):
     weights = [
-        graph.constant(f"{name}/{n}", _array(v))
+        graph.constant(f"{name}/{n}", array(v))
         for n, v in (("gamma", layer.gamma), ("beta", layer.beta))
     ]
     return graph.node("LayerNormalization", [x, *weights], name, axis=-1, epsilon=layer.epsilon)
@@ -147,10 +176,10 @@ def _head(graph, head, x):
     """The linear output's unit and the mean points go into its kernel and offset."""
     for layer in (head.hidden1, head.hidden2):
         name = f"head/{layer.name}"
-        x = _linear(graph, x, _array(layer.kernel), _array(layer.bias), name)
+        x = _linear(graph, x, array(layer.kernel), array(layer.bias), name)
         x = graph.node("Relu", [x], f"{name}_relu")
     unit = head.image_size / 8
     mean_points = head.mean_shape * head.image_size - 0.5
-    kernel = _array(head.coordinates.kernel) * np.float32(unit)
-    offset = mean_points + _array(head.coordinates.bias) * np.float32(unit)
-    _linear(graph, x, kernel, offset.astype(np.float32), "points_crop")
+    kernel = array(head.coordinates.kernel) * np.float32(unit)
+    offset = mean_points + array(head.coordinates.bias) * np.float32(unit)
+    _linear(graph, x, kernel, offset.astype(np.float32), POINTS)

@@ -6,29 +6,34 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.crop_contract import CropContract, flip_averaged
+from keras_lotr.crop_batches import predict_points
+from keras_lotr.crop_contract import CropContract
 from keras_lotr.preset_files import ONNX, resolve
 from keras_lotr.schemes import get_scheme
 
-FACTS = "keras_lotr"  # the key of the crop contract in the file's metadata
+FACTS = "keras_lotr"  # the key of the preprocessor in the file's metadata
 
 
 class OnnxModel:
     """A `.onnx` file of `keras-lotr export`, with `LOTR`'s `predict_points`.
 
-    May be called from several threads: a session of onnxruntime keeps nothing between calls.
+    May be called from several threads: a session of onnxruntime keeps nothing between calls. Can be
+    pickled, for other processes; with the path, if it was loaded from one.
 
     Args:
         source: path of the file, or its content as bytes.
         threads: of one call; None leaves it to onnxruntime, which takes one for each core.
+        providers: of onnxruntime, in the order in which they are tried, such as
+            ["CUDAExecutionProvider", "CPUExecutionProvider"]; None: the CPU's.
 
     Attributes:
-        crop_contract: `CropContract` that the file holds.
+        preprocessor: what the file says of its crops (`crop_contract` is the former name).
         image_size: S, side of the crops in pixels.
         num_landmarks: N.
 
     Raises:
-        FileNotFoundError, ValueError: the file is missing, or is none of keras-lotr.
+        FileNotFoundError, ValueError: the file is missing, or is none of keras-lotr; a provider
+            is not available.
         ImportError: onnxruntime is missing.
 
     Example:
@@ -39,11 +44,14 @@ class OnnxModel:
     (2, 68, 2)
     """
 
-    def __init__(self, source, threads=None):
-        if not isinstance(source, bytes) and not Path(source).is_file():
-            raise FileNotFoundError(f"There is no file {os.fspath(source)}.")
+    def __init__(self, source, threads=None, providers=None):
+        self._arguments = source, threads, providers
+        if not isinstance(source, bytes):
+            if not Path(source).is_file():
+                raise FileNotFoundError(f"There is no file {os.fspath(source)}.")
+            self._arguments = os.path.abspath(source), threads, providers
         name = "bytes" if isinstance(source, bytes) else os.fspath(source)
-        self._session = _session(source, name, threads)
+        self._name, self._session = name, open_session(source, name, threads, providers)
         facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
         if facts is None:
             raise ValueError(
@@ -51,24 +59,49 @@ class OnnxModel:
                 f"metadata {FACTS!r}."
             )
         try:
-            self.crop_contract = CropContract.from_dict(json.loads(facts))
+            self.preprocessor = CropContract.from_dict(json.loads(facts))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {error}") from None
-        self.image_size = self.crop_contract.image_size
-        self.num_landmarks = get_scheme(self.crop_contract.scheme).num_landmarks
+        self.image_size = self.preprocessor.image_size
+        self.num_landmarks = get_scheme(self.preprocessor.scheme).num_landmarks
         self._check_shapes(name)
 
     @classmethod
-    def from_preset(cls, preset, threads=None):
-        """The model.onnx of a preset: short name, folder or "hf://org/name[@revision]"."""
-        files = resolve(preset)
+    def from_preset(cls, preset, threads=None, providers=None, token=None):
+        """The model.onnx of a preset.
+
+        Args:
+            preset: short name, folder or "hf://org/name[@revision]".
+            threads, providers: see above.
+            token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+
+        Raises:
+            ValueError: unknown preset, or one without model.onnx.
+            OSError: the preset cannot be had from the Hub.
+        """
+        files = resolve(preset, token)
         path = files.path(ONNX)
         if path is None:
             raise ValueError(
                 f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
                 f"{files.name} --output FOLDER/{ONNX}`."
             )
-        return cls(path, threads)
+        return cls(path, threads, providers)
+
+    @property
+    def crop_contract(self):
+        """The former name of `preprocessor`."""
+        return self.preprocessor
+
+    def __repr__(self):
+        scheme, size = self.preprocessor.scheme, self.image_size
+        return (
+            f"OnnxModel({self._name!r}, {self.num_landmarks} landmarks ({scheme}), crops {size} x "
+            f"{size}, run by onnxruntime on {self._session.get_providers()[0]})"
+        )
+
+    def __reduce__(self):  # a session cannot be pickled
+        return type(self), self._arguments
 
     def predict_points(self, crops, flip=False, batch_size=64):
         """Landmarks of many crops.
@@ -80,25 +113,19 @@ class OnnxModel:
 
         Returns:
             (F, N, 2) float32 array, crop pixels.
+
+        Raises:
+            ValueError: crops of another shape, not finite, or not in 0..255.
         """
-        if not len(crops):
-            return np.zeros((0, self.num_landmarks, 2), np.float32)
+        fixed = self._fixed_batch
+        preprocessor, count = self.preprocessor, self.num_landmarks
+        return predict_points(
+            self._run, crops, preprocessor, count, flip, fixed or batch_size, lambda n: fixed or n
+        )
 
-        def predict(crops):
-            return self._predict(crops, self._fixed_batch or batch_size)
-
-        return flip_averaged(predict, crops, self.crop_contract) if flip else predict(crops)
-
-    def _predict(self, crops, batch_size):
-        points = []
-        for start in range(0, len(crops), batch_size):
-            images = crops[start : start + batch_size].transpose(0, 3, 1, 2)
-            images = np.ascontiguousarray(images, np.float32)
-            if self._fixed_batch:
-                missing = self._fixed_batch - len(images)
-                images = np.concatenate([images, np.zeros_like(images[:1]).repeat(missing, 0)])
-            points.append(self._session.run(None, {self._input: images})[0])
-        return np.concatenate(points)[: len(crops)]
+    def _run(self, crops):
+        images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
+        return self._session.run(None, {self._input: images})[0]
 
     def _check_shapes(self, name):
         """Input and output, and the batch if the file has a fixed one."""
@@ -115,13 +142,26 @@ class OnnxModel:
         self._fixed_batch = batch if isinstance(batch, int) else None
 
 
-def _session(source, name, threads):
+def open_session(source, name, threads=None, providers=None):
+    """onnxruntime's session of a file.
+
+    Args:
+        source: path, or content as bytes.
+        name: what errors call it.
+        threads, providers: see `OnnxModel`.
+    """
     try:
         import onnxruntime
     except ImportError:
         raise ImportError(
             "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
         ) from None
+    providers = list(providers or ["CPUExecutionProvider"])
+    available = onnxruntime.get_available_providers()
+    if not set(providers) <= set(available):
+        raise ValueError(
+            f"Expected providers of onnxruntime, of {available}. Received: {providers}"
+        )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or 0
@@ -129,7 +169,7 @@ def _session(source, name, threads):
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = source if isinstance(source, bytes) else os.fspath(source)
     try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as error:  # onnxruntime's own, which have no other base
         reason = str(error).splitlines()[0]
         raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

@@ -5,16 +5,19 @@ weights are read. So both are looked at before anything is built.
 """
 
 import math
-import threading
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
+
+from keras_lotr.safetensors_io import named_weights
+from keras_lotr.seeds import seeded
 
 MAX_WEIGHTS_WITHOUT_FILE = 2**28  # twice those of the paper's largest network
 
 # No number of a config is larger, whatever it counts; these in particular are not.
 _LARGEST = 2**16
 _LIMITS = {"num_landmarks": 10_000, "num_encoder_layers": 64, "num_decoder_layers": 64}
+_LIMITS |= {"channels": 4096, "deconv_filters": 4096}  # attention starts as a matrix of this side
 
 # Layers of Keras that run code or read files which a config gives them.
 _REFUSED = {
@@ -69,35 +72,36 @@ def _check_class(config, name):
 
 
 # === Memory ===
-_building = threading.RLock()
+def planned_weights(build):
+    """{key: shape} of the weights of a network that is planned only; nothing is allocated.
 
-
-@contextmanager
-def at_most(weights, name):
-    """Within, layers that together ask for more numbers than that are refused, unallocated.
+    Keras gives variables no values within a stateless scope. It keeps a list of those that still
+    lack one for each thread, so the plan is made in a thread of its own, which takes it along.
 
     Args:
-        weights: how many numbers the weights of all layers may have.
+        build: function without arguments that makes the network.
+    """
+
+    def plan():
+        # Layers draw seeds when they are made; the user's numbers are not to depend on a plan.
+        with seeded(0), keras.StatelessScope(initialize_variables=False):
+            return {key: tuple(v.shape) for key, v in named_weights(build()).items()}
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(plan).result()
+
+
+def check_size(build, most, name):
+    """Refuse a network whose weights are more numbers than that, before they are allocated.
+
+    Args:
+        build: function without arguments that makes the network.
+        most: how many numbers its weights may have.
         name: of the preset.
     """
-    left, builder = weights, threading.get_ident()
-    add_weight = keras.Layer.add_weight
-
-    def counted(layer, *args, **settings):
-        nonlocal left
-        if threading.get_ident() == builder:
-            shape = settings.get("shape", args[0] if args else ()) or ()
-            left -= math.prod(n for n in shape if isinstance(n, int | float))
-            if left < 0:
-                raise ValueError(
-                    f"Refused to load {name}: its config asks for a much larger network than its "
-                    f"weights fill (at the layer {layer.name}, shape {tuple(shape)})."
-                )
-        return add_weight(layer, *args, **settings)
-
-    with _building:  # one network at a time; layers of other threads pass through uncounted
-        keras.Layer.add_weight = counted
-        try:
-            yield
-        finally:
-            keras.Layer.add_weight = add_weight
+    count = sum(math.prod(shape) for shape in planned_weights(build).values())
+    if count > most:
+        raise ValueError(
+            f"Refused to load {name}: its config asks for a much larger network than its weights "
+            f"fill ({count:,} numbers, at most {most:,} are allowed)."
+        )

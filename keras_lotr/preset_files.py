@@ -7,7 +7,6 @@ some is taken. If none has, but its `hub.json` says where on the Hub they are, t
 there: that very commit, with that very sha256.
 """
 
-import contextlib
 import difflib
 import json
 import os
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keras_lotr import hub
+from keras_lotr.writing import replaced
 
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor.json", "model.safetensors"
 ONNX = "model.onnx"  # the same weights as in WEIGHTS, for onnxruntime or OpenCV
@@ -64,6 +64,11 @@ class PresetFiles:
     handle: hub.Handle | None = None
     sha256: dict = field(default_factory=dict)
     token: str | None = None
+
+    @property
+    def shipped(self):
+        """Whether it comes with the library, and is no stranger's."""
+        return self.folder is not None and self.folder.parent == shipped_folder()
 
     def path(self, filename):
         """The local path of a file of the preset, fetched if need be; None if it has none.
@@ -164,19 +169,9 @@ def to_json(content):
 
 
 def write_file(path, content):
-    """Write bytes, likewise, and make the folder; a link there is replaced, not followed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.unlink(missing_ok=True)
+    """Write bytes, likewise; see `replaced`."""
+    with replaced(path) as unfinished:
         unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except OSError as error:  # it names the unfinished file, which the user does not know of
-        raise type(error)(error.errno, error.strerror, str(path)) from None
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
 
 
 def read_json(path):

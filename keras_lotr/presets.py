@@ -1,14 +1,14 @@
 """Presets: a folder with a model's numbers, its crop contract, its history and its weights."""
 
-from contextlib import contextmanager
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import keras
-
-from keras_lotr import preset_checks
+from keras_lotr.arguments import arguments_of, refuse_unknown
+from keras_lotr.configured_model import dtype_policy
 from keras_lotr.crop_contract import CropContract
 from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO, start_at_nearest
+from keras_lotr.preset_config import build, check_loadable, config_of, is_of, read_config
 from keras_lotr.preset_files import (
     CONFIG,
     METADATA,
@@ -23,7 +23,7 @@ from keras_lotr.preset_files import (
     shipped_folder,
     write_json,
 )
-from keras_lotr.safetensors_io import count_numbers, load_arrays, save_weights
+from keras_lotr.safetensors_io import load_arrays, load_fitting_weights, save_weights
 from keras_lotr.safetensors_io import load_weights as load_safetensors
 
 # What others import from here, so that they need not know in which of the files it is.
@@ -38,16 +38,15 @@ __all__ = [
     "PresetFiles",
     "PresetMixin",
     "build",
+    "config_of",
+    "dtype_policy",
     "load_crop_contract",
     "local_presets",
     "read_config",
     "resolve",
-    "save_config",
     "shipped_folder",
     "write_json",
 ]
-
-FORMAT_VERSION = 1
 
 
 def load_crop_contract(files):
@@ -65,11 +64,9 @@ class _Presets:
     """`LOTR.presets` without parentheses, as in keras_hub."""
 
     def __get__(self, instance, owner):
-        """{name: metadata} of all local presets."""
-        return {
-            name: PresetFiles(name, folder=folder).json(METADATA) or {}
-            for name, folder in local_presets().items()
-        }
+        """{name: metadata} of all local presets that the class can load."""
+        files = [PresetFiles(name, folder) for name, folder in local_presets().items()]
+        return {f.name: f.json(METADATA) or {} for f in files if is_of(f.json(CONFIG), owner)}
 
 
 class PresetMixin:
@@ -79,7 +76,14 @@ class PresetMixin:
 
     @classmethod
     def from_preset(
-        cls, preset, load_weights=True, num_landmarks=None, mean_shape=None, dtype=None, token=None
+        cls,
+        preset,
+        load_weights=True,
+        num_landmarks=None,
+        mean_shape=None,
+        dtype=None,
+        token=None,
+        **overrides,
     ):
         """Load a model.
 
@@ -88,13 +92,18 @@ class PresetMixin:
             load_weights: False gives the network with fresh weights.
             num_landmarks: another number of landmarks than the preset's: each starts as the
                 nearest of the preset's landmarks, all other weights are kept.
-            mean_shape: (num_landmarks, 2), mean landmarks for another number, as fractions of the
-                crop; None spreads them over the face.
-            dtype: dtype policy of the model, such as "mixed_bfloat16"; None: Keras' own.
+            mean_shape: (num_landmarks, 2), mean landmarks as fractions of the crop; each landmark
+                starts as the nearest of the preset's. None: the preset's own, or for another
+                number of landmarks spread over the face.
+            dtype: dtype policy of the model, such as "mixed_bfloat16"; None: the preset's, or
+                Keras' own.
             token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+            **overrides: other arguments of the class instead of the preset's. Weights that do not
+                fit the network any more start untrained, and a warning names them.
 
         Raises:
             ValueError: unknown preset, weights that do not fit, or no weights.
+            TypeError: an override that is no argument of the class.
             OSError: the preset cannot be had from the Hub.
 
         Example:
@@ -104,118 +113,103 @@ class PresetMixin:
         >>> model.output_shape
         (None, 21, 2)
         """
+        refuse_unknown(cls, {k: v for k, v in overrides.items() if k not in arguments_of(cls)})
         files = resolve(preset, token)
-        config = read_config(files, cls.__name__)
+        config = read_config(files, cls)
         if "num_landmarks" not in config:
             raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no num_landmarks.")
-        contract = load_crop_contract(files)
         weights = files.path(WEIGHTS) if load_weights else None
         if load_weights and weights is None:
-            raise ValueError(_no_weights(files))
-        anew = num_landmarks not in (None, config["num_landmarks"])
+            raise ValueError(_no_weights(files, cls.presets))
+        count = config["num_landmarks"] if num_landmarks is None else num_landmarks
+        anew = count != config["num_landmarks"] or mean_shape is not None
         preset_shape = config.get("mean_shape")
         if anew:
-            config = {**config, "num_landmarks": num_landmarks, "mean_shape": mean_shape}
-        model = build(cls, config, files.name, dtype, weights)
-        if contract is not None and contract.image_size != model.image_size:
-            raise ValueError(
-                f"{files.name} is not valid: {PREPROCESSOR} has image_size {contract.image_size}, "
-                f"the network takes {model.image_size}."
-            )
+            overrides |= {"num_landmarks": count, "mean_shape": mean_shape}
+        preprocessor = _preprocessor_of(files, count, other=count != config["num_landmarks"])
+        model = build(cls, {**config, **overrides}, files, dtype, weights)
+        if preprocessor is not None and "preprocessor" not in overrides:
+            try:
+                model.preprocessor = preprocessor
+            except ValueError as error:
+                raise ValueError(f"{PREPROCESSOR} of {files.name} is not valid: {error}") from None
         if load_weights:
-            load_safetensors(model, weights, skip=(*TABLES, UNTRAINED_ZERO) if anew else ())
+            skip = (*TABLES, UNTRAINED_ZERO) if anew else ()
+            if set(overrides) <= _SAME_WEIGHTS:
+                load_safetensors(model, weights, skip)
+            else:
+                _load_what_fits(model, weights, skip, files.name)
         if load_weights and anew:
             start_at_nearest(model, preset_shape, load_arrays(weights, TABLES))
-        if contract is not None and anew:
-            scheme = CropContract.default(num_landmarks, contract.image_size).scheme
-            contract = replace(contract, scheme=scheme)
-        model.crop_contract = contract or model.crop_contract
         return model
 
-    def save_to_preset(self, folder, dtype=None):
-        """Write config, crop contract and weights into a folder that `from_preset` reads.
+    def save_to_preset(self, folder, dtype=None, plain=False):
+        """Write config, preprocessor and weights into a folder that `from_preset` reads.
+
+        What is frozen, the dtype policy and weights that were quantized are kept. Low-rank
+        adapters (LoRA) are added to their kernels, so that the preset is the network that every
+        runtime knows.
 
         Args:
             folder: created if missing; files of the same name are replaced, and model.onnx of
                 other weights is taken away.
             dtype: "float16" for a file of half the size.
+            plain: forget what is frozen and the dtype policies, which are a training's and not
+                the network's.
+
+        Raises:
+            ValueError: the model could not be loaded again; nothing is written then.
         """
         folder = Path(folder)
+        content = config_of(self, plain)
+        check_loadable(self, content)
         folder.mkdir(parents=True, exist_ok=True)
-        save_config(self, folder)
-        contract = {**asdict(self.crop_contract), "channels": "RGB", "range": [0, 255]}
-        write_json(folder / PREPROCESSOR, contract)
+        write_json(folder / CONFIG, content)
+        preprocessor = {**asdict(self.preprocessor), "channels": "RGB", "range": [0, 255]}
+        write_json(folder / PREPROCESSOR, preprocessor)
         (folder / ONNX).unlink(missing_ok=True)  # it would be of other weights
         save_weights(self, folder / WEIGHTS, dtype)
 
 
-def read_config(files, class_name):
-    """The arguments of the model of a preset, from a config that may be loaded."""
-    config = files.json(CONFIG)
-    if config is None:
-        raise ValueError(f"Expected a preset. {files.name} has no {CONFIG}.")
-    if not isinstance(config, dict) or config.get("registered_name") != f"keras_lotr>{class_name}":
-        raise ValueError(f"Expected a {class_name} in {files.name}/{CONFIG}.")
-    if config.get("format_version", 0) > FORMAT_VERSION:
-        raise ValueError(
-            f"{files.name} was made by a newer keras-lotr: update it to load this preset."
+# Arguments that leave number and shape of the weights as they are.
+_SAME_WEIGHTS = {"num_landmarks", "mean_shape", "dropout", "preprocessor", "name", "trainable"}
+
+
+def _preprocessor_of(files, num_landmarks, other):
+    """That of the preset, or None; for other landmarks with their usual scheme."""
+    preprocessor = load_crop_contract(files)
+    if preprocessor is None:
+        return None
+    if other:
+        scheme = CropContract.default(num_landmarks, preprocessor.image_size).scheme
+        preprocessor = replace(preprocessor, scheme=scheme)
+    return preprocessor
+
+
+def _load_what_fits(model, weights, skip, name):
+    anew = [key for key in load_fitting_weights(model, weights) if not key.startswith(skip)]
+    if anew:
+        parts = sorted({"/".join(key.split("/")[:2]) for key in anew})
+        warnings.warn(
+            f"{name} has no weights that fit these parts of the network, which start untrained: "
+            f"{', '.join(parts)}.",
+            stacklevel=3,
         )
-    preset_checks.check_config(config, files.name)
-    if not isinstance(config.get("config"), dict):
-        raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no arguments.")
-    return config["config"]
 
 
-def build(cls, config, name, dtype=None, weights=None):
-    """The network of a preset called `name`, under a dtype policy.
-
-    Args:
-        weights: the file that is to fill it, so that it cannot be much larger than that; None: no
-            larger than `MAX_WEIGHTS_WITHOUT_FILE`.
-    """
-    limit = preset_checks.MAX_WEIGHTS_WITHOUT_FILE
-    if weights is not None:
-        limit = min(limit, 2 * count_numbers(weights) + 2**22)
-    try:
-        with dtype_policy(dtype), preset_checks.at_most(limit, name):
-            return cls.from_config(config)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{name}/{CONFIG} is not valid: {error!r}") from None
-
-
-@contextmanager
-def dtype_policy(dtype):
-    """Layers that are built meanwhile have this dtype policy; None: Keras' own."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype or policy)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
-
-
-def save_config(model, folder):
-    """Write `config.json` of a model."""
-    config = keras.saving.serialize_keras_object(model)
-    _strip(config)
-    write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **config})
-
-
-def _strip(config):
-    """Leave out how the model was built and compiled: a preset is numbers, not a session."""
-    if isinstance(config, list):
-        for value in config:
-            _strip(value)
-    elif isinstance(config, dict):
-        for key in ("build_config", "compile_config"):
-            config.pop(key, None)
-        for value in config.values():
-            _strip(value)
-
-
-def _no_weights(files):
+def _no_weights(files, known):
+    wanted = load_crop_contract(files)
+    others = [
+        name
+        for name in known
+        if (other := resolve(name)).path(WEIGHTS) is not None
+        and wanted is not None
+        and (found := load_crop_contract(other)) is not None
+        and found.scheme == wanted.scheme
+    ]
+    trained = f" Trained ones with the same landmarks: {', '.join(others)}." if others else ""
     return (
-        f"The preset {files.name!r} has no trained weights yet. Train them with `keras-lotr train "
-        f"{files.name} --data FOLDER`, or take the untrained network with "
+        f"The preset {files.name!r} has no trained weights yet.{trained} Train it with `keras-lotr "
+        f"train {files.name} --data FOLDER`, or take the untrained network with "
         f"from_preset({files.name!r}, load_weights=False)."
     )

@@ -30,7 +30,7 @@ from keras_lotr.presets import (
     resolve,
     write_json,
 )
-from keras_lotr.run_files import BEST, HISTORY
+from keras_lotr.run_files import HISTORY, best_of
 from keras_lotr.safetensors_io import named_weights
 
 CARD = "README.md"
@@ -49,11 +49,12 @@ def prepare(run, folder, dtype=None):
     The same weights are written as ONNX, which needs no Keras to run.
 
     Args:
-        run: folder that `train` or `train-detector` wrote.
+        run: folder that `train` or `train-detector` wrote, or `presets/GROUP` in that of a mixture.
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the files of the weights.
     """
-    best = resolve(run / BEST)
+    best, history = best_of(run)
+    best = resolve(best)
     kind = card_metadata.model_class(best)
     kind.from_preset(best.folder).save_to_preset(folder, dtype)
     model = kind.from_preset(folder)
@@ -61,8 +62,8 @@ def prepare(run, folder, dtype=None):
         export_onnx(model, folder / ONNX, float16=dtype == "float16")
     else:
         export_detector(model, folder / ONNX)
-    shutil.copy(run / BEST / RECIPE, folder / RECIPE)
-    shutil.copy(run / HISTORY, folder / HISTORY)
+    shutil.copy(best.folder / RECIPE, folder / RECIPE)
+    shutil.copy(history, folder / HISTORY)
 
 
 def write_card(folder, examples=None):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.export_check import one_sentence
 from keras_lotr.export_onnx import onnx_content
 from keras_lotr.onnx_model import OnnxModel
 from keras_lotr.preset_files import write_file
@@ -37,8 +38,9 @@ def export_int8(model, path, crops, batch=None):
         ImportError, ValueError, ExportDiffers: as of `export_onnx`.
     """
     content = onnx_content(model, batch)
-    quantized = _quantized(content, crops, batch or 1)
-    exact, rounded = (OnnxModel(c).predict_points(crops) for c in (content, quantized))
+    with one_sentence("int8"):
+        quantized = _quantized(content, crops, batch or 1)
+        exact, rounded = (OnnxModel(c).predict_points(crops) for c in (content, quantized))
     write_file(path, quantized)
     return float(np.linalg.norm(rounded - exact, axis=-1).mean())
 

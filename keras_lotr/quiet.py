@@ -47,8 +47,8 @@ def start_keras(to_train=False):
     """Import Keras and its backend without the notes that TensorFlow and JAX write at their start.
 
     Args:
-        to_train: random seeds will be set, for which Keras imports TensorFlow, too, where it is
-            installed, whatever the backend.
+        to_train: `fit` follows, for which Keras imports TensorFlow, too, where it is installed,
+            whatever the backend.
 
     Raises:
         ImportError: the backend is not installed; the sentence says what to do.

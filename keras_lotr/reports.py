@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from keras_lotr.run_files import BEST
+from keras_lotr.schemes import get_scheme
 
 METRICS = {"nme": "NME", "failure_rate": "FR", "auc": "AUC"}
 PUBLISHED = Path(__file__).with_name("published.json")
@@ -177,4 +178,11 @@ def _model(results):
 
 
 def _faces(results):
-    return f"{results['data']} {results['split']}, {results['faces']}"
+    """Which faces, and in what their measure is not that of other rows."""
+    notes = [*results.get("only", ())]
+    if results.get("converted_from"):
+        notes.append(f"labels of {results['converted_from']}")
+    if results.get("normalizer", own := get_scheme(results["scheme"]).normalizer) != own:
+        notes.append(f"by {results['normalizer']}")
+    where = f"{results['data']} {results['split']}"
+    return ", ".join([where, *notes, str(results["faces"])])

@@ -7,13 +7,15 @@ trainable weights and batch norm statistics, never seeds, metrics or optimizer s
 import difflib
 import math
 import os
-from pathlib import Path
+import re
 
 import keras
 import numpy as np
 from keras import ops
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+
+from keras_lotr.writing import replaced
 
 
 def named_weights(model):
@@ -24,12 +26,14 @@ def named_weights(model):
     """
     named, seen = {}, set()
 
-    def add(layer, prefix):
-        for variable in layer.weights:
+    def add(part, prefix):
+        numbers = _Numbers(part)
+        for variable in part.weights:
             if id(variable) in seen:
                 continue
             seen.add(id(variable))
-            key = prefix + variable.path.removeprefix(f"{layer.name}/")
+            path = variable.path.removeprefix(f"{part.name}/")
+            key = prefix + numbers.of(path).removeprefix(getattr(part, "layer_prefix", ""))
             if key in named:
                 raise ValueError(
                     f"Two weights have the key {key!r}: give their layers other names."
@@ -42,35 +46,93 @@ def named_weights(model):
     return named
 
 
+class _Numbers:
+    """Names that Keras counts over the whole process are counted within their layer instead.
+
+    The convolution of a layer that gives it no name is "conv2d_6" in one process and "conv2d" in
+    the next. Layers of a functional model are not renamed: its config says their names.
+    """
+
+    def __init__(self, model):
+        self.counted, self.known = set(), {}
+        for layer in model._flatten_layers(include_self=False):
+            if re.fullmatch(rf"{_snake_case(type(layer).__name__)}(_\d+)?", layer.name):
+                self.counted.add(layer.name)
+
+    def of(self, path):
+        """The path with such names counted from the layer's first on."""
+        first, *names = path.split("/")
+        for i, name in enumerate(names):
+            kind = re.sub(r"_\d+$", "", name)
+            if name in self.counted or kind == "variable":
+                same = self.known.setdefault((first, *names[:i], kind), {})
+                number = same.setdefault(name, len(same))
+                names[i] = f"{kind}_{number}" if number else kind
+        return "/".join([first, *names])
+
+
+def _snake_case(name):
+    """The name that Keras gives an object of this class: Conv2D -> conv2d."""
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
 def save_arrays(arrays, path, metadata=None):
     """Write {key: NumPy array} so that a reader sees the old file or the new one, never half.
 
     safetensors 0.8 writes arrays that are not C-contiguous in memory order, that is wrongly.
     """
-    path = Path(path)
     arrays = {k: np.ascontiguousarray(a).reshape(np.shape(a)) for k, a in arrays.items()}
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)  # never write through a link that lay there
-    save_file(arrays, unfinished, metadata=metadata)
-    os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
-    os.replace(unfinished, path)
+    with replaced(path) as unfinished:
+        save_file(arrays, unfinished, metadata=metadata)
+        os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
 
 
 def save_weights(model, path, dtype=None):
-    """Write all weights of a model.
+    """Write all weights of a model; those of low-rank adapters (LoRA) are added to their kernels.
 
     Args:
         model: a built Keras model.
         path: the file to write.
         dtype: "float16" halves the file; batch norm statistics stay float32. None keeps dtypes.
     """
-    arrays = {}
+    arrays, (merged, adapters) = {}, _adapted(model)
     for key, variable in named_weights(model).items():
-        array = ops.convert_to_numpy(variable.value)
+        if id(variable) in adapters:
+            continue
+        array = ops.convert_to_numpy(merged.get(id(variable), variable.value))
         statistic = key.endswith(("moving_mean", "moving_variance"))
         arrays[key] = array.astype(np.float32 if statistic else dtype) if dtype else array
     metadata = {"format": "keras", "keras": keras.__version__, "class": type(model).__name__}
     save_arrays(arrays, path, metadata)
+
+
+def saved_shapes(model):
+    """{key: shape} of what `save_weights` writes."""
+    _, adapters = _adapted(model)
+    named = named_weights(model).items()
+    return {key: tuple(v.shape) for key, v in named if id(v) not in adapters}
+
+
+def _adapted(model):
+    """Of layers with low-rank adapters: {id of a weight: its sum with the adapter}, adapters' ids.
+
+    Raises:
+        ValueError: for an adapter of quantized weights, which have no such sum.
+    """
+    merged, adapters = {}, set()
+    for layer in model._flatten_layers(include_self=False):
+        if not getattr(layer, "lora_enabled", False):
+            continue
+        if layer.dtype_policy.quantization_mode is not None:
+            raise ValueError(
+                f"Expected low-rank adapters of float weights. {layer.path} is quantized: save the "
+                "model before it is quantized."
+            )
+        name = "embeddings" if hasattr(layer, "lora_embeddings_a") else "kernel"
+        merged[id(getattr(layer, f"_{name}"))] = getattr(layer, name)
+        adapters |= {id(getattr(layer, f"lora_{name}_{part}")) for part in "ab"}
+    return merged, adapters
 
 
 def load_weights(model, path, skip=()):

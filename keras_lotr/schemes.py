@@ -1,4 +1,4 @@
-"""What landmark number 36 means: the orders of the landmark schemes, and conversions among them.
+"""What landmark number 36 means: the orders of the landmark schemes.
 
 Left and right are the sides **of the image** throughout. Orders, flips and normalisers are those of
 the data sets' own tools as MMPose states them (configs/_base_/datasets/wflw.py, lapa.py, 300w.py);
@@ -7,20 +7,20 @@ the InsightFace order is that of its 2d106det model.
 
 import re
 
-import numpy as np
-
 from keras_lotr.landmark_scheme import Contour, LandmarkScheme
 
 
 def get_scheme(scheme):
-    """The scheme of that name; a `LandmarkScheme` is handed back.
+    """The scheme of that name or config; a `LandmarkScheme` is handed back.
 
     Raises:
         ValueError: for an unknown name.
     """
     if isinstance(scheme, LandmarkScheme):
         return scheme
-    if scheme in SCHEMES:
+    if isinstance(scheme, dict):
+        return LandmarkScheme.from_config(scheme)
+    if isinstance(scheme, str) and scheme in SCHEMES:
         return SCHEMES[scheme]
     if isinstance(scheme, str) and re.fullmatch(r"plain[0-9]{1,4}", scheme):
         return _plain(scheme, int(scheme[5:]))
@@ -30,45 +30,20 @@ def get_scheme(scheme):
     )
 
 
+def scheme_config(scheme):
+    """What `get_scheme` makes the scheme of again: its name, or all of a scheme of one's own."""
+    scheme = get_scheme(scheme)
+    try:
+        known = get_scheme(scheme.name) == scheme
+    except ValueError:
+        known = False
+    return scheme.name if known else scheme.to_config()
+
+
 def _plain(name, num_landmarks):
     """N landmarks about which nothing is known but their number: no flip, NME by the box."""
     everything = Contour("all", _span(0, num_landmarks - 1))
     return LandmarkScheme(name, num_landmarks, None, (), (everything,), None, "box", None)
-
-
-def convert(points, source, target):
-    """Read landmarks of one scheme as another: 98 -> 68, and JD's 106 <-> InsightFace's 106.
-
-    The 106 orders hold the same points. 98 -> 68 picks the points of the same name; annotators of
-    the two data sets place contour and brows a little differently.
-
-    Args:
-        points: (..., N, 2) in the order of `source`.
-        source, target: scheme names.
-
-    Example:
-
-    >>> import numpy as np
-    >>> convert(np.zeros((1, 98, 2)), "wflw98", "ibug68").shape
-    (1, 68, 2)
-    """
-    source, target = get_scheme(source).name, get_scheme(target).name
-    points = np.asarray(points)
-    if source == target:
-        return points
-    if (source, target) not in _CONVERSIONS:
-        known = ", ".join(f"{a} -> {b}" for a, b in _CONVERSIONS)
-        raise ValueError(f"Expected one of the conversions {known}. Received: {source} -> {target}")
-    _check_points(points, get_scheme(source))
-    return points[..., list(_CONVERSIONS[source, target]), :]
-
-
-def _check_points(points, scheme):
-    if points.shape[-2:] != (scheme.num_landmarks, 2):
-        raise ValueError(
-            f"Expected points of {scheme.name} as (..., {scheme.num_landmarks}, 2). "
-            f"Received: shape {points.shape}"
-        )
 
 
 def _span(first, last):
@@ -183,7 +158,7 @@ _JD106 = LandmarkScheme(
 )
 
 # The position in InsightFace's order of each JD landmark (the LaPa converter of InsightFace users).
-_INSIGHTFACE_OF_JD = (
+INSIGHTFACE_OF_JD = (
     *(1, 9, 10, 11, 12, 13, 14, 15, 16, 2, 3, 4, 5, 6, 7, 8, 0),
     *(24, 23, 22, 21, 20, 19, 18, 32, 31, 30, 29, 28, 27, 26, 25, 17),
     *(43, 48, 49, 51, 50, 46, 47, 45, 44, 102, 103, 104, 105, 101, 100, 99, 98, 97),
@@ -191,7 +166,6 @@ _INSIGHTFACE_OF_JD = (
     *(35, 41, 40, 42, 39, 37, 33, 36, 34, 89, 95, 94, 96, 93, 91, 87, 90, 88),
     *(52, 64, 63, 71, 67, 68, 61, 58, 59, 53, 56, 55, 65, 66, 62, 70, 69, 57, 60, 54, 38, 92),
 )
-_JD_OF_INSIGHTFACE = tuple(int(i) for i in np.argsort(_INSIGHTFACE_OF_JD))
 
 
 def _reorder(scheme, name, new_index):
@@ -218,19 +192,6 @@ def _reorder(scheme, name, new_index):
     )
 
 
-_INSIGHTFACE106 = _reorder(_JD106, "insightface106", _INSIGHTFACE_OF_JD)
+_INSIGHTFACE106 = _reorder(_JD106, "insightface106", INSIGHTFACE_OF_JD)
 
 SCHEMES = {s.name: s for s in (_IBUG68, _WFLW98, _JD106, _INSIGHTFACE106)}
-
-_CONVERSIONS = {
-    ("wflw98", "ibug68"): (
-        *range(0, 33, 2),
-        *range(33, 38),
-        *range(42, 47),
-        *range(51, 60),
-        *(60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75),
-        *range(76, 96),
-    ),
-    ("jd106", "insightface106"): _JD_OF_INSIGHTFACE,
-    ("insightface106", "jd106"): _INSIGHTFACE_OF_JD,
-}

@@ -15,15 +15,16 @@ def shape_mode_slopes(truth, predicted, count=10):
 
     True and predicted shapes are each aligned to the mean true shape by the nearest similarity.
     The modes are the principal components of the aligned true shapes, the one that varies most
-    first.
+    first. Landmarks that no face has are left out, and faces that lack any other.
 
     Args:
-        truth, predicted: (F, N, 2) landmarks of the same F faces, in the same pixels or not.
+        truth, predicted: (F, N, 2) landmarks of the same F faces, in the same pixels or not; NaN in
+            truth where a landmark has no label.
         count: modes wanted; F faces have at most F - 1.
 
     Returns:
         list of floats, about 1 for a mode that was learned and about 0 for one that was not. Empty
-        for fewer than two faces.
+        for fewer than two faces with all landmarks.
 
     Raises:
         ValueError: if the two are not of the same shape (F, N, 2).
@@ -41,8 +42,12 @@ def shape_mode_slopes(truth, predicted, count=10):
             "Expected true and predicted landmarks of the same shape (F, N, 2). "
             f"Received: {truth.shape} and {predicted.shape}"
         )
-    if len(truth) < 2:
+    labelled = ~np.isnan(truth).any(-1)
+    known = labelled.any(0)
+    complete = labelled[:, known].all(1)
+    if complete.sum() < 2:
         return []
+    truth, predicted = truth[complete][:, known], predicted[complete][:, known]
     truth, predicted = _centered(truth), _centered(predicted)
     mean = truth[0]
     for _ in range(_ROUNDS):

@@ -1,22 +1,25 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import ops
 
-from keras_lotr.backbones.loading import load_backbone_weights
-from keras_lotr.checkpoints import BEST, Run, check_out
+from keras_lotr.checkpoints import BEST, HISTORY, Checkpoint, check_out, fit
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
-from keras_lotr.datasets.batches import LandmarkBatches, load_crops
+from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
-from keras_lotr.lotr import LOTR
-from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.presets import RECIPE, CropContract, dtype_policy, write_json
-from keras_lotr.safetensors_io import load_fitting_weights
+from keras_lotr.metrics import NormalizedMeanError
+from keras_lotr.mixture_training import mixture_parts
+from keras_lotr.presets import RECIPE, dtype_policy, write_json
+from keras_lotr.seeds import seeded
+from keras_lotr.starting_model import build
+from keras_lotr.training_parts import TrainingParts, header
+from keras_lotr.validation import padded, validation_crops
+
+__all__ = ["build", "train"]
 
 
 def train(
@@ -28,32 +31,75 @@ def train(
     resume=False,
     workers=1,
     verbose="auto",
+    only=(),
+    callbacks=(),
 ):
     """Train a LOTR and keep the best weights as a preset.
 
     Into `out` go `preset/` (the weights that were best on the validation faces so far),
-    `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`.
+    `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`. A recipe with
+    a mixture trains one network for several landmark orders; `presets/GROUP/` then holds a model
+    for each group, and best is what has the least mean NME over the groups.
 
     Args:
         recipe: `Recipe`.
         data: folders of data sets; an epoch draws the same number of faces from each. Those that
             have a "val" split are validated on; without any, a tenth of the first is held out.
+            For a mixture also NAME=FOLDER; each group needs a "val" split.
         out: folder of the run; must be new or empty unless `resume`.
         init: what to start from: a preset, its network and its weights; or a safetensors file of
             a LOTR, of which the recipe's network takes what fits.
         reader: name of the reader for all of `data`; None recognises each.
         resume: go on from the checkpoint in `out`, exactly as if never stopped.
         workers: threads that prepare batches.
-        verbose: of `keras.Model.fit`.
+        verbose: of `keras.Model.fit`; "auto": a progress bar on a terminal, else a line an epoch.
+            What is trained is told first, except for 0.
+        callbacks: more Keras callbacks; they find the NME as "val_nme" in the logs, and the last
+            weights, not the averaged ones, in the model.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`. The groups
+            of a mixture name their own.
 
     Returns:
-        The path of the preset.
+        The path of the preset, or of the folder with the presets of a mixture.
+
+    Raises:
+        ValueError: data or recipe cannot be trained with, or no epoch had a finite NME.
     """
     out = Path(out)
     check_out(out, resume)
-    keras.utils.set_random_seed(recipe.seed)
-    groups, validation = _read(data, recipe.scheme, reader)
-    with dtype_policy(recipe.dtype):
+    if init is not None:  # the recipe that is kept says what it started from
+        recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
+    if recipe.mixture:
+        if only:
+            raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")
+        parts = mixture_parts(recipe, data, out, init, reader, workers)
+    else:
+        parts = _parts(recipe, data, out, init, reader, workers, only)
+    steps = len(parts.batches)
+    optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
+    parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
+    schedule = recipe.schedule_of(steps * recipe.epochs)
+    checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / RECIPE, asdict(recipe))
+    if verbose:
+        print(header(recipe, parts, out))
+    fit(
+        parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume, verbose,
+        callbacks,
+    )  # fmt: skip
+    if not parts.preset.exists():
+        raise ValueError(
+            "No epoch of the training had a finite NME, so there are no best weights: lower the "
+            f"learning rate. {out / HISTORY} has the losses."
+        )
+    return parts.preset
+
+
+def _parts(recipe, data, out, init, reader, workers, only):
+    """The parts of a training of one scheme."""
+    groups, faces = _read(data, recipe.scheme, reader, only)
+    with seeded(recipe.seed), dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     batches = LandmarkBatches(
         groups,
@@ -66,29 +112,30 @@ def train(
         workers=workers,
         max_queue_size=16,
     )
-    optimizer = recipe.optimizer_for(model, steps=len(batches) * recipe.epochs)
-    model.compile(optimizer, SmoothWing())
-    optimizer.build(model.trainable_variables)
-    crops, points = load_crops(validation, recipe.size, recipe.margin)
-
-    def validate():
-        nme = normalized_mean_error(points, model.predict_points(crops), recipe.scheme)
-        return float(np.mean(ops.convert_to_numpy(nme)))
+    crops, points = validation_crops(faces, recipe, recipe.scheme)
 
     def keep():
-        model.save_to_preset(out / BEST)
+        model.save_to_preset(out / BEST, plain=True)
         write_json(out / BEST / RECIPE, asdict(recipe))
 
-    run = Run(model, out, "val_nme", validate, keep)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / RECIPE, asdict(recipe))
-    return run.fit(batches, recipe.epochs, resume, verbose)
+    return TrainingParts(
+        model,
+        batches,
+        (padded(crops, recipe.batch_size, 0), padded(points, recipe.batch_size, np.nan)),
+        SmoothWing(),
+        [NormalizedMeanError(recipe.scheme)],
+        lambda logs: {"val_nme": logs["nme"]},
+        keep,
+        out / BEST,
+        {os.fspath(folder): len(group) for folder, group in zip(data, groups, strict=True)},
+        {"all": len(faces)},
+    )
 
 
-def _read(data, scheme, reader):
+def _read(data, scheme, reader, only):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
-    groups = [read_samples(folder, "train", scheme, reader) for folder in data]
-    validation = [s for folder in data for s in _validation_of(folder, scheme, reader)]
+    groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
+    validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
     trained_on = {s.path for group in groups for s in group}
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
@@ -103,58 +150,8 @@ def _read(data, scheme, reader):
     return groups, validation
 
 
-def _validation_of(folder, scheme, reader):
+def _validation_of(folder, scheme, reader, only):
     try:
-        return read_samples(folder, "val", scheme, reader)
+        return read_samples(folder, "val", scheme, reader, only)
     except NoFaces:
         return []
-
-
-def build(recipe, groups, init):
-    """The model of the recipe with its starting weights."""
-    num_landmarks = len(groups[0][0].points_image)
-    mean_shape = _mean_shape(groups[0], recipe.margin)
-    contract = CropContract(recipe.scheme, recipe.size, recipe.margin)
-    if init is not None and not str(init).endswith(".safetensors"):
-        model = LOTR.from_preset(init, num_landmarks=num_landmarks, mean_shape=mean_shape)
-    else:
-        model = LOTR.from_variant(
-            recipe.variant, num_landmarks, recipe.size, mean_shape=mean_shape, **recipe.model
-        )
-        if init is None and recipe.backbone_weights not in (None, "none"):
-            load_backbone_weights(model.backbone, recipe.backbone_weights)
-        if init is not None:
-            anew = load_fitting_weights(model, init)
-            layers = sorted({key.split("/")[0] for key in anew})
-            print(f"Start anew: {', '.join(layers) or 'none'}. All else is that of {init}.")
-    model.crop_contract = contract
-    if recipe.backbone_rate == 0:
-        model.backbone.trainable = False  # weight decay has one rate for all weights
-    for layer in model.backbone.layers:
-        normalizes = isinstance(layer, keras.layers.BatchNormalization)
-        if layer.name.startswith(tuple(recipe.frozen_layers)) or (
-            normalizes and recipe.freeze_batch_norm
-        ):
-            layer.trainable = False
-    if recipe.ema:
-        _average_statistics(model, recipe.ema)
-    return model
-
-
-def _average_statistics(model, momentum):
-    """Average the statistics of batch norm as slowly as the weights: they have to fit each other.
-
-    An epoch's last batches gave a LOTR-M+ whose last weights had 4.6 % one of 5.8 %.
-    """
-    for layer in [*model.backbone.layers, *model.layers]:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
-            layer.momentum = momentum
-
-
-def _mean_shape(samples, margin):
-    """Mean landmarks as fractions of the crop, (N, 2)."""
-    points = np.stack([s.points_image for s in samples])
-    boxes = np.stack([s.box for s in samples])
-    center = (boxes[:, :2] + boxes[:, 2:]) / 2
-    side = margin * (boxes[:, 2:] - boxes[:, :2]).max(-1)
-    return (0.5 + (points - center[:, None]) / side[:, None, None]).mean(0)

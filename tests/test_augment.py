@@ -167,3 +167,48 @@ def test_validation_crops_follow_the_contract(samples):
     assert crops.shape == (8, 64, 64, 3)
     extent = np.ptp(points, axis=1).max(-1)
     np.testing.assert_allclose(extent, 64 / 1.3, rtol=1e-4)
+
+
+# === Landmarks without label ===
+def with_gaps(sample, gaps, weights=None):
+    points = sample.points_image.copy()
+    points[list(gaps)] = np.nan
+    return replace(sample, points_image=points, weights=weights)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_a_flip_moves_gaps_and_weights_with_their_landmarks(flip):
+    image, points = draw_face(np.random.default_rng(3))
+    weights = np.linspace(0, 1, 68)
+    points[0] = np.nan
+    rows = np.column_stack([points, weights])
+    rng = np.random.default_rng(0)
+    _, moved = random_crop(
+        image, rows, box_of(points[1:]), "ibug68", 64, 1.3, replace(STILL, flip=flip), rng
+    )
+    order = list(get_scheme("ibug68").flip_order) if flip else range(68)
+    np.testing.assert_allclose(moved[:, 2], weights[order], rtol=1e-6)
+    assert np.flatnonzero(np.isnan(moved).any(-1)).tolist() == [16 if flip else 0]
+
+
+@pytest.mark.parametrize("kind", ["gap", "weights", "both"])
+def test_batches_with_weights(samples, kind):
+    weights = np.full(68, 0.25) if kind != "gap" else None
+    changed = with_gaps(samples[0], [5] if kind != "weights" else [], weights)
+    batches = LandmarkBatches([[changed, *samples[1:]]], 64, 1.3, STILL, len(samples))
+    crops, points, of_landmarks = batches[0]
+    plain = LandmarkBatches([samples], 64, 1.3, STILL, len(samples))[0]
+    row = batches.order.index(changed)
+    expected = np.ones((8, 68), np.float32)
+    expected[row] = 0.25 if weights is not None else 1
+    expected[row, 5] *= kind == "weights"
+    np.testing.assert_array_equal(of_landmarks, expected)
+    assert of_landmarks.dtype == points.dtype == np.float32
+    np.testing.assert_array_equal(crops, plain[0])
+    np.testing.assert_array_equal(np.isnan(points[..., 0]), of_landmarks == 0)
+    np.testing.assert_allclose(points[of_landmarks > 0], plain[1][of_landmarks > 0], atol=1e-4)
+
+
+def test_validation_points_keep_gaps(samples):
+    _, points = load_crops([with_gaps(samples[0], [5, 7])], 64, 1.3)
+    assert np.flatnonzero(np.isnan(points[0, :, 1])).tolist() == [5, 7]

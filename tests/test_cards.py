@@ -176,3 +176,10 @@ def test_results_table_has_a_row_for_each_subset():
     rows = [row for row in results_table(MEASURED) if row.startswith("|")]
     assert len(rows) == 4
     assert {row.count("|") for row in rows} == {8}
+
+
+def test_card_says_that_labels_were_converted(folder):
+    assert "labels of" not in write_card(folder).read_text()
+    write_json(folder / RESULTS, {**MEASURED, "converted_from": "wflw98"})
+    (folder / "README.md").unlink()
+    assert "split val), labels of wflw98, true boxes" in write_card(folder).read_text()

@@ -152,7 +152,7 @@ MISTAKES = {
     "report ced none.json": "There is no none.json",
     "report samples lotr_m_300w --data empty --band 6 --band 5": "Expected rising borders",
     "demo --preset nope": "Available: lotr_m_300w",
-    "prepare none made": "There is no preset",
+    "prepare none made": "Expected the folder of a training. There is no none/preset",
     "card none": "There is no preset 'none'",
     "publish": "Expected PRESET and hf://org/name",
     "publish none hf://me/none": "There is no preset 'none'",
@@ -237,8 +237,9 @@ def test_nothing_of_the_backend_is_seen_in_training(rendered_faces, tmp_path):
     arguments = ("train", "recipe.json", "--data", rendered_faces, "--output", "run")
     run = in_a_process("-c", code, *arguments, cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    epoch, last = run.stdout.splitlines()  # no bar, as this is no terminal
-    assert "loss:" in epoch and last == "Best weights: run/preset"
+    *header, epoch, last = run.stdout.splitlines()  # no bar, as this is no terminal
+    assert len(header) == 5 and header[0].startswith("Training faces: ")
+    assert epoch.startswith("Epoch 1 of 1: loss ") and last == "Best weights: run/preset"
 
 
 def test_predict_takes_onnxruntime_by_default(tmp_path):

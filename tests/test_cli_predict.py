@@ -46,7 +46,7 @@ def predict(preset, model, photos, monkeypatch):
     """Runs the command; the model is loaded and compiled once for all tests."""
     monkeypatch.chdir(photos.parent)
     load = LOTR.from_preset
-    monkeypatch.setattr(LOTR, "from_preset", lambda p: model if p == preset else load(p))
+    monkeypatch.setattr(LOTR, "from_preset", lambda p, **how: model if p == preset else load(p))
 
     def run(*arguments, boxes="boxes.json", input=None):
         given = ["--boxes", boxes] if boxes else []
@@ -202,7 +202,7 @@ class TestBadInput:
         (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
         result = predict("in/a.jpg", boxes="far.json")
         assert result.exit_code == 2
-        assert "in/a.jpg: Expected a box in the photo of 160 x 120" in result.stderr
+        assert "in/a.jpg: Expected a box x0, y0, x1, y1 in photo pixels, of which" in result.stderr
         assert "1 image, 0 faces, 1 failed, nothing was written" in result.stderr
         assert result.stdout == ""
 
@@ -210,7 +210,10 @@ class TestBadInput:
         (tmp_path / "out" / "a.json").mkdir(parents=True)
         result = predict("in", "--output", "out")
         assert result.exit_code == 1
-        assert "keras-lotr: in/a.jpg: out/a.json: Is a directory" in result.stderr
+        assert (
+            "keras-lotr: in/a.jpg: Expected a file to write. out/a.json is a folder"
+            in result.stderr
+        )
         assert "2 images, 0 faces, 1 failed, written to out/" in result.stderr
         assert (tmp_path / "out" / "b.json").is_file()
 
@@ -223,7 +226,7 @@ class TestBadInput:
         monkeypatch.setattr(Path, "write_bytes", full)
         result = predict("in", "--output", "all.json")
         assert result.exit_code == 2
-        assert "keras-lotr: all.json: No space left on device" in result.stderr
+        assert "keras-lotr: all.json cannot be written: No space left on device" in result.stderr
         assert (tmp_path / "all.json").read_text() == "old"
 
     @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
+from keras_lotr.conversions import convert
 from keras_lotr.datasets import READERS, NoFaces, Sample, ibug, jd106, read_samples, wflw
 from keras_lotr.datasets.picture_sizes import picture_size, share_outside
-from keras_lotr.datasets.samples import in_scheme, natural_key, split_of
-from keras_lotr.schemes import convert, get_scheme
+from keras_lotr.datasets.samples import natural_key, scheme_of, split_of
+from keras_lotr.schemes import get_scheme
 
 KIT = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
 
@@ -85,6 +86,13 @@ class TestReadSamples:
         write_pts(tmp_path / "a.jpg", points)
         check_points(read_samples(tmp_path)[0], points, "plain5")
 
+    def test_only_some_tags(self, tmp_path):
+        write_wflw(tmp_path)
+        (sample,) = read_samples(tmp_path, "train", only=("pose", "blur", "occlusion"))
+        assert sample.tags == ("pose", "make-up", "blur")
+        with pytest.raises(NoFaces, match=r"tag of \['wflw'\] in .*2 faces .* have \['blur', 'ma"):
+            read_samples(tmp_path, "train", only=["wflw"])
+
     def test_every_reader_sees_only_its_own(self, tmp_path):
         folders = {name: tmp_path / name for name in READERS}
         write_kit(folders["kit"])
@@ -103,8 +111,47 @@ class TestSample:
     def test_wrong_points(self):
         with pytest.raises(ValueError, match=r"Expected \(68, 2\) finite.*a.jpg.*\(5, 2\)"):
             Sample("a.jpg", np.zeros((5, 2)), "ibug68")
-        with pytest.raises(ValueError, match="a.jpg.*finite: False"):
+        with pytest.raises(ValueError, match="finite.*a.jpg.*infinite: True"):
+            Sample("a.jpg", np.full((68, 2), np.inf), "ibug68")
+
+    def test_gaps(self):
+        points = make_points(5)
+        points[1, 0] = points[3] = np.nan
+        sample = Sample("a.jpg", points, "plain5")
+        assert sample.labelled.tolist() == [True, False, True, False, True]
+        assert np.isnan(sample.points_image).all(-1).tolist() == (~sample.labelled).tolist()
+        labelled = points[[0, 2, 4]]
+        assert sample.box.tolist() == [*labelled.min(0), *labelled.max(0)]
+        assert sample.weights is None
+        assert sample.label_weights.tolist() == [1, 0, 1, 0, 1]
+
+    def test_nothing_labelled(self):
+        with pytest.raises(ValueError, match="at least one landmark with a label for a.jpg"):
             Sample("a.jpg", np.full((68, 2), np.nan), "ibug68")
+
+    def test_one_labelled_landmark_makes_no_box(self):
+        points = np.full((5, 2), np.nan)
+        points[2] = 30
+        with pytest.raises(ValueError, match="Expected a box.*a.jpg"):
+            Sample("a.jpg", points, "plain5")
+        assert Sample("a.jpg", points, "plain5", box=(20, 20, 40, 40)).labelled.sum() == 1
+
+    def test_labelled_landmarks_on_a_line(self):
+        points = np.full((5, 2), np.nan)
+        points[:2] = [[20, 30], [40, 30]]
+        assert Sample("a.jpg", points, "plain5").box.tolist() == [20, 29.5, 40, 30.5]
+
+    def test_weights(self):
+        points = make_points(3)
+        points[1] = np.nan
+        sample = Sample("a.jpg", points, "plain3", weights=[0.5, 2, 0.25])
+        assert sample.weights.tolist() == sample.label_weights.tolist() == [0.5, 0, 0.25]
+        assert sample.weights.dtype == np.float32
+
+    @pytest.mark.parametrize("weights", [[1, 1], [1, 1, -1], [1, np.nan, 1]])
+    def test_bad_weights(self, weights):
+        with pytest.raises(ValueError, match="Expected a weight of at least 0.*of a.jpg"):
+            Sample("a.jpg", make_points(3), "plain3", weights=weights)
 
     def test_empty_box(self):
         with pytest.raises(ValueError, match="Expected a box.*a.jpg.*Received"):
@@ -148,15 +195,10 @@ def test_natural_order():
     ]
 
 
-def test_in_scheme():
-    points = make_points(106)
-    assert in_scheme(points)[1] == "jd106"
-    assert in_scheme(points, "insightface106") == (points, "insightface106")
-    assert in_scheme(make_points(7))[1] == "plain7"
-    picked, scheme = in_scheme(make_points(98), "ibug68")
-    assert picked.shape == (68, 2) and scheme == "ibug68"
-    with pytest.raises(ValueError, match="Expected one of the conversions.*plain7 -> ibug68"):
-        in_scheme(make_points(7), "ibug68")
+def test_scheme_of():
+    assert scheme_of(106) == scheme_of(106, "ibug68") == "jd106"
+    assert scheme_of(106, "insightface106") == "insightface106"
+    assert scheme_of(7) == "plain7"
 
 
 @pytest.mark.parametrize(("ending", "size"), [("jpg", (64, 48)), ("png", (64, 48))])
@@ -186,6 +228,10 @@ def test_share_outside_of_a_turned_picture():
     assert share_outside(points, (32, 32)) == 1
 
 
+def test_share_outside_leaves_gaps_out():
+    assert share_outside([[np.nan, np.nan], [10, 10], [99, 10]], (64, 64)) == 0.5
+
+
 # Kit folders.
 
 
@@ -195,6 +241,10 @@ def write_kit(folder):
         {"image": "b.jpg", "split": "val", "points98": make_points(98).tolist()},
         {"image": "c.jpg", "points68": make_points(68, 1).tolist()},
     ]
+    write_entries(folder, entries)
+
+
+def write_entries(folder, entries):
     for entry in entries:
         make_image(folder / "images" / entry["image"])
     write(folder / "labels.json", json.dumps(entries))
@@ -219,6 +269,20 @@ class TestKit:
         write(tmp_path / "labels.json", text)
         with pytest.raises(ValueError, match="Expected .* in .*labels.json"):
             read_samples(tmp_path)
+
+    def test_gaps_tags_and_doubt(self, tmp_path):
+        points = make_points(98).tolist()
+        points[7] = None
+        doubt = [0.0] * 98
+        doubt[3], doubt[7] = 0.02, None
+        entry = {"image": "a.png", "set": "wider", "tags": ["blur"], "points98": points}
+        write_entries(tmp_path, [{**entry, "doubt98": doubt}, {**entry, "set": "wflw"}])
+        doubtful, sure = read_samples(tmp_path, "train", "wflw98")
+        assert doubtful.tags == ("wider", "blur") and sure.tags == ("wflw", "blur")
+        assert np.flatnonzero(~doubtful.labelled).tolist() == [7]
+        assert np.flatnonzero(doubtful.weights != 1).tolist() == [3, 7]
+        assert doubtful.weights[[3, 7]].tolist() == [0.5, 0]
+        assert sure.weights is None
 
 
 # Rendered shards.
@@ -352,7 +416,7 @@ class TestWflw:
             ("1 2 3", "Expected 207 fields .*line 2. Received: 3"),
             (" ".join(["x"] * 207), "Expected 98 points of x in .*line 2: could not convert"),
             (wflw_fields(0) + " 1" * 10 + " a.jpg b", "Expected 207 .*line 2. Received: 208"),
-            ("nan " * 196 + "1 " * 10 + "a.jpg", r"finite landmarks .*train.txt, line 2\)"),
+            ("inf " * 196 + "1 " * 10 + "a.jpg", r"finite landmarks .*train.txt, line 2\)"),
             ("5 " * 196 + "1 " * 10 + "a.jpg", r"Expected a box .*train.txt, line 2\)"),
         ],
     )
@@ -568,14 +632,12 @@ class TestCoco:
             read_samples(file, scheme="insightface106")[0], make_points(106), "insightface106"
         )
 
-    def test_unlabelled_keypoints(self, tmp_path):
+    def test_unlabelled_keypoint(self, tmp_path):
         faces = [(f"{i}.jpg", make_points(5, i), i) for i in (0, 1, 2)]
         for name, _, _ in faces:
             make_image(tmp_path / name)
         file = write(tmp_path / "faces.json", json.dumps(coco_content(*faces)))
-        with pytest.warns(UserWarning, match="1 of 3 faces of .*faces.json left out") as caught:
-            samples = read_samples(file)
-        assert names(samples) == ["1.jpg", "2.jpg"] and len(caught) == 1
+        assert [s.labelled.sum() for s in read_samples(file)] == [4, 5, 5]
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -629,7 +691,7 @@ class TestCsv:
     def test_named_scheme(self, tmp_path):
         file = write_csv(tmp_path)
         assert read_samples(file, scheme="plain2")[0].scheme == "plain2"
-        with pytest.raises(ValueError, match="ibug68 landmarks in .*csv, line 2. .*plain2 -> ib"):
+        with pytest.raises(ValueError, match="Expected ibug68 .*csv, line 2.*Received: plain2"):
             read_samples(file, scheme="ibug68")
 
     @pytest.mark.parametrize(
@@ -642,11 +704,36 @@ class TestCsv:
         with pytest.raises(ValueError, match="Expected 6 fields.*faces.csv, line 3. Received: a"):
             read_samples(file)
 
-    @pytest.mark.parametrize("header", ["", "name,x0,y0", "image,split", "image,x0,x1,y0"])
+    @pytest.mark.parametrize(
+        "header",
+        ["", "name,x0,y0", "image,split", "image,x0,x1,y0", "image,x0,y0,x0,y0",
+         "x0,y0,image,image", "image,x0,y0,split,split", "image;x0;y0", "image\tx0\ty0"],
+    )  # fmt: skip
     def test_malformed_header(self, tmp_path, header):
         file = write(tmp_path / "faces.csv", header)
         with pytest.raises(ValueError, match="Expected the header image,x0,y0,.*Received: "):
             read_samples(file)
+
+    @pytest.mark.parametrize("header", ["image;x0;y0", '"image";"x0";"y0"', "file,x0,y0"])
+    def test_malformed_header_in_a_folder(self, tmp_path, header):
+        write(tmp_path / "faces.csv", header)
+        with pytest.raises(
+            ValueError, match="header image,x0,y0,.*with commas.*faces.csv. Received"
+        ):
+            read_samples(tmp_path)
+
+    def test_quoted_header(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        write(tmp_path / "faces.csv", '"","image","x0","y0","x1","y1"\n"1","a.jpg",1,2,3,NA\n')
+        with pytest.raises(ValueError, match="Expected 6 fields.*faces.csv, line 2"):
+            read_samples(tmp_path)  # half a landmark
+        write(tmp_path / "faces.csv", '"","image","x0","y0","x1","y1"\n"1","a.jpg",1,2,3,"4"\n')
+        check_points(read_samples(tmp_path)[0], np.array([[1, 2], [3, 4]]), "plain2")
+
+    def test_other_columns_may_repeat(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        write(tmp_path / "faces.csv", "image,x0,y0,x1,y1,,\na.jpg,1,2,3,4,,\n")
+        assert len(read_samples(tmp_path)) == 1
 
     def test_several_files(self, tmp_path):
         write_csv(tmp_path)
@@ -670,3 +757,28 @@ class TestRealKit:
             assert sample.points_image.shape == (get_scheme("wflw98").num_landmarks, 2)
             assert (sample.points_image > -0.5).all()
             assert (sample.points_image < [width - 0.5, height - 0.5]).all()
+
+
+HARD = KIT.with_name("faces_hard")
+
+
+@pytest.mark.skipif(not HARD.is_dir(), reason="the hard faces are not beside the checkout")
+class TestHardFaces:
+    def test_gaps_and_sets(self):
+        samples = read_samples(HARD, "val", "ibug68")
+        assert {sample.tags[0] for sample in samples} == {"cfp", "aflw80"}
+        profiles = [sample for sample in samples if sample.tags[0] == "cfp"]
+        assert max(sample.labelled.sum() for sample in profiles) <= 21
+        assert all(sample.weights is None for sample in samples)
+
+    def test_doubt(self):
+        samples = read_samples(HARD, "train", "wflw98", only=["wider"])
+        weights = np.stack([sample.weights for sample in samples])
+        assert (weights > 0).all() and (weights <= 1).all()
+        assert 0.3 < np.median(weights) < 0.9
+
+    def test_wflw_alone(self):
+        samples = read_samples(HARD, "val", "wflw98", only=["wflw"])
+        assert len(samples) == 363
+        with pytest.raises(NoFaces):
+            read_samples(HARD, "train", "wflw98", only=["wflw"])

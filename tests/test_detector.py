@@ -9,11 +9,12 @@ import pytest
 from keras import ops
 from safetensors.numpy import load_file
 
-from keras_lotr.checkpoints import CHECKPOINT, Run
-from keras_lotr.detector import distillation, views
+from keras_lotr.checkpoints import CHECKPOINT, Checkpoint
+from keras_lotr.detector import distillation, onnx_export, views
 from keras_lotr.detector.distillation import distill, features_loss, maps_loss, photo_paths
 from keras_lotr.detector.network import NUM_MAPS, DetectorNetwork
 from keras_lotr.detector.onnx_export import export_detector
+from keras_lotr.export_check import ExportDiffers
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 YUNET = Path(__file__).resolve().parents[2] / "shared/models/face_detection_yunet_2023mar.onnx"
@@ -81,6 +82,14 @@ def test_export_has_yunets_outputs(tmp_path):
     kinds = ("cls", "obj", "bbox", "kps")
     names = {f"{kind}_{stride}" for kind in kinds for stride in (8, 16, 32)}
     assert set(network.getUnconnectedOutLayersNames()) == names
+
+
+def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
+    content = onnx_export._content(DetectorNetwork(**SMALL))
+    monkeypatch.setattr(onnx_export, "_content", lambda model: content)
+    with pytest.raises(ExportDiffers, match="to compute 'cls' as the model does"):
+        export_detector(DetectorNetwork(**SMALL), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 # === Views ===
@@ -184,7 +193,7 @@ def short(monkeypatch):
     monkeypatch.setattr(views, "SIZES", (64, 32))
 
 
-class StoppedRun(Run):
+class StoppedRun(Checkpoint):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         raise KeyboardInterrupt
@@ -194,7 +203,7 @@ class StoppedRun(Run):
 def test_training_resumes_exactly(short, tmp_path, monkeypatch):
     whole = distill(PHOTOS, YUNET, tmp_path / "whole", PHOTOS, epochs=3)
     with monkeypatch.context() as patch:
-        patch.setattr(distillation, "Run", StoppedRun)
+        patch.setattr(distillation, "Checkpoint", StoppedRun)
         with pytest.raises(KeyboardInterrupt):
             distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=3)
     with pytest.raises(ValueError, match="already holds a training"):

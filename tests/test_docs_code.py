@@ -41,6 +41,7 @@ PAGES = [
 # What stands in a document: what is run here.
 REPLACED = {
     "FOLDER": "examples/rendered_faces",
+    "--init PRESET": "--init lotr_m_300w",
     "WFLW": "examples/rendered_faces",
     "NAME": "my_model",
     "<name>": "lotr_m_300w",
@@ -64,7 +65,7 @@ NOT_RUN = {
 # numbers would be compiled anew for each.
 HURRIED = {
     **{"epochs": 1, "batch_size": 4, "samples_per_epoch": 8, "warmup_steps": 1, "ema": 0.0},
-    **{"frozen_layers": [], "backbone_weights": None, "freeze_batch_norm": True},
+    **{"frozen_layers": [], "backbone_weights": None, "init": None, "freeze_batch_norm": True},
     **{"optimizer": "adamw", "schedule": "cosine", "learning_rate": 1e-3, "weight_decay": 1e-4},
     **{"backbone_rate": 0.5, "augmentation": {}},
 }

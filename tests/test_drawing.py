@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_lotr.drawing import draw
+from keras_lotr.drawing import _pieces, draw
 from keras_lotr.schemes import get_scheme
 
 
@@ -78,3 +78,49 @@ def test_read_only_and_strided_image():
 def test_wrong_image(image):
     with pytest.raises(ValueError, match="Expected an image"):
         draw(image, [])
+
+
+# === Landmarks without label ===
+def test_gaps_are_not_drawn():
+    """What is drawn without some landmarks lies within what is drawn with them."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    face = make_face(100)
+    complete = draw(image, [face], numbers=False)
+    gaps = face.points.copy()
+    gaps[[0, 3, 20, 36, 41, 50]] = np.nan  # ends, middles, closed lines
+    drawn = draw(image, [SimpleNamespace(points=gaps, scheme="ibug68", box=face.box)])
+    assert changed(image, drawn).any()
+    assert changed(complete, drawn).any()
+    assert not (changed(image, drawn) & ~changed(image, complete)).any()
+
+
+def test_numbers_stay_those_of_the_landmarks():
+    image = np.zeros((200, 200, 3), np.uint8)
+    points = np.full((12, 2), 70, np.float32)
+    points[[3, 11]] = [[60, 60], [140, 140]]
+    box = np.array([60, 60, 140, 140])
+    switches = {"points": False, "contours": False, "numbers": True}
+    complete = draw(image, [SimpleNamespace(points=points, scheme="plain12", box=box)], **switches)
+    points[[i for i in range(12) if i not in (3, 11)]] = np.nan
+    drawn = draw(image, [SimpleNamespace(points=points, scheme="plain12", box=box)], **switches)
+    assert changed(image, drawn)[110:, 110:].any()
+    np.testing.assert_array_equal(drawn[110:, 110:], complete[110:, 110:])
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_lines_end_at_gaps(closed):
+    points = np.arange(12.0).reshape(6, 2)
+    points[2] = np.nan
+    pieces, still_closed = _pieces(points, closed)
+    expected = [points[[3, 4, 5, 0, 1]]] if closed else [points[:2], points[3:]]
+    assert not still_closed and len(pieces) == len(expected)
+    for piece, line in zip(pieces, expected, strict=True):
+        np.testing.assert_array_equal(piece, line)
+
+
+def test_face_without_any_landmark():
+    image = np.zeros((100, 100, 3), np.uint8)
+    points = np.full((68, 2), np.nan, np.float32)
+    face = SimpleNamespace(points=points, scheme="ibug68", box=np.array([20, 20, 60, 60]))
+    np.testing.assert_array_equal(draw(image, [face]), image)
+    assert changed(image, draw(image, [face], numbers=True, boxes=True)).any()

@@ -1,21 +1,23 @@
 """Exported files give the points of the model."""
 
 import json
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from keras import layers, ops
-from tiny import randomize, tiny_lotr
+from tiny import SHALLOW, randomize, tiny_lotr
 
-from keras_lotr import LOTR, export_check
+from keras_lotr import export_check
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.cli import main
 from keras_lotr.cli_export import ENDINGS
 from keras_lotr.export import _WRITERS, export, export_preset
 from keras_lotr.onnx_model import FACTS
+from keras_lotr.preset_files import ONNX, resolve
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -41,19 +43,14 @@ def test_any_batch_size(count, tmp_path):
     np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("deconv_filters", [(), (16, 8)])
-@pytest.mark.parametrize("backbone", [ResNet50, lambda image_size: HRNet(18, image_size)])
+@pytest.mark.parametrize(
+    ("backbone", "deconv_filters"),
+    [(partial(ResNet50, image_size=32), (16, 8)), (partial(HRNet, 18, image_size=32), ())],
+    ids=["ResNet50", "HRNet"],
+)
 def test_backbones_and_deconvolutions(backbone, deconv_filters, tmp_path):
-    if backbone is not ResNet50 and deconv_filters:
-        pytest.skip("HRNet once is enough")
-    model = LOTR(
-        backbone(image_size=64), 5, channels=8, deconv_filters=deconv_filters, num_heads=2,
-        ffn_dim=16, head_dim=16,
-    )  # fmt: skip
-    export(model, tmp_path / "model.onnx")
-    crops = crops_of(model, 1)
-    expected = ops.convert_to_numpy(model(crops, training=False))
-    np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
+    model = tiny_lotr(5, backbone(), deconv_filters=deconv_filters, **SHALLOW)
+    export(model, tmp_path / "model.onnx")  # which compares
 
 
 def test_other_depths(tmp_path):
@@ -109,19 +106,39 @@ def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
 
 def test_foreign_layer_is_named(tmp_path):
     images = keras.Input((64, 64, 3), name="images")
-    x = layers.AveragePooling2D(32, name="pool")(images)
-    model = LOTR(keras.Model(images, x), 5, channels=8, num_heads=2, ffn_dim=8, head_dim=8)
-    with pytest.raises(ValueError, match="pool is a AveragePooling2D"):
+    x = layers.GroupNormalization(3, name="groups")(images)
+    model = tiny_lotr(5, keras.Model(images, layers.AveragePooling2D(16)(x)))
+    with pytest.raises(ValueError, match="groups is a GroupNormalization. The formats saved_model"):
         export(model, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("format", _WRITERS)
+def test_target_of_another_kind(format, tmp_path):
+    """It is found before there is any work, even before a preset is looked for."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "photo.jpg").write_text("photo")
+    with pytest.raises(ValueError, match=r"Expected a (file to write|new folder).*mine"):
+        export_preset("no_preset", tmp_path / "mine", format)
+    assert [p.name for p in tmp_path.rglob("*")] == ["mine", "photo.jpg"]
+
+
+def test_file_is_replaced(tmp_path):
+    (tmp_path / "model.onnx").write_text("old")
+    export(tiny_lotr(5, **SHALLOW), tmp_path / "model.onnx")
+    assert onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
 def test_preset(tmp_path):
-    assert export_preset("lotr_m_300w", tmp_path / "model.onnx").trained
-    model = LOTR.from_preset("lotr_m_300w")
-    crops = crops_of(model, 2)
-    expected = ops.convert_to_numpy(model(crops, training=False))
-    np.testing.assert_allclose(run(tmp_path / "model.onnx", crops), expected, atol=1e-3)
+    """The graph of the shipped file, which is fast: each layer is one node, if it is one at all."""
+    assert export_preset("lotr_m_300w", tmp_path / "model.onnx", float16=True).trained
+    shipped = onnx.load(resolve("lotr_m_300w").path(ONNX))
+    nodes = [
+        [(node.op_type, list(node.output)) for node in model.graph.node if node.op_type != "Cast"]
+        for model in (onnx.load(tmp_path / "model.onnx"), shipped)
+    ]
+    assert nodes[0] == nodes[1]
+    assert "Pad" not in {kind for kind, _ in nodes[0]}
 
 
 @pytest.fixture
@@ -167,6 +184,22 @@ class TestCommand:
         assert result.exit_code == 1
         assert result.output.startswith("keras-lotr: Expected the exported file to give")
         assert not (tmp_path / "model.onnx").exists()
+
+    def test_layer_that_cannot_be_written(self, tmp_path):
+        images = keras.Input((64, 64, 3), name="images")
+        x = layers.AveragePooling2D(16, name="pool")(layers.UnitNormalization(name="unit")(images))
+        tiny_lotr(5, keras.Model(images, x, name="net")).save_to_preset(tmp_path / "preset")
+        result = self.export(tmp_path / "preset", "--output", tmp_path / "model.onnx")
+        assert result.exit_code == 2
+        assert "unit is an UnitNormalization" in result.output
+        assert len(result.output.splitlines()) == 1
+
+    def test_folder(self, tmp_path):
+        (tmp_path / "folder").mkdir()
+        result = self.export("lotr_m_300w", "--output", tmp_path / "folder")
+        assert result.exit_code == 2
+        assert "folder is a folder: name a file in it" in result.output
+        assert [p.name for p in tmp_path.rglob("*")] == ["folder"]
 
     def test_name_of_the_file(self, untrained, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -5,8 +5,9 @@ import sys
 
 import numpy as np
 import pytest
-from tiny import random_crops, randomize, tiny_lotr
+from tiny import SHALLOW, random_crops, randomize, tiny_lotr
 
+from keras_lotr import export_litert
 from keras_lotr.export import export
 from keras_lotr.export_litert import litert_facts
 
@@ -17,18 +18,22 @@ def on_tensorflow(backend):
         pytest.skip("Keras' exporter for LiteRT needs the TensorFlow backend")
 
 
-@pytest.mark.parametrize("batch", [None, 2])
-def test_points_and_facts(batch, on_tensorflow, tmp_path):
+@pytest.fixture(scope="module")
+def model():
+    return randomize(tiny_lotr(68, **SHALLOW))
+
+
+def test_points_and_facts(model, on_tensorflow, tmp_path):
     interpreter_of = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
-    model, path = randomize(tiny_lotr(68)), tmp_path / "new" / "model.tflite"
-    export(model, path, "litert", batch)
+    path = tmp_path / "new" / "model.tflite"
+    export(model, path, "litert")
     assert [p.name for p in path.parent.iterdir()] == ["model.tflite"]
     facts = json.loads(litert_facts(path.read_bytes()))
     assert facts == {"scheme": "ibug68", "image_size": 64, "margin": 1.3, "channels": "RGB"}
     crops = random_crops(2).astype("float32")
     interpreter = interpreter_of(model_path=str(path))
     (images,), (points,) = interpreter.get_input_details(), interpreter.get_output_details()
-    assert images["shape_signature"].tolist() == [batch or -1, 64, 64, 3]
+    assert images["shape_signature"].tolist() == [-1, 64, 64, 3]
     interpreter.resize_tensor_input(images["index"], crops.shape)
     interpreter.allocate_tensors()
     interpreter.set_tensor(images["index"], crops)
@@ -37,11 +42,42 @@ def test_points_and_facts(batch, on_tensorflow, tmp_path):
     np.testing.assert_allclose(found, model.predict_points(crops), atol=1e-3)
 
 
-def test_wrong_file_is_not_kept(on_tensorflow, tmp_path, monkeypatch):
-    pytest.importorskip("ai_edge_litert")
-    monkeypatch.setattr("keras_lotr.export_check.LARGEST_DIFFERENCE", -1)
+def test_fixed_batch_of_another_model(model, on_tensorflow, tmp_path, monkeypatch):
+    """A wrong file is not kept; it takes as many crops as were asked for."""
+    interpreter_of = pytest.importorskip("ai_edge_litert.interpreter").Interpreter
+    other, write, written = randomize(tiny_lotr(68, **SHALLOW), seed=1), export_litert._content, []
+
+    def content(_, batch):
+        written.append(write(other, batch))
+        return written[0]
+
+    monkeypatch.setattr(export_litert, "_content", content)
+    (tmp_path / "model.tflite").write_text("old")
     with pytest.raises(RuntimeError, match="nothing was written"):
-        export(tiny_lotr(5), tmp_path / "model.tflite", "litert")
+        export(model, tmp_path / "model.tflite", "litert", batch=2)
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+    (images,) = interpreter_of(model_content=written[0]).get_input_details()
+    assert images["shape_signature"].tolist() == [2, 64, 64, 3]
+
+
+def test_quantized(on_tensorflow, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    model = tiny_lotr(5, **SHALLOW)
+    model.get_layer("encoder1").ffn1.quantize("int8")
+    with pytest.raises(ValueError, match="not quantized. ffn1 is int8: export the model before"):
+        export(model, tmp_path / "model.tflite", "litert")
+    assert not list(tmp_path.iterdir())
+
+
+def test_error_of_the_converter(model, on_tensorflow, tmp_path, monkeypatch):
+    pytest.importorskip("ai_edge_litert")
+
+    def fail(*arguments):
+        raise RuntimeError("no such operation\nand much more")
+
+    monkeypatch.setattr(export_litert, "_content", fail)
+    with pytest.raises(ValueError, match="written as litert: RuntimeError: no such operation$"):
+        export(model, tmp_path / "model.tflite", "litert")
     assert not list(tmp_path.iterdir())
 
 

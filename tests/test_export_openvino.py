@@ -1,30 +1,37 @@
 """OpenVINO's files give the points of the model and hold the crop contract."""
 
+import contextlib
 import json
 import sys
 
 import numpy as np
 import pytest
-from tiny import random_crops, randomize, tiny_lotr
+from tiny import SHALLOW, random_crops, randomize, tiny_lotr
 
 from keras_lotr import export_onnx
 from keras_lotr.export import export
+from keras_lotr.export_openvino import import_openvino
 from keras_lotr.onnx_model import FACTS
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 
-@pytest.fixture
-def openvino(monkeypatch):
-    # As in the export: an import is not to be reported to anybody.
-    monkeypatch.setitem(sys.modules, "openvino_telemetry", None)
-    return pytest.importorskip("openvino")
+@pytest.fixture(scope="module")
+def openvino():
+    try:
+        return import_openvino()
+    except ImportError as error:
+        pytest.skip(str(error))
 
 
-@pytest.mark.parametrize(("batch", "count"), [(None, 1), (None, 3), (2, 2)])
-def test_points_and_facts(batch, count, openvino, tmp_path):
-    model = randomize(tiny_lotr(68))
+@pytest.fixture(scope="module")
+def model():
+    return randomize(tiny_lotr(68, **SHALLOW))
+
+
+@pytest.mark.parametrize(("batch", "count"), [(None, 3), (2, 2)])
+def test_points_and_facts(model, batch, count, openvino, tmp_path):
     export(model, tmp_path / "new" / "model.xml", "openvino", batch)
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["model.bin", "model.xml"]
     network = openvino.Core().read_model(tmp_path / "new" / "model.xml")
@@ -36,26 +43,44 @@ def test_points_and_facts(batch, count, openvino, tmp_path):
     np.testing.assert_allclose(found, model.predict_points(crops), atol=1e-3)
 
 
-def test_wrong_file_is_not_kept(openvino, tmp_path, monkeypatch):
+def test_wrong_file_is_not_kept(model, openvino, tmp_path, monkeypatch):
     (tmp_path / "model.xml").write_text("old")
     monkeypatch.setattr("keras_lotr.export_openvino.onnx_content", content_of_another)
     with pytest.raises(RuntimeError, match="nothing was written"):
-        export(randomize(tiny_lotr(5)), tmp_path / "model.xml", "openvino")
+        export(model, tmp_path / "model.xml", "openvino")
     assert [p.name for p in tmp_path.iterdir()] == ["model.xml"]
     assert (tmp_path / "model.xml").read_text() == "old"
 
 
 def content_of_another(model, batch):
-    return export_onnx.onnx_content(randomize(tiny_lotr(5), seed=1), batch)
+    return export_onnx.onnx_content(randomize(tiny_lotr(68, **SHALLOW), seed=1), batch)
 
 
-def test_other_ending(tmp_path):
+def test_other_ending(model, tmp_path):
     with pytest.raises(ValueError, match=r"Expected a path that ends in \.xml .*model\.onnx"):
-        export(tiny_lotr(5), tmp_path / "model.onnx", "openvino")
+        export(model, tmp_path / "model.onnx", "openvino")
 
 
-def test_package_missing(tmp_path, monkeypatch):
+def test_folder_in_the_way_of_the_weights(model, tmp_path):
+    (tmp_path / "model.bin").mkdir()
+    with pytest.raises(ValueError, match=r"model\.bin is a folder"):
+        export(model, tmp_path / "model.xml", "openvino")
+    assert [p.name for p in tmp_path.iterdir()] == ["model.bin"]
+
+
+@pytest.mark.parametrize("before", [{}, {"openvino_telemetry": sys}])
+def test_import_leaves_no_trace(before, monkeypatch):
+    """The package that it hides can be imported afterwards, or is what it was."""
+    monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
+    for name, module in before.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    with contextlib.suppress(ImportError):
+        import_openvino()
+    assert {k: v for k, v in sys.modules.items() if k == "openvino_telemetry"} == before
+
+
+def test_package_missing(model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ImportError, match=r"pip install 'keras-lotr\[openvino\]'"):
-        export(tiny_lotr(5), tmp_path / "model.xml", "openvino")
+        export(model, tmp_path / "model.xml", "openvino")
     assert not list(tmp_path.iterdir())

@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from tiny import random_crops, randomize, tiny_lotr
+from tiny import SHALLOW, random_crops, randomize, tiny_lotr
 
 from keras_lotr.export import export
-from keras_lotr.export_saved_model import FACTS_FILE
+from keras_lotr.export_saved_model import FACTS_FILE, MARK
 
 # Keras 3.15 hands jax2tf an argument that JAX has deprecated.
 pytestmark = pytest.mark.filterwarnings(
@@ -22,10 +22,14 @@ def tf(backend):
     return pytest.importorskip("tensorflow")
 
 
-@pytest.mark.parametrize("batch", [None, 2])
-def test_points_and_facts(batch, tf, tmp_path):
-    model, path = randomize(tiny_lotr(68)), tmp_path / "new" / "model"
-    export(model, path, "saved_model", batch)
+@pytest.fixture(scope="module")
+def model():
+    return randomize(tiny_lotr(68, **SHALLOW))
+
+
+def test_points_and_facts(model, tf, tmp_path):
+    path = tmp_path / "new" / "model"
+    export(model, path, "saved_model")
     assert [p.name for p in path.parent.iterdir()] == ["model"]
     facts = json.loads((path / FACTS_FILE).read_text())
     assert facts == {"scheme": "ibug68", "image_size": 64, "margin": 1.3, "channels": "RGB"}
@@ -35,20 +39,60 @@ def test_points_and_facts(batch, tf, tmp_path):
     np.testing.assert_allclose(found, model.predict_points(crops), atol=1e-3)
 
 
-def test_wrong_folder_is_not_kept(tf, tmp_path, monkeypatch):
+@pytest.fixture
+def old(tmp_path):
+    """A folder that passes for a SavedModel."""
+    (tmp_path / "model").mkdir()
+    for name in (MARK, "other"):
+        (tmp_path / "model" / name).write_text("old")
+    return tmp_path / "model"
+
+
+def test_old_one_is_replaced_whole(model, tf, old, tmp_path):
+    export(model, old, "saved_model", batch=2)
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert not (old / "other").exists()
+    assert tf.saved_model.load(old).serve(random_crops(2).astype("float32")).shape == (2, 68, 2)
+
+
+def test_wrong_one_is_not_kept(model, tf, old, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_lotr.export_check.LARGEST_DIFFERENCE", -1)
+    monkeypatch.setattr(type(model), "export", lambda self, path, **_: path.mkdir())
+    monkeypatch.setattr(tf.saved_model, "load", lambda path: Loaded())
     with pytest.raises(RuntimeError, match="nothing was written"):
-        export(tiny_lotr(5), tmp_path / "model", "saved_model")
-    assert not list(tmp_path.iterdir())
+        export(model, old, "saved_model")
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert (old / MARK).read_text() == "old"
 
 
-def test_folder_is_there(tmp_path):
-    with pytest.raises(FileExistsError, match="Expected a folder that is not there yet"):
-        export(tiny_lotr(5), tmp_path, "saved_model")
+class Loaded:
+    def serve(self, crops):
+        return self
+
+    def numpy(self):
+        return np.zeros((3, 68, 2), np.float32)
 
 
-def test_pytorch(backend, tmp_path):
+def test_error_of_the_exporter(model, tf, old, tmp_path, monkeypatch):
+    def fail(self, path, **_):
+        raise RuntimeError("no such operation\nand much more")
+
+    monkeypatch.setattr(type(model), "export", fail)
+    sentence = "written as a SavedModel: RuntimeError: no such operation$"
+    with pytest.raises(ValueError, match=sentence):
+        export(model, old, "saved_model")
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_something_else_is_there(model, tmp_path):
+    (tmp_path / "photo.jpg").write_text("mine")
+    with pytest.raises(ValueError, match=f"Expected a new folder, or one with a {MARK}"):
+        export(model, tmp_path, "saved_model")
+    assert (tmp_path / "photo.jpg").read_text() == "mine"
+
+
+def test_pytorch(model, backend, tmp_path):
     if backend != "torch":
         pytest.skip("TensorFlow and JAX can")
     with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow or jax for saved_model"):
-        export(tiny_lotr(5), tmp_path / "model", "saved_model")
+        export(model, tmp_path / "model", "saved_model")

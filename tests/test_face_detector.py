@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from hub_server import sha256
 
-from keras_lotr import face_detector
+from keras_lotr import face_detector, yunet
 from keras_lotr.face_detector import (
-    _YUNET,
-    _YUNET_FILE,
     Face,
     FaceDetector,
     load_detector,
 )
+from keras_lotr.face_pyramid import merge_cells
 from keras_lotr.images import read_image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -144,24 +143,24 @@ class TestMergeCells:
 
     def test_mean_weighted_by_score(self):
         rows = np.stack([self.row(x=8, score=0.6), self.row(x=0, score=0.9), self.row(x=2, y=5)])
-        (face,) = face_detector.merge_cells(rows, 0.3)
+        (face,) = merge_cells(rows, 0.3)
         expected = np.average(rows[:, :14], axis=0, weights=[0.6, 0.9, 0.9])
         np.testing.assert_allclose(face, [*expected, np.float32(0.9)], rtol=1e-6)
 
     def test_neighbours_stay_two(self):
         rows = np.stack([self.row(), self.row(x=80, score=0.8), self.row(x=3, score=0.7)])
-        first, second = face_detector.merge_cells(rows, 0.3)
+        first, second = merge_cells(rows, 0.3)
         assert 0 < first[0] < 3 and second[0] == 80
 
     def test_between_two_faces_nobody_is_moved(self):
         rows = np.stack([self.row(), self.row(x=40, score=0.8)])  # IoU 0.43
-        (face,) = face_detector.merge_cells(rows, 0.3)
+        (face,) = merge_cells(rows, 0.3)
         np.testing.assert_array_equal(face, rows[0])
 
     @pytest.mark.parametrize("threshold", [0.0, 1.0])
     def test_extreme_thresholds_end(self, threshold):
         rows = np.stack([self.row(), self.row(), self.row(x=300)])
-        assert len(face_detector.merge_cells(rows, threshold)) == (3 if threshold else 2)
+        assert len(merge_cells(rows, threshold)) == (3 if threshold else 2)
 
     def test_steadier_than_the_surest_cell(self, photo, monkeypatch):
         """Moved by parts of a stride, the photo has the same face; less so without the mean."""
@@ -176,7 +175,7 @@ class TestMergeCells:
             return np.std(boxes, axis=0).mean()
 
         merged = spread()
-        surest = lambda rows, threshold: rows[[rows[:, 14].argmax()]]  # noqa: E731
+        surest = lambda rows, threshold: rows[np.argsort(-rows[:, 14])[:1]]  # noqa: E731
         monkeypatch.setattr(face_detector, "merge_cells", surest)
         assert merged < 0.8 * spread()
 
@@ -222,34 +221,35 @@ class TestFiles:
 
     def test_yunet_from_the_hub(self, hub, monkeypatch):
         content = b"the detector, were it here"
-        monkeypatch.setattr(face_detector, "_YUNET", replace(_YUNET, revision=None))
-        monkeypatch.setattr(face_detector, "_YUNET_SHA256", sha256(content))
-        hub.put(_YUNET.repo, {_YUNET_FILE: content})
-        with pytest.raises(ValueError, match=rf"a face detector like YuNet.*{_YUNET_FILE}"):
+        monkeypatch.setattr(yunet, "_YUNET", replace(yunet._YUNET, revision=None))
+        monkeypatch.setattr(yunet, "_YUNET_SHA256", sha256(content))
+        hub.put(yunet._YUNET.repo, {yunet._YUNET_FILE: content})
+        with pytest.raises(ValueError, match=rf"a face detector like YuNet.*{yunet._YUNET_FILE}"):
             load_detector("yunet")  # fetched, and found to be no network
 
     def test_offline(self, hub, monkeypatch):
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-        with pytest.raises(OSError, match=r"not in the local cache.*the detector 'embedded'"):
+        with pytest.raises(OSError, match=r"not in the local cache.*the detector 'builtin'"):
             load_detector("yunet")
 
     def test_wrong_bytes_from_the_hub(self, hub, monkeypatch):
-        monkeypatch.setattr(face_detector, "_YUNET", replace(_YUNET, revision=None))
-        hub.put(_YUNET.repo, {_YUNET_FILE: b"something else"})
+        monkeypatch.setattr(yunet, "_YUNET", replace(yunet._YUNET, revision=None))
+        hub.put(yunet._YUNET.repo, {yunet._YUNET_FILE: b"something else"})
         with pytest.raises(OSError, match="Refused .*sha256"):
             load_detector("yunet")
 
 
 class TestOwnDetector:
-    image = np.zeros((9, 9, 3), np.uint8)
+    image = np.zeros((90, 90, 3), np.uint8)
 
     def test_boxes(self):
-        for boxes in ([[1, 2, 3, 4]], np.array([[1, 2, 3, 4]]), [Face(np.array([1, 2, 3, 4]))]):
+        box = [10, 20, 30, 40]
+        for boxes in ([box], np.array([box]), [Face(np.array(box))]):
             (face,) = load_detector(lambda image, boxes=boxes: boxes)(self.image)
-            assert face.box.tolist() == [1, 2, 3, 4]
+            assert face.box.tolist() == box
             assert face.score == 1
 
-    @pytest.mark.parametrize("nothing", [[], np.zeros((0, 4))])
+    @pytest.mark.parametrize("nothing", [[], np.zeros((0, 4)), None])
     def test_nothing_found(self, nothing):
         assert load_detector(lambda image: nothing)(self.image) == []
 

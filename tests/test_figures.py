@@ -1,6 +1,7 @@
 """The `report` figures are drawn, and say what is wrong where they cannot be."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -79,6 +80,22 @@ def test_samples(preset, rendered_faces, tmp_path, ending):
     output = tmp_path / f"samples.{ending}"
     arguments = ["--split", "val", "--band", 20, "--band", 1000, "--output", output]
     run = report("samples", preset, "--data", rendered_faces, *arguments)
+    assert run.exit_code == 0, run.output
+    assert_picture(output)
+
+
+def test_samples_with_gaps(preset, rendered_faces, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(rendered_faces, data)
+    entries = json.loads((data / "labels.json").read_text())
+    for entry in entries:
+        entry["points68"][:17] = [None] * 17
+    (data / "labels.json").write_text(json.dumps(entries))
+    output = tmp_path / "samples.png"
+    arguments = ["--split", "val", "--normalizer", "box", "--only", "nobody", "--output", output]
+    run = report("samples", preset, "--data", data, *arguments)
+    assert run.exit_code == 2 and "Expected faces with a tag of ['nobody']" in run.output
+    run = report("samples", preset, "--data", data, "--split", "val", "--output", output)
     assert run.exit_code == 0, run.output
     assert_picture(output)
 

@@ -173,3 +173,89 @@ def test_bad_settings(loss, settings, message):
 def test_bad_t(t):
     with pytest.raises(ValueError, match="Expected t"):
         SmoothWing(t=t)
+
+
+# === Landmarks without label ===
+def faces_with_gaps(gap=np.nan):
+    rng = np.random.default_rng(2)
+    truth, points = rng.uniform(0, 64, (2, 4, 7, 2)).astype("float32")
+    gaps = rng.random((4, 7)) < 0.4
+    return np.where(gaps[..., None], np.float32(gap), truth), points, gaps
+
+
+@pytest.mark.parametrize("gap", [np.nan, np.inf])
+@pytest.mark.parametrize("loss", [wing, smooth_wing])
+def test_a_gap_costs_nothing_and_the_others_what_they_did(loss, gap):
+    truth, points, gaps = faces_with_gaps(gap)
+    values = ops.convert_to_numpy(loss(truth, points))
+    complete = ops.convert_to_numpy(loss(np.where(gaps[..., None], 7, truth), points))
+    np.testing.assert_array_equal(values, np.where(gaps, 0, complete))
+
+
+@pytest.mark.parametrize("loss", [wing, smooth_wing])
+def test_a_label_with_one_coordinate_is_a_gap(loss):
+    assert float(loss([[[np.nan, 3.0]]], [[[1.0, 50.0]]])[0, 0]) == 0
+
+
+@pytest.mark.parametrize("loss", [wing, smooth_wing])
+def test_a_gap_has_no_slope(loss):
+    def function(x):
+        pair = ops.stack([x, x], axis=-1)[None]
+        return loss(ops.full_like(pair, np.nan), pair)[0]
+
+    values, slopes = value_and_slope(function, np.array([0.0, 3.0, 50.0], "float32"))
+    assert values.tolist() == slopes.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("loss", [Wing(), SmoothWing(), wing, smooth_wing])
+def test_fit_with_gaps(loss):
+    """The same training, whatever stands at a landmark that weighs nothing."""
+    truth, _, gaps = faces_with_gaps()
+    histories = []
+    for labels, weight in (
+        (truth, None),
+        (truth, ~gaps),
+        (np.where(gaps[..., None], np.float32(7), truth), ~gaps),
+    ):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([layers.Input((3,)), layers.Dense(14), layers.Reshape((7, 2))])
+        model.compile("sgd", loss)
+        x, weight = np.ones((4, 3), "float32"), None if weight is None else weight.astype("float32")
+        fitted = model.fit(x, labels, sample_weight=weight, epochs=3, verbose=0)
+        histories.append(fitted.history["loss"])
+    assert 0 < histories[0][2] < histories[0][1] < histories[0][0]
+    np.testing.assert_allclose(histories[1:], histories[:1] * 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shapes", [[(4,), (4, 5)], [(4, 5), (4,)], [None, (4, 5), (4,)]])
+def test_weights_of_another_rank_in_the_next_fit(shapes):
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(10), layers.Reshape((5, 2))])
+    model.compile(keras.optimizers.SGD(0.0), SmoothWing())
+    x, y = np.ones((4, 3), "float32"), np.full((4, 5, 2), 30, "float32")
+    losses = []
+    for shape in shapes:
+        weight = None if shape is None else np.ones(shape, "float32")
+        losses += model.fit(x, y, sample_weight=weight, verbose=0).history["loss"]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-6)
+
+
+def test_one_weight_for_all():
+    truth, points, _ = faces_with_gaps()
+    loss = SmoothWing()
+    np.testing.assert_allclose(float(loss(truth, points, 0.5)), float(loss(truth, points)) / 2)
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 2), (4, 6, 2), (4, 7, 1), (4, 14)])
+@pytest.mark.parametrize("loss", [wing, smooth_wing, Wing(), SmoothWing()])
+def test_labels_of_another_shape_are_not_laid_along_the_landmarks(loss, shape):
+    points = np.zeros((4, 7, 2), "float32")
+    for pair in ((np.zeros(shape, "float32"), points), (points, np.zeros(shape, "float32"))):
+        with pytest.raises(ValueError, match=r"the same shape \(B, N, 2\)"):
+            loss(*pair)
+
+
+def test_fit_refuses_labels_of_another_shape():
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(10), layers.Reshape((5, 2))])
+    model.compile("sgd", SmoothWing())
+    with pytest.raises(ValueError, match="the same shape"):
+        model.fit(np.ones((4, 3), "float32"), np.zeros((4, 1, 2), "float32"), verbose=0)

@@ -21,6 +21,7 @@ from tiny import (
 from keras_lotr import LOTR, SmoothWing
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.complexity import multiply_accumulates
+from keras_lotr.losses import smooth_wing, wing
 from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets import CropContract
 from keras_lotr.safetensors_io import named_weights
@@ -139,6 +140,7 @@ def test_config_survives_json(tiny_lotr):
     assert set(config) == {
         "backbone", "num_landmarks", "mean_shape", "channels", "deconv_filters", "num_heads",
         "ffn_dim", "num_encoder_layers", "num_decoder_layers", "head_dim", "dropout", "name",
+        "preprocessor", "dtype", "trainable",
     }  # fmt: skip
 
 
@@ -320,3 +322,14 @@ def test_flip_without_a_flip_order(tiny_lotr):
 )
 def test_scheme_of_a_new_model(count, scheme, tiny_lotr):
     assert tiny_lotr(count).crop_contract == CropContract(scheme, SIZE)
+
+
+@pytest.mark.parametrize("loss", [wing, smooth_wing])
+@pytest.mark.parametrize("shape", [(3,), (3, 5)])
+def test_plain_loss_functions_take_the_weights_that_their_classes_take(tiny_lotr, loss, shape):
+    model = tiny_lotr(5)
+    model.compile("sgd", loss)
+    points = np.full((3, 5, 2), 30.0, np.float32)
+    weighted = model.test_on_batch(random_crops(3), points, np.full(shape, 0.5, np.float32))
+    plain = model.test_on_batch(random_crops(3), points)
+    np.testing.assert_allclose(weighted, plain / 2, rtol=1e-4)

@@ -1,76 +1,54 @@
-"""Keras networks written as ONNX compute the same."""
+"""An ONNX graph becomes a file."""
 
-import cv2
-import keras
 import numpy as np
 import pytest
-from keras import layers, ops
 
-from keras_lotr.backbones.blocks import conv_bn
 from keras_lotr.onnx_graph import OnnxGraph
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
+SHAPES = {"x": ["batch", 300]}, {"y": ["batch", 300]}
 
 
-def shake(model):
-    """Weights and batch norm statistics that a slip would not leave alone."""
-    rng = np.random.default_rng(0)
-    for variable in model.variables:
-        variable.assign(rng.uniform(0.2, 0.9, variable.shape))
-    return model
-
-
-def small_network():
-    images = keras.Input((None, None, 3), name="images")
-    x = layers.Rescaling(1 / 64, name="scaling")(images)
-    x = conv_bn(x, 8, 3, stride=2, conv="stem", bn="stem_bn", activation="relu")
-    fine = conv_bn(x, None, 3, conv="depthwise", bn="depthwise_bn", activation="relu6")
-    coarse = conv_bn(fine, 8, 3, stride=2, conv="down", bn="down_bn")
-    coarse = layers.UpSampling2D(name="up")(coarse)
-    x = layers.Add(name="sum")([fine, coarse])
-    x = layers.Conv2D(5, 1, name="maps")(x)
-    return shake(keras.Model(images, layers.Reshape((-1, 5), name="cells")(x)))
-
-
-def run(path, images):
-    network = cv2.dnn.readNetFromONNX(str(path))
-    network.setInput(cv2.dnn.blobFromImages(list(images)))
-    return network.forward()
-
-
-@pytest.mark.parametrize("shape", [(1, 32, 48, 3), (2, 16, 16, 3)])
-def test_same_numbers(shape, tmp_path):
-    model, images = small_network(), np.random.default_rng(1).uniform(0, 255, shape)
+def tripled():
     graph = OnnxGraph()
-    graph.write(model.layers)
-    path = tmp_path / "model.onnx"
-    graph.save(path, {"images": ["batch", 3, "h", "w"]}, {"cells": ["batch", "cells", 5]})
-    expected = ops.convert_to_numpy(model(images.astype("float32"), training=False))
-    written = run(path, images.astype("float32")).reshape(expected.shape)
-    np.testing.assert_allclose(written, expected, rtol=1e-4)
+    graph.node("Mul", ["x", graph.constant("three", np.full(300, 3, np.float32))], "y")
+    return graph
 
 
-def test_batch_norms_are_folded(tmp_path):
-    graph = OnnxGraph()
-    graph.write(small_network().layers)
-    kinds = [node.op_type for node in graph.nodes]
-    assert kinds.count("Conv") == 4
-    assert set(kinds) == {"Conv", "Relu", "Clip", "Resize", "Add", "Transpose", "Reshape"}
+def run(content, x):
+    session = pytest.importorskip("onnxruntime").InferenceSession(content)
+    return session.run(None, {"x": np.float32(x)})[0]
+
+
+@pytest.mark.parametrize("float16", [False, True])
+def test_numbers(float16):
+    x = np.random.default_rng(0).normal(size=(2, 300))
+    np.testing.assert_allclose(run(tripled().to_bytes(*SHAPES, float16=float16), x), 3 * x, 1e-6)
+
+
+def test_float16_is_for_long_constants():
+    graph = tripled()
+    graph.node("Add", ["y", graph.constant("one", np.ones(1, np.float32))], "z")
+    content = graph.to_bytes(SHAPES[0], {"z": ["batch", 300]}, float16=True)
+    kinds = {c.name: c.data_type for c in onnx.load_from_string(content).graph.initializer}
+    half, whole = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+    assert kinds == {"three/float16": half, "one": whole}
 
 
 def test_metadata_travels(tmp_path):
-    import onnx
+    tripled().save(tmp_path / "model.onnx", *SHAPES, metadata={"scheme": "ibug68"})
+    model = onnx.load(tmp_path / "model.onnx")
+    assert [(p.key, p.value) for p in model.metadata_props] == [("scheme", "ibug68")]
 
+
+def test_wrong_graph_is_no_file(tmp_path):
+    graph = tripled()
+    graph.node("Add", ["y", "nothing"], "z")
+    with pytest.raises(onnx.checker.ValidationError, match="topologically sorted"):
+        graph.save(tmp_path / "model.onnx", SHAPES[0], {"z": ["batch", 300]})
+    assert not list(tmp_path.iterdir())
+
+
+def test_names():
     graph = OnnxGraph()
-    graph.write(small_network().layers)
-    path = tmp_path / "model.onnx"
-    shapes = {"images": ["batch", 3, "h", "w"]}, {"cells": ["batch", "cells", 5]}
-    graph.save(path, *shapes, metadata={"scheme": "ibug68"})
-    assert [(p.key, p.value) for p in onnx.load(path).metadata_props] == [("scheme", "ibug68")]
-
-
-def test_layer_that_cannot_be_written():
-    images = keras.Input((8, 8, 3), name="images")
-    model = keras.Model(images, layers.GaussianNoise(1.0, name="noise")(images))
-    with pytest.raises(ValueError, match=r"noise is a GaussianNoise.*model\.export"):
-        OnnxGraph().write(model.layers)
+    assert [graph.unused(name) for name in "aab"] == ["a", "a/2", "b"]

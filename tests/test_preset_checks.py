@@ -1,9 +1,9 @@
 """Presets from strangers: they run nothing, and read and allocate only what is theirs."""
 
 import json
+import math
 import os
 import shutil
-import threading
 import time
 
 import keras
@@ -11,12 +11,12 @@ import pytest
 from tiny import randomize, tiny_lotr
 
 from keras_lotr import LOTR
-from keras_lotr.preset_checks import at_most, check_config
+from keras_lotr.preset_checks import check_config, check_size, planned_weights
 from keras_lotr.preset_files import read_json
 from keras_lotr.presets import CONFIG, METADATA, PREPROCESSOR, WEIGHTS
 from keras_lotr.publishing import publication, write_card
 from keras_lotr.recipes import Recipe
-from keras_lotr.safetensors_io import count_numbers
+from keras_lotr.safetensors_io import count_numbers, named_weights
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +109,9 @@ def test_gigantic_network_is_not_allocated(copy, arguments, monkeypatch):
 
 def _only_small(make):
     def checked(self, initializer, shape=None, *args, **kwargs):
-        count = 1
-        for side in shape or ():
-            count *= side
-        assert count <= 2**23, f"allocates {shape}"
         make(self, initializer, shape, *args, **kwargs)
+        count = math.prod(shape or ())
+        assert count <= 2**23 or self._value is None, f"allocates {shape}"  # planned, not allocated
 
     return checked
 
@@ -151,20 +149,25 @@ def test_header_that_lies(copy):
         count_numbers(path)
 
 
-def test_budget_counts_only_what_its_thread_builds():
-    def build_elsewhere():
-        keras.layers.Dense(100).build((None, 100))
-
+def test_a_plan_is_not_allocated_and_leaves_nothing_behind():
     before = keras.Layer.add_weight
-    with at_most(50, "x"):
-        other = threading.Thread(target=build_elsewhere)
-        other.start()
-        other.join()
-        keras.layers.Dense(4).build((None, 4))
-        with pytest.raises(ValueError, match="Refused to load x"):
-            keras.layers.Dense(10).build((None, 10))
+
+    def build():
+        layer = keras.layers.Dense(2**16)
+        layer.build((None, 2**16))  # 17 GB
+        return keras.Sequential([keras.Input((2**16,)), layer], name="huge")
+
+    assert planned_weights(build) == {"dense/kernel": (2**16, 2**16), "dense/bias": (2**16,)}
+    with pytest.raises(ValueError, match=r"Refused to load x.*at most 1,000 are allowed"):
+        check_size(build, 1000, "x")
     assert keras.Layer.add_weight is before
-    build_elsewhere()
+    with keras.StatelessScope():  # its end gives values to what has none yet in this thread
+        pass
+
+
+def test_a_plan_has_the_keys_and_shapes_of_the_network():
+    shapes = {key: tuple(v.shape) for key, v in named_weights(tiny_lotr(5)).items()}
+    assert planned_weights(lambda: tiny_lotr(5)) == shapes
 
 
 # === JSON ===

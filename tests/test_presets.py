@@ -11,9 +11,9 @@ from tiny import SIZE, assert_same_weights, random_crops, randomize, tiny_backbo
 
 from keras_lotr import LOTR
 from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO
+from keras_lotr.preset_config import FORMAT_VERSION
 from keras_lotr.presets import (
     CONFIG,
-    FORMAT_VERSION,
     METADATA,
     PREPROCESSOR,
     WEIGHTS,
@@ -301,3 +301,116 @@ def test_backbone_alone_is_no_preset(tmp_path):
     (tmp_path / CONFIG).write_text(json.dumps(config))
     with pytest.raises(ValueError, match="Expected a LOTR in"):
         LOTR.from_preset(tmp_path)
+
+
+# === Subclasses, overrides, networks of others ===
+class Mine(LOTR):
+    """What a user writes to change training."""
+
+    def train_step(self, *args):
+        return super().train_step(*args)
+
+
+def test_subclass_loads_the_presets_of_its_base(copy):
+    model = Mine.from_preset(copy)
+    assert type(model) is Mine
+    assert_same_weights(weights_of(model), weights_of(LOTR.from_preset(copy)))
+
+
+def test_subclass_saves_and_loads_its_own(saved, tmp_path):
+    Mine.from_preset(saved).save_to_preset(tmp_path)
+    assert type(Mine.from_preset(tmp_path)) is Mine
+    with pytest.raises(ValueError, match=r"Expected a LOTR in .*Received: .*Mine; load it with"):
+        LOTR.from_preset(tmp_path)
+
+
+def test_presets_lists_what_the_class_can_load():
+    assert "lotr_m_300w" in LOTR.presets and "face_detector" not in LOTR.presets
+    assert "lotr_m_300w" in Mine.presets
+
+
+def test_untrained_preset_names_trained_ones_with_its_landmarks():
+    with pytest.raises(ValueError, match="Trained ones with the same landmarks: lotr_m_300w_98, "):
+        LOTR.from_preset("lotr_hr_plus_wflw")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        {"dropout": 0.25},
+        {"name": "other"},
+        {"trainable": False},
+        {"preprocessor": CropContract("ibug68", SIZE, margin=1.9)},
+    ],
+    ids=str,
+)
+def test_overrides_that_keep_the_weights(saved, override):
+    model = LOTR.from_preset(saved, **override)
+    assert {name: getattr(model, name) for name in override} == override
+    assert_same_weights(weights_of(model), weights_of(LOTR.from_preset(saved)))
+
+
+def test_overrides_that_change_the_network(saved):
+    with pytest.warns(UserWarning, match=r"start untrained: head/coordinates, head/hidden1, head/"):
+        model = LOTR.from_preset(saved, head_dim=8)
+    assert model.head_dim == 8
+    before, after = weights_of(LOTR.from_preset(saved)), weights_of(model)
+    np.testing.assert_array_equal(after["encoder1/ffn1/kernel"], before["encoder1/ffn1/kernel"])
+
+
+def test_another_mean_shape_for_the_same_number_is_applied(saved):
+    shape = np.random.default_rng(0).uniform(0.2, 0.8, (68, 2)).round(4).astype(np.float32)
+    model = LOTR.from_preset(saved, num_landmarks=68, mean_shape=shape)
+    np.testing.assert_array_equal(model.mean_shape, shape)
+    assert model.preprocessor.scheme == "ibug68"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:keras")
+def test_backbone_whose_inner_layers_have_counted_names(tmp_path):
+    images = keras.Input((SIZE, SIZE, 3))
+    scaled = keras.layers.Rescaling(1 / 255, name="to_one")(images)
+    network = keras.applications.ConvNeXtTiny(
+        include_top=False, weights=None, input_shape=(SIZE, SIZE, 3), include_preprocessing=False
+    )
+    small = keras.Model(
+        network.inputs, network.get_layer("convnext_tiny_stage_0_block_0_identity").output
+    )
+    model = LOTR(keras.Model(images, small(scaled), name="convnext"), 5, channels=16, num_heads=4)
+    randomize(model).save_to_preset(tmp_path)
+    keras.layers.Conv2D(2, 1)  # the counters of this process go on
+    again = LOTR.from_preset(tmp_path)
+    assert_same_weights(weights_of(again), weights_of(model))
+    assert not [key for key in weights_of(model) if key.endswith(tuple("0123456789"))]
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+class Forgetful(keras.layers.Layer):
+    """A layer that does not keep its width in its config."""
+
+    __module__ = "keras_lotr.forgetful"  # a preset may hold layers of ours only
+
+    def __init__(self, width=3, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(width, name="dense")
+
+    def call(self, x):
+        return self.dense(x)
+
+    def compute_output_shape(self, shape):
+        return (*shape[:-1], self.dense.units)
+
+
+@pytest.mark.parametrize(
+    "layer, sentence",
+    [
+        (lambda: Forgetful(7, name="own"), "can be loaded again.*backbone/own/dense/bias"),
+        (lambda: keras.layers.Lambda(lambda x: x + 1), "Refused to load .*'Lambda'"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, layer, sentence):
+    images = keras.Input((SIZE, SIZE, 3))
+    x = layer()(keras.layers.AveragePooling2D(16)(images))
+    model = LOTR(keras.Model(images, x), 5, channels=16, num_heads=4)
+    with pytest.raises(ValueError, match=sentence):
+        model.save_to_preset(tmp_path / "new")
+    assert not (tmp_path / "new").exists()

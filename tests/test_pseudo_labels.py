@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
+from keras_lotr.conversions import convert
 from keras_lotr.datasets import read_samples
-from keras_lotr.schemes import convert
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 

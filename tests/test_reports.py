@@ -130,3 +130,11 @@ def test_bad_results(content, message, tmp_path):
     run = CliRunner().invoke(main, ["report", "table", str(path), "--output", str(output)])
     assert run.exit_code == 2 and message in run.output
     assert not output.exists()
+
+
+def test_rows_say_how_they_were_measured_if_not_as_usual():
+    plain = results(normalizer="outer_eyes", converted_from=None, only=[])
+    other = results(normalizer="box", converted_from="wflw98", only=["hard"])
+    text = tables([plain, other])
+    assert "| photos val, 50 |" in text
+    assert "| photos val, hard, labels of wflw98, by box, 50 |" in text

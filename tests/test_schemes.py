@@ -1,10 +1,10 @@
-"""Landmark schemes: flips as MMPose lists them, regions, conversions, mirroring."""
+"""Landmark schemes: flips as MMPose lists them, regions, mirroring."""
 
 import numpy as np
 import pytest
 from tiny import face_layout
 
-from keras_lotr.schemes import SCHEMES, convert, get_scheme
+from keras_lotr.schemes import SCHEMES, get_scheme
 
 # fmt: off
 # MMPose configs/_base_/datasets/wflw.py and lapa.py (the JD order).
@@ -26,9 +26,6 @@ FLIPS = {
         46,47,45,44,43,50,51,49,48],
 }
 # fmt: on
-
-# The widely copied map of InsightFace's 106 landmarks to iBUG's 68, outside of contour and brows.
-IBUG_OF_INSIGHTFACE = {36: 35, 39: 39, 42: 89, 45: 93, 48: 52, 54: 61, 30: 86, 33: 80}
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES.keys())
 
@@ -94,32 +91,6 @@ def test_five_points_go_eye_eye_nose_mouth_mouth():
     assert get_scheme("wflw98").five(np.zeros((3, 98, 2))).shape == (3, 5, 2)
 
 
-def test_106_landmarks_survive_the_way_to_insightface_and_back():
-    points = np.random.default_rng(0).uniform(size=(3, 106, 2))
-    there = convert(points, "jd106", "insightface106")
-    assert (there != points).any()
-    np.testing.assert_array_equal(convert(there, "insightface106", "jd106"), points)
-
-
-def test_insightface_order_by_landmarks_known_from_elsewhere():
-    jd, insightface = get_scheme("jd106"), get_scheme("insightface106")
-    number = convert(np.stack([np.arange(106)] * 2, -1), "insightface106", "jd106")[:, 0]
-    jd_of_ibug = {36: 66, 39: 70, 42: 75, 45: 79, 48: 84, 54: 90, 30: 54, 33: 60}
-    assert {i: number[j] for i, j in jd_of_ibug.items()} == IBUG_OF_INSIGHTFACE
-    assert insightface.outer_eyes == tuple(number[list(jd.outer_eyes)])
-    assert {number[i] for i in jd.regions["mouth"]} == set(insightface.regions["mouth"])
-
-
-def test_98_to_68_keeps_flips_corners_and_regions():
-    numbers = convert(np.stack([np.arange(98)] * 2, -1), "wflw98", "ibug68")[:, 0]
-    wflw, ibug = get_scheme("wflw98"), get_scheme("ibug68")
-    assert len(set(numbers)) == 68
-    assert [wflw.flip_order[i] for i in numbers] == list(numbers[list(ibug.flip_order)])
-    assert tuple(numbers[list(ibug.outer_eyes)]) == wflw.outer_eyes
-    for region, indices in ibug.regions.items():
-        assert {numbers[i] for i in indices} <= set(wflw.regions[region])
-
-
 def test_plain_scheme_is_known_by_its_number_only():
     scheme = get_scheme("plain21")
     assert (scheme.num_landmarks, scheme.flip_order, scheme.normalizer) == (21, None, "box")
@@ -133,13 +104,6 @@ def test_plain_scheme_is_known_by_its_number_only():
 def test_unknown_scheme(name):
     with pytest.raises(ValueError, match=r"Expected a landmark scheme.*ibug68.*plainN.*Received"):
         get_scheme(name)
-
-
-def test_unknown_conversion_and_wrong_points():
-    with pytest.raises(ValueError, match=r"conversions wflw98 -> ibug68.*ibug68 -> wflw98"):
-        convert(np.zeros((68, 2)), "ibug68", "wflw98")
-    with pytest.raises(ValueError, match=r"\(\.\.\., 98, 2\).*\(68, 2\)"):
-        convert(np.zeros((68, 2)), "wflw98", "ibug68")
 
 
 def test_five_points_lie_where_they_should_on_real_faces(shared):

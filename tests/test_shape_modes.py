@@ -54,3 +54,23 @@ def test_number_of_modes(faces, expected):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"same shape \(F, N, 2\).*\(3, 5, 2\) and \(3, 6, 2\)"):
         shape_mode_slopes(np.zeros((3, 5, 2)), np.zeros((3, 6, 2)))
+
+
+def test_faces_with_gaps_do_not_count(known):
+    coefficients, modes, rng = known
+    truth = moved(shapes(coefficients, modes), rng)
+    predicted = moved(shapes(coefficients * [0.9, 0.5, 0.0], modes), rng)
+    expected = shape_mode_slopes(truth[50:], predicted[50:], 3)
+    truth[:50, 7, 0] = np.nan
+    assert shape_mode_slopes(truth, predicted, 3) == pytest.approx(expected)
+    truth[51:, 8] = np.nan
+    assert shape_mode_slopes(truth, predicted, 3) == []
+
+
+def test_landmarks_that_no_face_has_do_not_count(known):
+    coefficients, modes, rng = known
+    truth = moved(shapes(coefficients, modes), rng)
+    predicted = moved(shapes(coefficients * [0.9, 0.5, 0.0], modes), rng)
+    expected = shape_mode_slopes(truth[:, 10:], predicted[:, 10:], 3)
+    truth[:, :10] = np.nan
+    assert shape_mode_slopes(truth, predicted, 3) == pytest.approx(expected)

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from keras import ops
 from safetensors.numpy import load_file
 from tiny import (
@@ -19,13 +22,15 @@ from tiny import (
     SHALLOW,
     assert_same_weights,
     randomize,
+    tiny_backbone,
     tiny_lotr,
     weights_of,
     write_faces,
 )
 
-from keras_lotr import LOTR, training
+from keras_lotr import LOTR, memory, training, validation
 from keras_lotr.checkpoints import CHECKPOINT, HISTORY
+from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO
@@ -33,6 +38,7 @@ from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets import RECIPE, WEIGHTS, CropContract
 from keras_lotr.recipes import Recipe
 from keras_lotr.safetensors_io import save_arrays
+from keras_lotr.starting_model import mean_shape_of
 from keras_lotr.training import build, train
 
 RUN = Recipe(batch_size=2, epochs=3, warmup_steps=1, learning_rate=3e-3, ema=0.5)
@@ -53,7 +59,9 @@ def start(recipe, data, out, **settings):
 def whole(rendered_faces, tmp_path_factory, tiny_variant):
     """A run of three epochs that nothing interrupted."""
     out = tmp_path_factory.mktemp("runs") / "whole"
+    before = random.getstate(), np.random.get_state()[1].tolist()
     start(RUN, rendered_faces, out)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
     return out
 
 
@@ -70,7 +78,9 @@ def test_history(whole):
     assert list(rows[0]) == ["epoch", "loss", "val_nme", "learning_rate", "seconds"]
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert all(0 < float(row["loss"]) < 1000 and 0 < float(row["val_nme"]) < 1000 for row in rows)
-    assert float(rows[-1]["learning_rate"]) < 1e-4
+    rates = [row["learning_rate"] for row in rows]
+    assert all(rate == str(float(f"{float(rate):.4g}")) for rate in rates)
+    assert 0 < float(rates[-1]) < float(rates[0]) <= RUN.learning_rate
 
 
 def test_preset_has_the_best_weights(whole, rendered_faces):
@@ -80,6 +90,54 @@ def test_preset_has_the_best_weights(whole, rendered_faces):
     nme = normalized_mean_error(points, model.predict_points(crops), "ibug68")
     best = min(float(row["val_nme"]) for row in history_of(whole))
     np.testing.assert_allclose(np.mean(ops.convert_to_numpy(nme)), best, rtol=1e-4)
+
+
+def test_log_is_a_header_and_a_line_an_epoch(rendered_faces, tmp_path, capsys):
+    train(replace(RUN, epochs=2), [rendered_faces], tmp_path / "run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Training faces: {rendered_faces} 8"
+    assert lines[1] == "Validation faces: all 4"
+    assert re.match(r"Model: [\d,]+ parameters, [\d,]+ trainable; starts from random", lines[2])
+    assert lines[3].startswith("Schedule: 2 epochs of 4 batches of 2 crops (64 pixels), adamw, lea")
+    number = r"[\d.e+-]+"
+    for epoch, line in enumerate(lines[5:], 1):
+        numbers = f"loss {number}, val_nme {number}, learning_rate {number}, seconds {number}"
+        assert re.fullmatch(f"Epoch {epoch} of 2: {numbers}", line), line
+    assert len(lines) == 7
+
+
+class Look(keras.callbacks.Callback):
+    """Stops after an epoch, and keeps what it saw."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.logs = dict(logs)
+        self.model.stop_training = True
+
+
+def test_callbacks_see_the_nme_and_may_stop(rendered_faces, tmp_path):
+    look = Look()
+    start(RUN, rendered_faces, tmp_path / "run", callbacks=[look])
+    (row,) = history_of(tmp_path / "run")
+    assert look.logs["val_nme"] == float(row["val_nme"])
+    assert {"loss", "nme", "val_loss"} <= look.logs.keys()
+
+
+def test_only_the_command_changes_the_memory_of_the_process(rendered_faces, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(memory, "keep_memory", lambda: calls.append("kept"))
+    recipe = write_recipe(tmp_path, asdict(replace(RUN, epochs=1)))
+    start(Recipe.load(recipe), rendered_faces, tmp_path / "library")
+    assert calls == []
+    arguments = ["train", recipe, "--data", rendered_faces, "--out", tmp_path / "command"]
+    done = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert done.exit_code == 0, done.output
+    assert calls == ["kept"]
+
+
+def test_a_training_that_diverges(rendered_faces, tmp_path):
+    recipe = replace(RUN, epochs=1, learning_rate=1e30, clipnorm=1e30, warmup_steps=0)
+    with pytest.raises(ValueError, match="No epoch .* finite NME, .*: lower the learning rate"):
+        start(recipe, rendered_faces, tmp_path / "run")
 
 
 def test_refuses_to_overwrite(whole, rendered_faces):
@@ -123,25 +181,26 @@ KILLED = """
 import os, signal, sys
 import tiny
 tiny.use_tiny_variant()
-from keras_lotr import safetensors_io
+from keras_lotr import writing
 from keras_lotr.recipes import Recipe
 from keras_lotr.training import train
 
 class Kill:
-    chmod, getpid, fspath = os.chmod, os.getpid, os.fspath
+    getpid, path = os.getpid, os.path
     def replace(self, source, target):
-        done = os.path.exists(target) and target.name == "checkpoint.safetensors"
-        if done: os.kill(os.getpid(), signal.SIGKILL)  # the second checkpoint is written, not named
+        done = os.path.exists(target) and target.name == sys.argv[4]
+        if done: os.kill(os.getpid(), signal.SIGKILL)  # the second is written, not named
         os.replace(source, target)
 
-safetensors_io.os = Kill()
+writing.os = Kill()
 train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
 """
 
 
-def test_resume_after_a_kill(whole, rendered_faces, tmp_path):
+@pytest.mark.parametrize("name", [CHECKPOINT, HISTORY])
+def test_resume_after_a_kill(name, whole, rendered_faces, tmp_path):
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out]
+    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out, name]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     killed = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -161,49 +220,31 @@ def test_frozen_layers_and_batch_norm_do_not_move(rendered_faces, tmp_path):
     assert {"backbone/conv2/kernel", "reduce/kernel", "head/hidden1/kernel"} <= moved
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
-def test_backbone_rate(optimizer):
-    """The same gradients move the backbone half as far at half the rate."""
-    moved = {}
-    for rate in (1.0, 0.5):
-        model = randomize(tiny_lotr(5, num_encoder_layers=0, num_decoder_layers=1))
-        settings = {"weight_decay": 0.0, "ema": 0.0, "warmup_steps": 0, "schedule": "steps"}
-        recipe = replace(RUN, optimizer=optimizer, backbone_rate=rate, **settings)
-        before, variables = weights_of(model), model.trainable_variables
-        rng = np.random.default_rng(0)
-        gradients = [rng.standard_normal(v.shape).astype("float32") for v in variables]
-        recipe.optimizer_for(model, steps=10).apply(
-            [ops.convert_to_tensor(g) for g in gradients], variables
-        )
-        moved[rate] = {key: value - before[key] for key, value in weights_of(model).items()}
-    for key, full in moved[1.0].items():
-        factor = 0.5 if key.startswith("backbone/") else 1.0
-        np.testing.assert_allclose(moved[0.5][key], factor * full, atol=1e-6, err_msg=key)
-        assert key.endswith(("moving_mean", "moving_variance")) or np.abs(full).max() > 1e-4
-
-
 @pytest.fixture(scope="module")
 def groups(rendered_faces):
     return [read_samples(rendered_faces, "train", "ibug68")]
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1])
-def test_backbone_rate_of_zero_freezes(groups, rate):
-    model = build(replace(RUN, backbone_rate=rate, freeze_batch_norm=False), groups, None)
+def test_backbone_rate_of_zero_freezes(groups, rate, tmp_path):
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
+    model = build(replace(RUN, backbone_rate=rate, freeze_batch_norm=False), groups, tmp_path)
     assert bool(model.backbone.trainable_variables) == (rate > 0)
     assert model.get_layer("bn1").trainable == (rate > 0)
     assert model.get_layer("head").trainable
 
 
 @pytest.mark.parametrize("freeze", [False, True])
-def test_batch_norm_is_averaged_as_slowly_as_the_weights(groups, freeze):
+def test_batch_norm_is_averaged_as_slowly_as_the_weights(groups, freeze, tmp_path):
     """Statistics of the last weights do not fit averaged ones."""
     settings = {"deconv_filters": (8,), "num_heads": 2}
-    recipe = replace(RUN, ema=0.75, freeze_batch_norm=freeze, model=settings)
-    model = build(recipe, groups, None)
+    tiny_lotr(68, **SHALLOW, **settings).save_to_preset(tmp_path)
+    start = {"init": tmp_path}
+    recipe = replace(RUN, ema=0.75, freeze_batch_norm=freeze)
+    model = build(recipe, groups, **start)
     assert model.get_layer("deconv1_bn").momentum == 0.75
     assert (model.backbone.get_layer("bn1").momentum == 0.75) == (not freeze)
-    without = build(replace(recipe, ema=0.0), groups, None)
+    without = build(replace(recipe, ema=0.0), groups, **start)
     assert without.get_layer("deconv1_bn").momentum == 0.9
 
 
@@ -239,6 +280,51 @@ def test_start_from_the_weights_of_a_relative(groups, tmp_path, capsys):
             assert key.startswith("decoder2/")
 
 
+# === What a recipe starts from ===
+@pytest.mark.parametrize(
+    "change", [{"frozen_layers": ["conv1"]}, {"backbone_rate": 0}, {"backbone_weights": "none"}]
+)
+def test_layers_that_nobody_has_trained_are_not_frozen(groups, change, tmp_path):
+    recipe = replace(RUN, **{"frozen_layers": ["conv1"], **change})
+    with pytest.raises(ValueError, match="freezes layers that nobody has trained .*Give what"):
+        build(recipe, groups, None)
+    assert build(RUN, groups, None).get_layer("bn1").trainable
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
+    assert not build(recipe, groups, tmp_path).get_layer("bn1").trainable
+
+
+def test_frozen_layers_that_are_not_there(groups, tmp_path):
+    tiny_lotr(68, **SHALLOW).save_to_preset(tmp_path)
+    with pytest.raises(ValueError, match=r"Expected frozen_layers as .*Received: \['block1_'\]"):
+        build(replace(RUN, frozen_layers=["conv", "block1_"]), groups, tmp_path)
+
+
+def test_a_preset_of_another_size(groups, tmp_path):
+    tiny_lotr(68, tiny_backbone(32), **SHALLOW).save_to_preset(tmp_path)
+    with pytest.raises(ValueError, match="Expected a recipe with image_size 32, .*Received: 64"):
+        build(RUN, groups, tmp_path)
+
+
+def test_a_recipe_names_what_it_starts_from(groups, tmp_path):
+    init = randomize(tiny_lotr(68, **SHALLOW))
+    init.save_to_preset(tmp_path)
+    model = build(replace(RUN, init=str(tmp_path)), groups, None)
+    assert_same_weights(weights_of(model), weights_of(init))
+    lost = replace(RUN, init="the sixth part of lotr_m_300w")
+    with pytest.raises(ValueError, match="goes on from the sixth part of lotr_m_300w, which is no"):
+        build(lost, groups, None)
+    assert_same_weights(weights_of(build(lost, groups, tmp_path)), weights_of(init))
+    build(replace(lost, backbone_weights="none"), groups, None)
+
+
+@pytest.mark.parametrize(
+    "model", [{"num_heads": 5}, {"channels": "wide"}, {"channels": -4}, {"deconv_filters": 8}]
+)
+def test_a_model_that_cannot_be_built(groups, model):
+    with pytest.raises(ValueError, match="Expected a model .* of 64 pixels that can be built: ."):
+        build(replace(RUN, model=model), groups, None)
+
+
 def test_start_from_a_stranger(groups, tmp_path):
     save_arrays({"backbone/conv1/kernel": np.zeros((5, 5, 3, 8), np.float32)}, tmp_path / WEIGHTS)
     with pytest.raises(ValueError, match=r"weights only 1 fit: \d+ missing"):
@@ -250,16 +336,17 @@ def test_without_validation_split_every_tenth_is_held_out(splits, tmp_path, monk
     data = write_faces(tmp_path / "kit", splits)
     seen = {}
 
-    def look(model, batches, **settings):
+    def look(model, batches, *settings, **more):
         seen["train"] = len(batches.groups[0])
 
     def count(samples, *contract):
         seen["val"] = len(samples)
         return load_crops(samples, *contract)
 
-    monkeypatch.setattr(training, "load_crops", count)
+    monkeypatch.setattr(validation, "load_crops", count)
     monkeypatch.setattr(keras.Model, "fit", look)
-    start(RUN, data, tmp_path / "run")
+    with pytest.raises(ValueError, match="No epoch of the training had a finite NME"):
+        start(RUN, data, tmp_path / "run")
     assert seen == {"train": 10, "val": 2}
 
 
@@ -291,6 +378,14 @@ def test_recipe_file(tmp_path):
         ({"optimizer": "sgd"}, "Expected optimizer of"),
         ({"schedule": "linear"}, "Expected schedule of"),
         ({"scheme": "ibug69"}, "Expected a landmark scheme"),
+        ({"augmentation": {"turn": 3}}, r"augmentation has unknown keys \['turn'\]; known are"),
+        ({"model": {"num_haeds": 4}}, r"model has unknown keys \['num_haeds'\]; known are"),
+        ({"model": [1]}, r"Expected model as an object. Received: \[1\]"),
+        ({"epochs": "many"}, "Expected epochs as a whole number of at least 1. Received: 'many'"),
+        ({"batch_size": 0}, "Expected batch_size as a whole number of at least 1"),
+        ({"learning_rate": float("nan")}, "Expected learning_rate as a number of at least"),
+        ({"ema": 1}, "Expected ema as a number of at least 0 and below 1. Received: 1"),
+        ({"samples_per_epoch": 2.5}, "Expected samples_per_epoch as a whole number"),
         ("{", "Expected JSON in"),
     ],
 )
@@ -299,11 +394,70 @@ def test_bad_recipe(tmp_path, entries, message):
         Recipe.load(write_recipe(tmp_path, entries))
 
 
-def test_unknown_augmentation(tmp_path):
-    with pytest.raises((TypeError, ValueError), match="turn"):
-        Recipe.load(write_recipe(tmp_path, {"augmentation": {"turn": 3}}))
+@pytest.mark.parametrize("init", [None, "mine/preset"])
+def test_recipes_of_strangers_read_nothing_of_this_computer(init, tmp_path, monkeypatch):
+    """What a recipe of the Hub names may be words, a preset's name, or on the Hub itself."""
+    monkeypatch.chdir(tmp_path)
+    tiny_lotr(5).save_to_preset(tmp_path / "mine" / "preset")
+    recipe = Recipe(init=init)
+    if init is None:
+        recipe._check_stranger("hf://me/x")
+    else:
+        with pytest.raises(ValueError, match="Expected init hf://.*not to read files of this"):
+            recipe._check_stranger("hf://me/x")
 
 
 def test_missing_recipe(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no .*none.json"):
         Recipe.load(tmp_path / "none.json")
+
+
+def test_mean_shape_with_gaps(rendered_faces):
+    samples = read_samples(rendered_faces, "train", "ibug68")
+    points = samples[0].points_image.copy()
+    points[30] = np.nan
+    changed = [replace(samples[0], points_image=points, box=samples[0].box), *samples[1:]]
+    shape, expected = (mean_shape_of(s, 1.3) for s in (changed, samples))
+    others = np.arange(68) != 30
+    np.testing.assert_allclose(shape[others], expected[others], atol=1e-6)
+    np.testing.assert_allclose(shape[30], mean_shape_of(samples[1:], 1.3)[30], atol=1e-6)
+    with pytest.raises(ValueError, match="some face. 1 of 68 have none on any of the 1 training"):
+        mean_shape_of(changed[:1], 1.3)
+
+
+def write_partly_labelled(folder, gaps_of_val):
+    """Drawn faces, every third landmark of the training faces without label."""
+    write_faces(folder, ["train"] * 6 + ["val"] * 2)
+    entries = json.loads((folder / "labels.json").read_text())
+    for number, entry in enumerate(entries):
+        gaps = range(number % 3, 68, 3) if entry["split"] == "train" else gaps_of_val
+        for i in gaps:
+            entry["points68"][i] = None
+    (folder / "labels.json").write_text(json.dumps(entries))
+    return folder
+
+
+def test_train_with_gaps(tmp_path):
+    data = write_partly_labelled(tmp_path / "data", [3])
+    start(replace(RUN, epochs=2), data, tmp_path / "run")
+    rows = history_of(tmp_path / "run")
+    assert all(0 < float(row["loss"]) < 1e4 and 0 < float(row["val_nme"]) < 1e4 for row in rows)
+
+
+def test_train_without_a_face_to_measure(tmp_path):
+    data = write_partly_labelled(tmp_path / "data", [36])
+    with pytest.raises(ValueError, match="validation face whose NME.*Received: 2 faces"):
+        start(RUN, data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_on_some_sets(tmp_path):
+    data = write_faces(tmp_path / "data", ["train"] * 4 + ["val"] * 2)
+    entries = json.loads((data / "labels.json").read_text())
+    for number, entry in enumerate(entries):
+        entry["set"] = "ab"[number % 2]
+    (data / "labels.json").write_text(json.dumps(entries))
+    (group,), validation = training._read([data], "ibug68", None, ["a"])
+    assert [Path(s.path).name for s in [*group, *validation]] == ["0.png", "2.png", "4.png"]
+    with pytest.raises(ValueError, match=r"tag of \['c'\] in .*have \['a', 'b'\]"):
+        start(RUN, data, tmp_path / "run", only=["c"])

@@ -1,6 +1,7 @@
 """What all backbones share: input scaling, convolution + batch norm, and their random start."""
 
 import math
+import random
 
 import keras
 import numpy as np
@@ -12,11 +13,10 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def imagenet_scaling(images):
     """RGB 0..255 -> zero mean and unit variance over ImageNet, as timm's weights expect."""
-    return layers.Rescaling(
-        scale=[1 / (255 * std) for std in IMAGENET_STD],
-        offset=[-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)],
-        name="imagenet_scaling",
-    )(images)
+    # (1, 1, 3): numbers without these axes Keras lays along the axis that keras.json says.
+    scale = [[[1 / (255 * std) for std in IMAGENET_STD]]]
+    offset = [[[-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)]]]
+    return layers.Rescaling(scale, offset, name="imagenet_scaling")(images)
 
 
 def conv_bn(x, filters, kernel_size, *, conv, bn, stride=1, use_bias=False, activation=None):
@@ -33,8 +33,9 @@ def conv_bn(x, filters, kernel_size, *, conv, bn, stride=1, use_bias=False, acti
     else:
         padding = "valid"
         if kernel_size > 1:
-            x = layers.ZeroPadding2D(kernel_size // 2, name=f"{conv}_pad")(x)
+            x = zero_padding(x, kernel_size // 2, f"{conv}_pad")
     settings = {"strides": stride, "padding": padding, "use_bias": use_bias, "name": conv}
+    settings["data_format"] = "channels_last"  # whatever the user's keras.json says
     if filters is None:
         x = layers.DepthwiseConv2D(kernel_size, depthwise_initializer=he_normal, **settings)(x)
     else:
@@ -45,14 +46,19 @@ def conv_bn(x, filters, kernel_size, *, conv, bn, stride=1, use_bias=False, acti
     return x
 
 
+def zero_padding(x, pixels, name):
+    """A border of zeros of so many pixels on each side."""
+    return layers.ZeroPadding2D(pixels, data_format="channels_last", name=name)(x)
+
+
 @keras.saving.register_keras_serializable(package="keras_lotr")
 def he_normal(shape, dtype=None):
     """Normal with variance 2 / fan-in (He et al., ICCV 2015), drawn by NumPy.
 
     JAX compiles its own sampler anew for every kernel shape: building MobileNetV2 took 20 s.
     """
-    # NumPy's global state is the one that keras.utils.set_random_seed seeds.
-    rng = np.random.default_rng(np.random.randint(2**31))
+    # Python's generator is where Keras takes the seeds of its own initialisers from.
+    rng = np.random.default_rng(random.randrange(2**31))
     depthwise = shape[-1] == 1  # (h, w, C, 1): each channel has its own filter
     fan_in = math.prod(shape[:2] if depthwise else shape[:-1])
     values = rng.standard_normal(shape, dtype="float32") * math.sqrt(2 / fan_in)

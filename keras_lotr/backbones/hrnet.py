@@ -10,8 +10,10 @@ normalised by ImageNet's mean and standard deviation. A layer has the name of it
 import keras
 from keras import layers
 
+from keras_lotr.arguments import check_image_size, refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling
 from keras_lotr.backbones.resnet import add_relu, bottleneck
+from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 
 WIDTHS = (18, 32, 48, 64)
 
@@ -20,12 +22,13 @@ ROUNDS = {2: 1, 3: 4, 4: 3}
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class HRNet(keras.Model):
+class HRNet(ConfiguredModel):
     """RGB images (B, S, S, 3), 0..255 -> features (B, S/32, S/32, 2048).
 
     Args:
         width: channels of the finest branch: 18, 32, 48 or 64.
         image_size: side S of the input in pixels, a multiple of 32.
+        name, dtype, trainable: as of every Keras layer.
 
     Example:
 
@@ -33,30 +36,35 @@ class HRNet(keras.Model):
     (None, 2, 2, 2048)
     """
 
-    def __init__(self, width=64, image_size=256, name=None, **kwargs):
+    def __init__(self, width=64, image_size=256, name=None, dtype=None, trainable=True, **unknown):
+        refuse_unknown(HRNet, unknown)
+        check_image_size(image_size, 32)
         if width not in WIDTHS:
             raise ValueError(f"Expected a width among {WIDTHS}. Received: width={width}")
 
         # === Functional model ===
-        images = keras.Input((image_size, image_size, 3), name="images")
-        x = imagenet_scaling(images)
-        x = conv_bn(x, 64, 3, stride=2, conv="conv1", bn="bn1", activation="relu")
-        x = conv_bn(x, 64, 3, stride=2, conv="conv2", bn="bn2", activation="relu")
-        for block in range(4):
-            x = bottleneck(x, 64, f"layer1_{block}")
-        branches = [x]  # one (B, S/4, S/4, C) to begin with, four down to S/32 in the end
-        for stage, rounds in ROUNDS.items():
-            branches = _add_branch(branches, width, f"transition{stage - 1}")
-            for index in range(rounds):
-                branches = _blocks_and_fusion(branches, f"stage{stage}_{index}")
-        super().__init__(images, _join(branches), name=name or f"hrnet_w{width}", **kwargs)
+        with dtype_policy(dtype):
+            images = keras.Input((image_size, image_size, 3), name="images")
+            x = imagenet_scaling(images)
+            x = conv_bn(x, 64, 3, stride=2, conv="conv1", bn="bn1", activation="relu")
+            x = conv_bn(x, 64, 3, stride=2, conv="conv2", bn="bn2", activation="relu")
+            for block in range(4):
+                x = bottleneck(x, 64, f"layer1_{block}")
+            branches = [x]  # one (B, S/4, S/4, C) to begin with, four down to S/32 in the end
+            for stage, rounds in ROUNDS.items():
+                branches = _add_branch(branches, width, f"transition{stage - 1}")
+                for index in range(rounds):
+                    branches = _blocks_and_fusion(branches, f"stage{stage}_{index}")
+            x = _join(branches)
+        super().__init__(images, x, name or f"hrnet_w{width}", dtype, trainable)
 
         # === Config ===
         self.width = width
         self.image_size = image_size
 
     def get_config(self):
-        return {"width": self.width, "image_size": self.image_size, "name": self.name}
+        sizes = {"width": self.width, "image_size": self.image_size}
+        return {**sizes, **super().get_config()}
 
 
 def _add_branch(branches, width, name):
@@ -95,7 +103,10 @@ def _fuse(branches, target, name):
     for source, x in enumerate(branches):
         if source > target:
             x = conv_bn(x, channels, 1, conv=f"{name}_{source}_0", bn=f"{name}_{source}_1")
-            x = layers.UpSampling2D(2 ** (source - target), name=f"{name}_{source}_2")(x)
+            times = 2 ** (source - target)
+            x = layers.UpSampling2D(times, data_format="channels_last", name=f"{name}_{source}_2")(
+                x
+            )
         else:
             x = _halve(x, target - source, channels, f"{name}_{source}")
         terms.append(x)

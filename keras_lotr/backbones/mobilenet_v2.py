@@ -9,7 +9,9 @@ name of its timm module with "." as "_".
 import keras
 from keras import layers
 
+from keras_lotr.arguments import check_image_size, refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling
+from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 
 # Table 2 of the MobileNetV2 paper: expansion, channels, repeats, stride of the first.
 STAGES = [
@@ -24,11 +26,12 @@ STAGES = [
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class MobileNetV2(keras.Model):
+class MobileNetV2(ConfiguredModel):
     """RGB images (B, S, S, 3), 0..255 -> features (B, S/32, S/32, 1280).
 
     Args:
         image_size: side S of the input in pixels, a multiple of 32.
+        name, dtype, trainable: as of every Keras layer.
 
     Example:
 
@@ -36,24 +39,31 @@ class MobileNetV2(keras.Model):
     (None, 2, 2, 1280)
     """
 
-    def __init__(self, image_size=192, name="mobilenet_v2", **kwargs):
+    def __init__(self, image_size=192, name="mobilenet_v2", dtype=None, trainable=True, **unknown):
+        refuse_unknown(MobileNetV2, unknown)
+        check_image_size(image_size, 32)
         # === Functional model ===
-        images = keras.Input((image_size, image_size, 3), name="images")
-        x = imagenet_scaling(images)
-        x = conv_bn(x, 32, 3, stride=2, conv="conv_stem", bn="bn1", activation="relu6")
-        for stage, (expansion, channels, repeats, stride) in enumerate(STAGES):
-            for block in range(repeats):
-                x = _inverted_residual(
-                    x, expansion, channels, stride if block == 0 else 1, f"blocks_{stage}_{block}"
-                )
-        x = conv_bn(x, 1280, 1, conv="conv_head", bn="bn2", activation="relu6")
-        super().__init__(images, x, name=name, **kwargs)
+        with dtype_policy(dtype):
+            images = keras.Input((image_size, image_size, 3), name="images")
+            x = imagenet_scaling(images)
+            x = conv_bn(x, 32, 3, stride=2, conv="conv_stem", bn="bn1", activation="relu6")
+            for stage, (expansion, channels, repeats, stride) in enumerate(STAGES):
+                for block in range(repeats):
+                    x = _inverted_residual(
+                        x,
+                        expansion,
+                        channels,
+                        stride if block == 0 else 1,
+                        f"blocks_{stage}_{block}",
+                    )
+            x = conv_bn(x, 1280, 1, conv="conv_head", bn="bn2", activation="relu6")
+        super().__init__(images, x, name, dtype, trainable)
 
         # === Config ===
         self.image_size = image_size
 
     def get_config(self):
-        return {"image_size": self.image_size, "name": self.name}
+        return {"image_size": self.image_size, **super().get_config()}
 
 
 def _inverted_residual(inputs, expansion, channels, stride, name):

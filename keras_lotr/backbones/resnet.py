@@ -9,18 +9,21 @@ module with "." as "_".
 import keras
 from keras import layers
 
-from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling
+from keras_lotr.arguments import check_image_size, refuse_unknown
+from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling, zero_padding
+from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 
 # Table 1 of the ResNet paper, column "50-layer": blocks and inner channels of conv2_x .. conv5_x.
 STAGES = [(3, 64), (4, 128), (6, 256), (3, 512)]
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class ResNet50(keras.Model):
+class ResNet50(ConfiguredModel):
     """RGB images (B, S, S, 3), 0..255 -> features (B, S/32, S/32, 2048).
 
     Args:
         image_size: side S of the input in pixels, a multiple of 32.
+        name, dtype, trainable: as of every Keras layer.
 
     Example:
 
@@ -28,25 +31,28 @@ class ResNet50(keras.Model):
     (None, 2, 2, 2048)
     """
 
-    def __init__(self, image_size=192, name="resnet50", **kwargs):
+    def __init__(self, image_size=192, name="resnet50", dtype=None, trainable=True, **unknown):
+        refuse_unknown(ResNet50, unknown)
+        check_image_size(image_size, 32)
         # === Functional model ===
-        images = keras.Input((image_size, image_size, 3), name="images")
-        x = imagenet_scaling(images)
-        x = conv_bn(x, 64, 7, stride=2, conv="conv1", bn="bn1", activation="relu")
-        # After a ReLU a border of zeros raises no maximum, no more than the -inf of PyTorch.
-        x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
-        x = layers.MaxPooling2D(3, strides=2, name="maxpool")(x)
-        for stage, (blocks, channels) in enumerate(STAGES, start=1):
-            for block in range(blocks):
-                stride = 2 if stage > 1 and block == 0 else 1
-                x = bottleneck(x, channels, f"layer{stage}_{block}", stride=stride)
-        super().__init__(images, x, name=name, **kwargs)
+        with dtype_policy(dtype):
+            images = keras.Input((image_size, image_size, 3), name="images")
+            x = imagenet_scaling(images)
+            x = conv_bn(x, 64, 7, stride=2, conv="conv1", bn="bn1", activation="relu")
+            # After a ReLU a border of zeros raises no maximum, no more than the -inf of PyTorch.
+            x = zero_padding(x, 1, "maxpool_pad")
+            x = layers.MaxPooling2D(3, strides=2, data_format="channels_last", name="maxpool")(x)
+            for stage, (blocks, channels) in enumerate(STAGES, start=1):
+                for block in range(blocks):
+                    stride = 2 if stage > 1 and block == 0 else 1
+                    x = bottleneck(x, channels, f"layer{stage}_{block}", stride=stride)
+        super().__init__(images, x, name, dtype, trainable)
 
         # === Config ===
         self.image_size = image_size
 
     def get_config(self):
-        return {"image_size": self.image_size, "name": self.name}
+        return {"image_size": self.image_size, **super().get_config()}
 
 
 def bottleneck(inputs, channels, name, stride=1):

@@ -7,7 +7,7 @@ from keras_lotr.datasets import coco, facesynth, ibug, jd106, kit, points_csv, w
 from keras_lotr.datasets.picture_sizes import picture_size, share_outside
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
 
-__all__ = ["READERS", "NoFaces", "Sample", "read_samples"]
+__all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
 
 # In the order in which a folder is recognised.
 READERS = {
@@ -23,14 +23,18 @@ READERS = {
 _SPLITS = ("train", "val", "test")
 
 
-def read_samples(folder, split="train", scheme=None, reader=None):
+def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     """Read one split of a data set.
 
     Args:
         folder: the data set as its authors hand it out, or a kit folder, or a COCO or CSV file.
         split: "train", "val" or "test".
-        scheme: wanted landmark scheme, for data sets that carry several; None: the reader's own.
+        scheme: wanted landmark scheme. Of data sets that carry several, the faces with labels of
+            this scheme are read; labels of another are converted as far as the two have landmarks
+            in common (`keras_lotr.conversions`), and the rest are gaps. None: the reader's own.
         reader: a name of `READERS`; None recognises the folder by its files.
+        only: tags, such as names of sets in a kit or subsets of WFLW; faces that have none of them
+            are left out. Empty: all faces.
 
     Returns:
         Non-empty list of `Sample`, all of one scheme.
@@ -40,7 +44,7 @@ def read_samples(folder, split="train", scheme=None, reader=None):
         ValueError: unknown reader, folder of no known kind, or a face of which more than half of
             the landmarks lie outside of its picture: the labels are those of another picture, or
             of another size of it. A few outside are usual where the picture cuts a face.
-        NoFaces: no face in this split; a ValueError.
+        NoFaces: no face in this split, or with such a tag; a ValueError.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -61,8 +65,21 @@ def read_samples(folder, split="train", scheme=None, reader=None):
     if not samples:
         landmarks = "" if scheme is None else f" with {scheme} landmarks"
         raise NoFaces(f"No face of split {split!r}{landmarks} in {folder} (reader {reader!r}).")
+    samples = _with_tags(samples, only, folder)
     _check(samples, folder)
     return samples
+
+
+def _with_tags(samples, only, folder):
+    """Those with at least one of the tags."""
+    chosen = [sample for sample in samples if not only or set(only) & set(sample.tags)]
+    if not chosen:
+        tags = sorted({tag for sample in samples for tag in sample.tags})
+        raise NoFaces(
+            f"Expected faces with a tag of {list(only)} in {folder}. The {len(samples)} faces of "
+            f"this split have {tags or 'none'}."
+        )
+    return chosen
 
 
 def _check(samples, folder):
@@ -91,5 +108,5 @@ def _check(samples, folder):
 
 
 def _range(sample, axis):
-    values = sample.points_image[:, axis]
+    values = sample.points_image[sample.labelled, axis]
     return f"{values.min():.1f} .. {values.max():.1f}"

@@ -39,7 +39,8 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
 
     Args:
         image: (H, W, 3) uint8 photo.
-        points_image: (N, 2) photo pixels.
+        points_image: (N, 2) photo pixels, or (N, 3) with what each landmark weighs; NaN where a
+            landmark has no label.
         box: (4,) the face's box in photo pixels.
         scheme: landmark scheme, for the flip; schemes without a flip order are not mirrored.
         size, margin: of the crop contract, around which the jitter is drawn.
@@ -47,7 +48,7 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
         rng: `numpy.random.Generator`.
 
     Returns:
-        crop (size, size, 3) uint8, points_crop (N, 2) float32.
+        crop (size, size, 3) uint8, points_crop (N, 2) or (N, 3) float32.
     """
     crop_from_image = _random_similarity(box, size, margin, augmentation, rng)
     scheme = get_scheme(scheme)
@@ -56,7 +57,8 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
         crop_from_image = geometry.compose(
             np.array([[-1.0, 0, size - 1], [0, 1, 0]]), crop_from_image
         )
-    points_crop = geometry.apply(crop_from_image, points_image)
+    points_crop = np.array(points_image, np.float64)
+    points_crop[:, :2] = geometry.apply(crop_from_image, points_crop[:, :2])
     if mirrored:
         points_crop = points_crop[list(scheme.flip_order)]
     crop = geometry.warp(image, crop_from_image, size)

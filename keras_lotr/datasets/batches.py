@@ -1,38 +1,27 @@
 """Batches for `fit`: faces are read, cropped and augmented here, in NumPy, for every backend."""
 
-import cv2
 import keras
 import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augment import random_crop
-
-
-def read_rgb(path):
-    """The photo as (H, W, 3) uint8 RGB, turned upright as its EXIF data says.
-
-    The same pixels that `FaceLandmarker` counts, so that what it found can be trained on.
-
-    Raises:
-        ValueError: naming the file, if it is missing or no picture.
-    """
-    image = cv2.imread(path, cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"Expected a picture in {path}. It is missing, cut or of another kind.")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+from keras_lotr.images import read_image
 
 
 def load_crops(samples, size, margin):
     """The crops of samples as the crop contract says, without augmentation.
 
     Returns:
-        crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32.
+        crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the file, if it is missing, cut off or no picture.
     """
     crops = np.empty((len(samples), size, size, 3), np.uint8)
     points = []
     for i, sample in enumerate(samples):
         crop_from_image = geometry.crop_from_box(sample.box, size, margin)
-        crops[i] = geometry.warp(read_rgb(sample.path), crop_from_image, size)
+        crops[i] = geometry.warp(read_image(sample.path), crop_from_image, size)
         points.append(geometry.apply(crop_from_image, sample.points_image))
     return crops, np.array(points, np.float32)
 
@@ -40,17 +29,21 @@ def load_crops(samples, size, margin):
 class LandmarkBatches(keras.utils.PyDataset):
     """Augmented batches (crops uint8, points_crop float32) for `keras.Model.fit`.
 
+    If any sample has weights or gaps, batches are (crops, points_crop, weights): weights (B, N)
+    float32 are 0 where a landmark has no label, and points_crop is NaN there.
+
     A batch depends on seed, epoch and its number only, so that a resumed training sees the
     same faces as one that was never interrupted.
 
     Args:
-        groups: lists of `Sample`, one scheme; an epoch draws the same number from each list.
+        groups: lists of `Sample`, one scheme.
         size, margin: of the crop contract.
         augmentation: `Augmentation`.
         batch_size: faces in a batch.
         samples_per_epoch: None: the length of the first list times the number of lists.
         seed: of all that is random.
         epoch: the first epoch.
+        shares: how much of an epoch is drawn from each list; None: the same number from each.
         **kwargs: of `keras.utils.PyDataset`, such as `workers`.
     """
 
@@ -64,11 +57,15 @@ class LandmarkBatches(keras.utils.PyDataset):
         samples_per_epoch=None,
         seed=0,
         epoch=0,
+        shares=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.groups, self.size, self.margin = groups, size, margin
+        samples = [sample for group in groups for sample in group]
+        self.weighted = any(s.weights is not None or not s.labelled.all() for s in samples)
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
+        self.shares = np.ones(len(groups)) if shares is None else np.asarray(shares, float)
         count = samples_per_epoch or len(groups[0]) * len(groups)
         self.samples_per_epoch = max(count, batch_size)
         self.start(epoch)
@@ -77,17 +74,31 @@ class LandmarkBatches(keras.utils.PyDataset):
         return self.samples_per_epoch // self.batch_size
 
     def __getitem__(self, index):
+        crops, points, _ = self.faces(index)
+        points = np.array(points)
+        points, weights = points[..., :2], points[..., 2]
+        return (crops, points, weights) if self.weighted else (crops, points)
+
+    def faces(self, index):
+        """A batch whose faces may have different numbers of landmarks.
+
+        Returns:
+            crops (B, size, size, 3) uint8; a list of B arrays (N, 3) float32, points_crop and what
+            each weighs; and from which of the groups each face is, (B,) int32.
+        """
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
+        batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        chosen = self.order[batch]
         crops = np.empty((len(chosen), self.size, self.size, 3), np.uint8)
         points = []
         for i, sample in enumerate(chosen):
+            weighted_points = np.column_stack([sample.points_image, sample.label_weights])
             crops[i], points_crop = random_crop(
-                read_rgb(sample.path), sample.points_image, sample.box, sample.scheme,
+                read_image(sample.path), weighted_points, sample.box, sample.scheme,
                 self.size, self.margin, self.augmentation, rng,
             )  # fmt: skip
             points.append(points_crop)
-        return crops, np.array(points)
+        return crops, points, self.group_of[batch]
 
     def on_epoch_end(self):
         self.start(self.epoch + 1)
@@ -96,9 +107,15 @@ class LandmarkBatches(keras.utils.PyDataset):
         """Draw the order of an epoch."""
         self.epoch = epoch
         rng = np.random.default_rng([self.seed, epoch])
-        share = -(-self.samples_per_epoch // len(self.groups))
-        drawn = [group[i] for group in self.groups for i in _draw(len(group), share, rng)]
-        self.order = [drawn[i] for i in rng.permutation(len(drawn))]
+        counts = np.ceil(self.samples_per_epoch * self.shares / self.shares.sum()).astype(int)
+        drawn = [
+            (sample, number)
+            for number, (group, count) in enumerate(zip(self.groups, counts, strict=True))
+            for sample in (group[i] for i in _draw(len(group), count, rng))
+        ]
+        drawn = [drawn[i] for i in rng.permutation(len(drawn))]
+        self.order = [sample for sample, _ in drawn]
+        self.group_of = np.array([number for _, number in drawn], np.int32)
 
 
 def _draw(length, count, rng):

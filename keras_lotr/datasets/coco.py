@@ -6,19 +6,18 @@
 or one such file itself, as `keras-lotr predict --format coco` writes it, with `file_name` as the
 path from its folder: {"images": [{"id", "file_name"}], "annotations": [{"image_id",
 "keypoints": [x, y, v, ...]}]} (cocodataset.org/#format-data). Coordinates are "0-indexed" there,
-the top left pixel is (0, 0), and are taken as they are. v = 0 means not labelled: a face that
-lacks a landmark is left out, with one warning per file.
+the top left pixel is (0, 0), and are taken as they are. v = 0 means not labelled, with any x and y.
 
 The name of the file or its folder tells the split; files that tell none serve any split, and so
 does a file that is given itself. The box of a face is that of its landmarks; `bbox` is not used.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.samples import Sample, in_scheme, natural_key, of_split, read_json
+from keras_lotr.datasets.gaps import labelled_samples
+from keras_lotr.datasets.samples import natural_key, of_split, read_json, scheme_of
 
 
 def read(folder, split="train", scheme=None):
@@ -58,23 +57,16 @@ def _read_file(file, scheme):
     places = _image_places(file)
     names = {image.get("id"): image.get("file_name") for image in content["images"]}
     annotations = [a for a in content["annotations"] if a.get("keypoints")]
-    samples = []
+    faces = []
     for annotation in annotations:
         keypoints, name = _keypoints(annotation, file), names.get(annotation.get("image_id"))
         if name is None:
             raise ValueError(f"Expected an image of annotation {annotation.get('id')} in {file}.")
-        if (keypoints[:, 2] > 0).all():
-            origin = f"{file}, annotation {annotation.get('id')}"
-            points, own = in_scheme(keypoints[:, :2], scheme, origin)
-            samples.append(Sample(_image(places, name), points, own, origin=origin))
-    num_skipped = len(annotations) - len(samples)
-    if num_skipped:
-        warnings.warn(
-            f"{num_skipped} of {len(annotations)} faces of {file} left out: they have keypoints "
-            "that are not labelled (v = 0), and landmarks have to be complete.",
-            stacklevel=2,
-        )
-    return samples
+        origin = f"{file}, annotation {annotation.get('id')}"
+        points = np.where(keypoints[:, 2:] > 0, keypoints[:, :2], np.nan)
+        image, own = _image(places, name), scheme_of(len(points), scheme)
+        faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
+    return labelled_samples(faces, file, scheme)
 
 
 def _keypoints(annotation, file):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.samples import Sample, existing, label_key
+from keras_lotr.datasets.gaps import labelled_samples
+from keras_lotr.datasets.samples import existing, label_key
 
 
 def read(folder, split="train", scheme="ibug68"):
@@ -13,7 +14,7 @@ def read(folder, split="train", scheme="ibug68"):
     Every twentieth shard is `val`, the others are `train`.
     """
     key = label_key(scheme)
-    samples = []
+    faces = []
     for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
         number = int(shard.name.split("-")[1])
         if ("val" if number % 20 == 19 else "train") != split:
@@ -23,8 +24,9 @@ def read(folder, split="train", scheme="ibug68"):
             turned = np.abs(labels["yaw"]) > 40 if "yaw" in labels else np.zeros(len(points), bool)
         for index, landmarks, of_pose in zip(indices, points, turned, strict=True):
             tags = ("pose",) if of_pose else ()
-            samples.append(Sample(shard / f"{index:08d}.jpg", landmarks, scheme, tags=tags))
-    return samples
+            image = shard / f"{index:08d}.jpg"
+            faces.append({"path": image, "points_image": landmarks, "scheme": scheme, "tags": tags})
+    return labelled_samples(faces, folder)
 
 
 def is_here(folder):

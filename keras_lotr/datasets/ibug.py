@@ -10,6 +10,7 @@
 **Coordinates are 1-based**, so 1 is subtracted: "saved in the matlab convention of 1 being the
 first index, i.e. the coordinates of the top left pixel in an image are x=1, y=1" (300-W's page,
 ibug.doc.ic.ac.uk/resources/300-W; Menpo's PTS importer does the same, menpo/menpo issue 160).
+The line "-1 -1" means that the landmark has no label.
 
 Names of folders tell the split: `trainset`, `testset`, `train`, ... AFW, iBUG and 300W come without
 such a folder; beside sets that have one they are what the 300-W protocol makes of them, AFW
@@ -21,13 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import (
     IMAGE_ENDINGS,
-    Sample,
-    in_scheme,
     natural_key,
     of_split,
     read_text,
+    scheme_of,
     split_of,
     tags_of,
 )
@@ -45,16 +46,19 @@ def read(folder, split="train", scheme=None):
     """
     folder = Path(folder)
     files = {Path(root): names for root, names in _walk(folder)}
-    samples = []
+    faces = []
     for place in sorted(of_split(files, folder, split, _PROTOCOL_300W), key=natural_key):
         tags = tags_of(place, folder) or (_set_name(folder),)
         images = {Path(n).stem: n for n in files[place] if n.lower().endswith(IMAGE_ENDINGS)}
         for name in sorted(filter(_is_label, files[place]), key=natural_key):
             labels = place / name
-            points, own = in_scheme(_read_points(labels), scheme, labels)
+            points = _read_points(labels)
             image = place / images.get(Path(name).stem, Path(name).with_suffix(".jpg"))
-            samples.append(Sample(image, points, own, tags=tags, origin=str(labels)))
-    return samples
+            faces.append(
+                {"path": image, "points_image": points, "scheme": scheme_of(len(points), scheme),
+                 "tags": tags, "origin": str(labels)}
+            )  # fmt: skip
+    return labelled_samples(faces, folder, scheme)
 
 
 def is_here(folder):
@@ -80,13 +84,13 @@ def _set_name(folder):
 
 
 def _read_points(path):
-    """The landmarks of a file, 0-based."""
+    """The landmarks of a file, 0-based, NaN without label."""
     head, _, body = read_text(path).partition("{")
     numbers = body.partition("}")[0].split()
     num_points = head.partition("n_points:")[2].split()[:1]
     try:
         if numbers and [str(len(numbers) // 2)] == num_points:
-            return np.array(numbers, np.float64).reshape(-1, 2) - 1
+            return without_missing(np.array(numbers, np.float64).reshape(-1, 2)) - 1
     except ValueError:
         pass
     raise ValueError(

@@ -18,10 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import (
     IMAGE_ENDINGS,
-    Sample,
-    converted,
     natural_key,
     of_split,
     read_text,
@@ -38,17 +37,20 @@ def read(folder, split="train", scheme="jd106"):
     Args:
         folder: any folder around the pairs of folders.
         split: "train", "val" or "test".
-        scheme: "jd106", or "insightface106": the same points in InsightFace's order.
+        scheme: "jd106", "insightface106" (the same points in InsightFace's order), or "wflw98" or
+            "ibug68" for the points of the same name.
     """
     folder = Path(folder)
     pairs = {labels.parent: (images, labels) for images, labels in _pairs(folder)}
-    samples = []
+    faces = []
     for place in sorted(of_split(pairs, folder, split), key=natural_key):
         tags = tags_of(place, folder)
         for image, labels in _read_pair(*pairs[place]):
-            points = converted(_read_points(labels), "jd106", scheme, labels)
-            samples.append(Sample(image, points, scheme, tags=tags, origin=str(labels)))
-    return samples
+            faces.append(
+                {"path": image, "points_image": _read_points(labels), "scheme": "jd106",
+                 "tags": tags, "origin": str(labels)}
+            )  # fmt: skip
+    return labelled_samples(faces, folder, scheme)
 
 
 def is_here(folder):
@@ -81,7 +83,7 @@ def _read_points(path):
     numbers = read_text(path).split()
     try:
         if numbers[:1] == ["106"] and len(numbers) == 1 + 2 * 106:
-            return np.array(numbers[1:], np.float64).reshape(-1, 2)
+            return without_missing(np.array(numbers[1:], np.float64).reshape(-1, 2))
     except ValueError:
         pass
     raise ValueError(

@@ -1,26 +1,64 @@
-"""A kit folder: `images/` and `labels.json`, a list of {"image", "split", "points68", ...}."""
+"""A kit folder: `images/` and `labels.json`, a list of {"image", "split", "points68", ...}.
+
+A landmark that nobody labelled is null. Of pseudo-labels, `doubt98` (`doubt68`, ...) may say for
+each landmark by how much it may be wrong, in face sizes. `set` and the names in `tags` are the
+subsets that a face belongs to.
+"""
 
 from pathlib import Path
 
-from keras_lotr.datasets.samples import Sample, label_key, read_json
+import numpy as np
+
+from keras_lotr.datasets.gaps import labelled_samples, points_of_json
+from keras_lotr.datasets.samples import label_key, read_json
+
+# In face sizes: a landmark with this doubt counts half as much in training as one without.
+HALF_DOUBT = 0.02
 
 
 def read(folder, split="train", scheme="ibug68"):
-    """Faces of a kit folder that carry landmarks of the scheme, tagged with their `set`."""
+    """Faces of a kit folder that carry landmarks of the scheme, tagged with `set` and `tags`."""
     key = label_key(scheme)
+    doubt = key.replace("points", "doubt")
     folder = Path(folder)
     entries = read_json(folder / "labels.json")
     if not isinstance(entries, list) or not all("image" in entry for entry in entries):
         raise ValueError(
             f'Expected a list of {{"image": ..., "{key}": ...}} in {folder / "labels.json"}.'
         )
-    samples = []
+    faces = []
     for number, entry in enumerate(entries):
-        if entry.get("split", split) == split and key in entry:
-            tags = (entry["set"],) if "set" in entry else ()
-            image, origin = folder / "images" / entry["image"], f"labels.json, entry {number}"
-            samples.append(Sample(image, entry[key], scheme, tags=tags, origin=origin))
-    return samples
+        if entry.get("split", split) == split and entry.get(key) is not None:
+            origin = f"labels.json, entry {number}"
+            faces.append(
+                {
+                    "path": folder / "images" / entry["image"],
+                    "points_image": points_of_json(entry[key], origin),
+                    "scheme": scheme,
+                    "tags": (*([entry["set"]] if "set" in entry else []), *entry.get("tags", ())),
+                    "origin": origin,
+                    "weights": weights_of_doubt(entry[doubt]) if doubt in entry else None,
+                }
+            )
+    return labelled_samples(faces, folder / "labels.json")
+
+
+def weights_of_doubt(doubt):
+    """1 / (1 + (doubt / 0.02)^2): a landmark counts less the larger its expected error is.
+
+    Args:
+        doubt: (N,), how far a landmark may be from the truth, in face sizes; None for gaps.
+
+    Returns:
+        (N,) float32, 1 for no doubt and 0 for gaps.
+
+    Example:
+
+    >>> weights_of_doubt([0, 0.02, 0.06, None]).round(6).tolist()
+    [1.0, 0.5, 0.10000000149011612, 0.0]
+    """
+    doubt = np.array([np.inf if value is None else value for value in doubt], np.float32)
+    return 1 / (1 + (doubt / HALF_DOUBT) ** 2)
 
 
 def is_here(folder):

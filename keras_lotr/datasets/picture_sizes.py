@@ -15,10 +15,10 @@ def picture_size(path):
 
 
 def share_outside(points_image, size):
-    """The part of the landmarks that lie outside of a picture.
+    """The part of the labelled landmarks that lie outside of a picture.
 
     Args:
-        points_image: (N, 2) photo pixels.
+        points_image: (N, 2) photo pixels, NaN where a landmark has no label; not all.
         size: width and height as stored; EXIF data may turn the picture by 90 degrees, so the
             better of both ways counts.
 
@@ -31,6 +31,7 @@ def share_outside(points_image, size):
     0.5
     """
     points = np.asarray(points_image)
+    points = points[~np.isnan(points).any(-1)]
     inside = [
         ((points >= -0.5) & (points <= np.array(limits) - 0.5)).all(-1).mean()
         for limits in (size, size[::-1])

@@ -4,8 +4,9 @@
     photos/anna.jpg,102.5,88,140.25,90,...,train
 
 The header is required; `image` is a path relative to the CSV file, (0, 0) the middle of the top
-left pixel. `split` (train, val or test) may be missing: then all faces serve any split. Other
-columns are ignored. An image with several faces has several lines.
+left pixel. A landmark without label has two empty fields, or NA, nan or -1 in both. `split` (train,
+val or test) may be missing: then all faces serve any split. Other columns are ignored. An image
+with several faces has several lines.
 """
 
 import csv
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.samples import Sample, in_scheme, read_text, split_of
+from keras_lotr.datasets.gaps import labelled_samples, without_missing
+from keras_lotr.datasets.samples import read_text, scheme_of, split_of
+
+_NO_LABEL = ("", "na", "nan")
 
 
 def read(folder, split="train", scheme=None):
@@ -30,26 +34,29 @@ def read(folder, split="train", scheme=None):
     rows = csv.reader(read_text(file).splitlines(), skipinitialspace=True)
     header = next(rows, [])
     columns = _point_columns(header, file)
-    samples = []
+    faces = []
     for row in filter(None, rows):
         values = dict(zip(header, row, strict=False))
         own_split = split_of(values.get("split", split))
         points = _points([values.get(column) for column in columns])
         if len(row) != len(header) or own_split is None or points is None:
             raise ValueError(
-                f"Expected {len(header)} fields, an image, {len(columns)} finite numbers and, "
-                "where there is a split, train, val or test, in "
-                f"{file}, line {rows.line_num}. Received: {','.join(row)[:200]}"
+                f"Expected {len(header)} fields, an image, {len(columns)} finite numbers (or none "
+                "for x and y of a landmark without label) and, where there is a split, train, val "
+                f"or test, in {file}, line {rows.line_num}. Received: {','.join(row)[:200]}"
             )
         if own_split == split:
             origin = f"{file}, line {rows.line_num}"
-            points, own = in_scheme(points, scheme, origin)
-            samples.append(Sample(file.parent / values["image"], points, own, origin=origin))
-    return samples
+            image, own = file.parent / values["image"], scheme_of(len(points), scheme)
+            faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
+    return labelled_samples(faces, file, scheme)
 
 
 def is_here(folder):
-    """Whether it is a CSV file or a folder with one that has a column `image`."""
+    """Whether it is a CSV file or a folder with one that has a column `image` or `x0`.
+
+    Also if its columns are set apart in another way: `read` says how they should be.
+    """
     folder = Path(folder)
     if folder.is_file():
         return folder.suffix.lower() == ".csv"
@@ -57,7 +64,8 @@ def is_here(folder):
     if len(files) != 1:
         return False
     with open(files[0], encoding="utf-8-sig", errors="replace") as file:
-        return "image" in file.readline().strip().split(",")
+        names = re.split("[,;\t]", file.readline())
+    return bool({"image", "x0"} & {name.strip(" \"'\r\n") for name in names})
 
 
 def _file(folder):
@@ -73,21 +81,24 @@ def _file(folder):
 
 
 def _point_columns(header, file):
-    """x0, y0, x1, y1, ... as far as the header has them; it must have all or none."""
-    found = {name for name in header if re.fullmatch(r"[xy]\d+", name)}
+    """x0, y0, x1, y1, ...: from 0 on without a break, each once."""
+    found = [name for name in header if re.fullmatch(r"[xy]\d+", name)]
     columns = [f"{axis}{i}" for i in range(len(found) // 2) for axis in "xy"]
-    if not columns or set(columns) != found or "image" not in header:
+    once = header.count("image") == 1 and header.count("split") <= 1
+    if not columns or sorted(columns) != sorted(found) or not once:
         raise ValueError(
-            f"Expected the header image,x0,y0,x1,y1,... in {file}. "
+            f"Expected the header image,x0,y0,x1,y1,... with commas, each column once, in {file}. "
             f"Received: {','.join(header)[:200]}"
         )
     return columns
 
 
 def _points(values):
-    """(N, 2), or None if a value is missing or no finite number."""
+    """(N, 2), NaN without label; None if a value is no finite number, or x or y alone is there."""
     try:
+        values = [np.nan if value.strip().lower() in _NO_LABEL else value for value in values]
         points = np.array(values, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError):
+    except (AttributeError, ValueError):
         return None
-    return points if np.isfinite(points).all() else None
+    half = np.isnan(points).sum(-1) == 1
+    return None if half.any() or np.isinf(points).any() else without_missing(points)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.geometry import box_of, is_box
-from keras_lotr.schemes import convert, get_scheme
+from keras_lotr.schemes import get_scheme
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -33,12 +33,25 @@ class Sample:
 
     Attributes:
         path: the image file.
-        points_image: (N, 2) float32, photo pixels.
+        points_image: (N, 2) float32, photo pixels; NaN where a landmark has no label (a gap).
         scheme: name of the landmark scheme.
-        box: (4,) float32 x0, y0, x1, y1; the box around the landmarks unless the data set's own
-            is given.
+        box: (4,) float32 x0, y0, x1, y1; the box around the labelled landmarks unless the data
+            set's own is given.
         tags: names of the subsets that the face belongs to, such as "pose".
         origin: where its landmarks are written, file and line, for messages.
+        weights: (N,) float32, what each landmark counts in training, 0 for gaps; None: all
+            labelled landmarks count the same.
+        converted_from: the scheme that was labelled, if it is another one.
+
+    Raises:
+        ValueError: not N landmarks, none of them labelled, infinite coordinates, or no box.
+
+    Example:
+
+    >>> points = [[10, 20], [30, 20], [np.nan, np.nan]]
+    >>> sample = Sample("anna.jpg", points, "plain3", box=(5, 5, 40, 40))
+    >>> sample.labelled.tolist(), sample.label_weights.tolist()
+    ([True, True, False], [1.0, 1.0, 0.0])
     """
 
     path: str
@@ -47,16 +60,12 @@ class Sample:
     box: np.ndarray = None
     tags: tuple = field(default=())
     origin: str = ""
+    weights: np.ndarray = None
+    converted_from: str = None
 
     def __post_init__(self):
-        points = np.asarray(self.points_image, np.float32)
-        expected = (get_scheme(self.scheme).num_landmarks, 2)
-        if points.shape != expected or not np.isfinite(points).all():
-            raise ValueError(
-                f"Expected {expected} finite landmarks ({self.scheme}) for {self.where}. "
-                f"Received: shape {points.shape}, finite: {bool(np.isfinite(points).all())}"
-            )
-        box = box_of(points) if self.box is None else np.asarray(self.box, np.float32)
+        points = self._checked_points()
+        box = _box_around(points) if self.box is None else np.asarray(self.box, np.float32)
         if not is_box(box):
             raise ValueError(
                 f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.where}. "
@@ -65,11 +74,58 @@ class Sample:
         object.__setattr__(self, "path", os.fspath(self.path))
         object.__setattr__(self, "points_image", points)
         object.__setattr__(self, "box", box)
+        if self.weights is not None:
+            object.__setattr__(self, "weights", self._checked_weights())
+
+    def _checked_points(self):
+        points = np.array(self.points_image, np.float32)
+        expected = (get_scheme(self.scheme).num_landmarks, 2)
+        if points.shape != expected or np.isinf(points).any():
+            raise ValueError(
+                f"Expected {expected} finite landmarks ({self.scheme}) for {self.where}, NaN where "
+                f"one has no label. Received: shape {points.shape}, infinite: "
+                f"{bool(np.isinf(points).any())}"
+            )
+        points[np.isnan(points).any(-1)] = np.nan
+        if np.isnan(points).all():
+            raise ValueError(f"Expected at least one landmark with a label for {self.where}.")
+        return points
+
+    def _checked_weights(self):
+        weights = np.array(self.weights, np.float32)
+        if weights.shape == self.labelled.shape:
+            weights[~self.labelled] = 0
+        if weights.shape != self.labelled.shape or not (weights >= 0).all():
+            raise ValueError(
+                f"Expected a weight of at least 0 for each landmark of {self.where}. "
+                f"Received: shape {weights.shape}, smallest {weights.min()}"
+            )
+        return weights
+
+    @property
+    def labelled(self):
+        """(N,) bool: which landmarks have a label."""
+        return np.isfinite(self.points_image[:, 0])
+
+    @property
+    def label_weights(self):
+        """(N,) float32: `weights`, or 1 for each labelled landmark and 0 for each gap."""
+        return self.labelled.astype(np.float32) if self.weights is None else self.weights
 
     @property
     def where(self):
         """The picture and where its landmarks are written, for messages."""
         return f"{self.path} ({self.origin})" if self.origin else os.fspath(self.path)
+
+
+def _box_around(points):
+    """The box of the labelled landmarks; where they lie on a line, it is a pixel across."""
+    box = box_of(points[np.isfinite(points[:, 0])])
+    flat = box[2:] == box[:2]
+    if flat.sum() == 1:
+        half = np.where(flat, np.float32(0.5), np.float32(0))
+        box += np.concatenate([-half, half])
+    return box
 
 
 def existing(path):
@@ -104,36 +160,21 @@ def read_json(path):
 def label_key(scheme):
     """The name that kits and rendered shards have for the landmarks of this scheme."""
     if scheme not in _LABEL_KEYS:
-        raise ValueError(f"Expected one of the schemes {sorted(_LABEL_KEYS)}. Received: {scheme!r}")
+        raise NoFaces(f"Expected one of the schemes {sorted(_LABEL_KEYS)}. Received: {scheme!r}")
     return _LABEL_KEYS[scheme]
 
 
-def in_scheme(points, scheme=None, origin="a file"):
-    """Landmarks of a file that does not say their order: in which scheme are they?
+def scheme_of(num_landmarks, scheme=None):
+    """The scheme of a file that does not say in which order its landmarks are.
 
     Args:
-        points: (N, 2).
-        scheme: None: the usual scheme of N landmarks, plainN if there is none. A scheme of N
-            landmarks: the user says that this is their order. Any other: they are converted.
-        origin: where they are written, for the message if they cannot be converted.
-
-    Returns:
-        The landmarks and the name of their scheme.
+        num_landmarks: how many the file has for a face.
+        scheme: one of as many landmarks: the user says that this is their order. Any other, or
+            None: the usual scheme of so many, plainN if there is none.
     """
-    usual = _SCHEME_OF_NUMBER.get(len(points), f"plain{len(points)}")
-    if scheme is None:
-        return points, usual
-    if get_scheme(scheme).num_landmarks == len(points):
-        return points, scheme
-    return converted(points, usual, scheme, origin), scheme
-
-
-def converted(points, source, scheme, origin):
-    """`convert`, with the file and line in the error if these landmarks cannot be converted."""
-    try:
-        return convert(points, source, scheme)
-    except ValueError as error:
-        raise ValueError(f"Expected {scheme} landmarks in {origin}. {error}") from None
+    if scheme is not None and get_scheme(scheme).num_landmarks == num_landmarks:
+        return scheme
+    return _SCHEME_OF_NUMBER.get(num_landmarks, f"plain{num_landmarks}")
 
 
 def natural_key(path):

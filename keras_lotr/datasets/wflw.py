@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.samples import NoFaces, Sample, converted, existing, read_text
+from keras_lotr.datasets.gaps import labelled_samples, without_missing
+from keras_lotr.datasets.samples import NoFaces, existing, read_text
 
 _TAGS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 _SUBSET_FILES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -30,7 +31,8 @@ def read(folder, split="train", scheme="wflw98"):
     Args:
         folder: the folder that holds `WFLW_annotations`, or that folder, or that of the lists.
         split: "train" or "test".
-        scheme: "wflw98", or "ibug68" for the points of the same name.
+        scheme: "wflw98", "ibug68" for the points of the same name, or "jd106" or "insightface106"
+            with gaps where WFLW has no such point.
     """
     if split not in ("train", "test"):
         raise NoFaces(
@@ -43,11 +45,13 @@ def read(folder, split="train", scheme="wflw98"):
         raise FileNotFoundError(f"Expected list_98pt_rect_attr_{split}.txt in or under {folder}.")
     rows = _read_with_flags(attributes) if attributes else _read_with_subsets(plain)
     images = _find_images(attributes or plain)
-    samples = []
+    faces = []
     for points, name, tags, origin in rows:
-        points = converted(points, "wflw98", scheme, origin)
-        samples.append(Sample(images / name, points, scheme, tags=tags, origin=origin))
-    return samples
+        faces.append(
+            {"path": images / name, "points_image": points, "scheme": "wflw98", "tags": tags,
+             "origin": origin}
+        )  # fmt: skip
+    return labelled_samples(faces, attributes or plain, scheme)
 
 
 def is_here(folder):
@@ -107,6 +111,6 @@ def _fields(path, num_between):
 
 def _points(fields, origin):
     try:
-        return np.array(fields[:_NUM_COORDINATES], np.float64).reshape(-1, 2)
+        return without_missing(np.array(fields[:_NUM_COORDINATES], np.float64).reshape(-1, 2))
     except ValueError as error:
         raise ValueError(f"Expected 98 points of {fields[-1]} in {origin}: {error}") from None

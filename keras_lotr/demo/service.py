@@ -124,7 +124,7 @@ class Service:
         return FaceLandmarker.from_preset(preset, engine=self.engine)
 
     def _detector(self, threshold):
-        return load_detector(score_threshold=threshold or self.threshold)
+        return load_detector(threshold=threshold or self.threshold)
 
     @cached_property
     def threshold(self):

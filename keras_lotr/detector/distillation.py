@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-from keras_lotr.checkpoints import BEST, Run, check_out
+from keras_lotr.checkpoints import BEST, Checkpoint, check_out, fit
 from keras_lotr.detector.network import DetectorNetwork
-from keras_lotr.detector.views import FEATURES, NUM_FEATURES, DetectorBatches, Teacher
+from keras_lotr.detector.views import FEATURES, NUM_FEATURES, DetectorBatches, KeptBatches, Teacher
 from keras_lotr.images import expand
 from keras_lotr.presets import RECIPE, write_json
+from keras_lotr.seeds import seeded
 
 _STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
 _SCORES, _POINTS = 3.0, 2.0  # weights in the loss; that of the boxes is 1
@@ -27,6 +27,8 @@ def distill(
     freeze_batch_norm=False,
     features_weight=1.0,
     resume=False,
+    verbose="auto",
+    callbacks=(),
 ):
     """Train a `DetectorNetwork` to have the output maps of YuNet on random views of photos.
 
@@ -48,18 +50,20 @@ def distill(
         features_weight: of the teacher's features in the loss; its maps have 1. Less of it in the
             end lets the student use its own for the maps.
         resume: go on from the checkpoint in `out`.
+        verbose, callbacks: of `keras.Model.fit`; "auto" as of `keras_lotr.training.train`.
 
     Returns:
         The path of the preset.
     """
     out = Path(out)
     check_out(out, resume)
-    keras.utils.set_random_seed(0)
-    model = DetectorNetwork() if init is None else DetectorNetwork.from_preset(init)
+    with seeded(0):
+        model = DetectorNetwork() if init is None else DetectorNetwork.from_preset(init)
+        student = with_features(model)
     teacher_file, teacher = teacher, Teacher(teacher)
     batches = DetectorBatches(photos, teacher, _STEPS_PER_EPOCH, workers=1, max_queue_size=8)
     checked = DetectorBatches(held_out, teacher, _VALIDATION_STEPS, change=False)
-    checked = [checked[i] for i in range(_VALIDATION_STEPS)]
+    checked = KeptBatches([checked[i] for i in range(_VALIDATION_STEPS)])
     steps = _STEPS_PER_EPOCH * epochs
     warmup = min(100, steps // 2)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -67,7 +71,6 @@ def distill(
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=10.0, name="optimizer")
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
-    student = with_features(model)
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.99  # batches are small and unlike each other
@@ -75,11 +78,6 @@ def distill(
     losses = {"cells": maps_loss, **dict.fromkeys(FEATURES, features_loss)}
     weights = {"cells": 1.0, **dict.fromkeys(FEATURES, features_weight)}
     student.compile(optimizer, losses, loss_weights=weights)
-    optimizer.build(student.trainable_variables)
-
-    def validate():
-        values = [maps_loss(y["cells"], model(x, training=False)) for x, y in checked]
-        return float(np.mean([ops.convert_to_numpy(value) for value in values]))
 
     recipe = {
         "teacher": Path(teacher_file).name,
@@ -97,8 +95,9 @@ def distill(
         model.save_to_preset(out / BEST)
         write_json(out / BEST / RECIPE, recipe)
 
-    run = Run(student, out, "val_loss", validate, keep)
-    return run.fit(batches, epochs, resume)
+    checkpoint = Checkpoint(out, lambda logs: {"val_loss": logs["cells_loss"]}, keep, rate)
+    fit(student, batches, checked, epochs, checkpoint, resume, verbose, callbacks)
+    return out / BEST
 
 
 def with_features(model):

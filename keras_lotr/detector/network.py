@@ -10,8 +10,10 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from keras_lotr.backbones.blocks import conv_bn, he_normal
-from keras_lotr.presets import WEIGHTS, build, read_config, resolve, save_config
+from keras_lotr.arguments import refuse_unknown
+from keras_lotr.backbones.blocks import conv_bn, he_normal, zero_padding
+from keras_lotr.configured_model import ConfiguredModel, dtype_policy
+from keras_lotr.presets import CONFIG, WEIGHTS, build, config_of, read_config, resolve, write_json
 from keras_lotr.safetensors_io import load_weights, save_weights
 
 STRIDES = (8, 16, 32)
@@ -19,7 +21,7 @@ NUM_MAPS = 15  # score, box, five points
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class DetectorNetwork(keras.Model):
+class DetectorNetwork(ConfiguredModel):
     """RGB photos (B, H, W, 3), 0..255 -> (B, cells, 15); H and W are multiples of 32.
 
     Cells are those of stride 8, row by row, then of 16, then of 32. With a cell's place (x, y) in
@@ -34,6 +36,7 @@ class DetectorNetwork(keras.Model):
         widths: channels at strides 2, 4, 8, 16 and 32.
         depths: further units at strides 4, 8, 16 and 32.
         pyramid_width: channels of the feature pyramid.
+        name, dtype, trainable: as of every Keras layer.
 
     Example:
 
@@ -47,35 +50,43 @@ class DetectorNetwork(keras.Model):
         depths=(1, 2, 2, 2),
         pyramid_width=64,
         name="face_detector",
-        **kwargs,
+        dtype=None,
+        trainable=True,
+        **unknown,
     ):
+        refuse_unknown(DetectorNetwork, unknown)
         # === Functional model ===
-        images = keras.Input((None, None, 3), name="images")
-        x = layers.Rescaling(1 / 64, name="scaling")(images)
-        x = conv_bn(x, widths[0], 3, stride=2, conv="stem_conv", bn="stem_bn", activation="relu")
-        features = []
-        for stage, (width, depth) in enumerate(zip(widths[1:], depths, strict=True)):
-            x = _unit(x, width, f"stage{stage}_unit0", stride=2)
-            for unit in range(1, depth + 1):
-                x = _unit(x, width, f"stage{stage}_unit{unit}")
-            features.append(x)
-        maps = [
-            _maps(level, f"stride{stride}")
-            for level, stride in zip(_pyramid(features[1:], pyramid_width), STRIDES, strict=True)
-        ]
-        flat = [
-            layers.Reshape((-1, NUM_MAPS), name=f"stride{stride}_cells")(level)
-            for level, stride in zip(maps, STRIDES, strict=True)
-        ]
-        cells = layers.Concatenate(axis=1, name="cells")(flat)
-        super().__init__(images, cells, name=name, **kwargs)
+        with dtype_policy(dtype):
+            images = keras.Input((None, None, 3), name="images")
+            x = layers.Rescaling(1 / 64, name="scaling")(images)
+            x = conv_bn(
+                x, widths[0], 3, stride=2, conv="stem_conv", bn="stem_bn", activation="relu"
+            )
+            features = []
+            for stage, (width, depth) in enumerate(zip(widths[1:], depths, strict=True)):
+                x = _unit(x, width, f"stage{stage}_unit0", stride=2)
+                for unit in range(1, depth + 1):
+                    x = _unit(x, width, f"stage{stage}_unit{unit}")
+                features.append(x)
+            maps = [
+                _maps(level, f"stride{stride}")
+                for level, stride in zip(
+                    _pyramid(features[1:], pyramid_width), STRIDES, strict=True
+                )
+            ]
+            flat = [
+                layers.Reshape((-1, NUM_MAPS), name=f"stride{stride}_cells")(level)
+                for level, stride in zip(maps, STRIDES, strict=True)
+            ]
+            cells = layers.Concatenate(axis=1, name="cells")(flat)
+        super().__init__(images, cells, name, dtype, trainable)
 
         # === Config ===
         self.widths, self.depths, self.pyramid_width = list(widths), list(depths), pyramid_width
 
     def get_config(self):
-        names = ("widths", "depths", "pyramid_width", "name")
-        return {name: getattr(self, name) for name in names}
+        sizes = {name: getattr(self, name) for name in ("widths", "depths", "pyramid_width")}
+        return {**sizes, **super().get_config()}
 
     @classmethod
     def from_preset(cls, preset):
@@ -84,7 +95,7 @@ class DetectorNetwork(keras.Model):
         weights = files.path(WEIGHTS)
         if weights is None:
             raise ValueError(f"Expected a trained face detector. {preset} has no {WEIGHTS}.")
-        model = build(cls, read_config(files, cls.__name__), files.name, weights=weights)
+        model = build(cls, read_config(files, cls), files, weights=weights)
         load_weights(model, weights)
         return model
 
@@ -92,7 +103,7 @@ class DetectorNetwork(keras.Model):
         """Write config and weights into a folder that `from_preset` reads."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        save_config(self, folder)
+        write_json(folder / CONFIG, config_of(self))
         save_weights(self, folder / WEIGHTS, dtype)
 
 
@@ -102,12 +113,13 @@ def _unit(inputs, filters, name, stride=1):
     x = inputs
     if stride > 1:
         padding = "valid"
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
+        x = zero_padding(x, 1, f"{name}_pad")
     x = layers.DepthwiseConv2D(
         3,
         strides=stride,
         padding=padding,
         use_bias=False,
+        data_format="channels_last",
         depthwise_initializer=he_normal,
         name=f"{name}_depthwise",
     )(x)
@@ -124,7 +136,9 @@ def _pyramid(features, width):
         lateral = f"stride{stride}_lateral"
         x = conv_bn(x, width, 1, conv=lateral, bn=f"{lateral}_bn", activation="relu")
         if levels:
-            coarse = layers.UpSampling2D(name=f"stride{stride}_upsampled")(levels[-1])
+            coarse = layers.UpSampling2D(
+                data_format="channels_last", name=f"stride{stride}_upsampled"
+            )(levels[-1])
             x = layers.Add(name=f"stride{stride}_sum")([x, coarse])
         levels.append(_unit(x, width, f"stride{stride}_unit"))
     return levels[::-1]
@@ -135,5 +149,10 @@ def _maps(x, name):
     # Few cells hold a face: scores start at 0.01.
     bias = keras.initializers.Constant([-4.6] + [0.0] * (NUM_MAPS - 1))
     return layers.Conv2D(
-        NUM_MAPS, 1, kernel_initializer="glorot_uniform", bias_initializer=bias, name=f"{name}_maps"
+        NUM_MAPS,
+        1,
+        data_format="channels_last",
+        kernel_initializer="glorot_uniform",
+        bias_initializer=bias,
+        name=f"{name}_maps",
     )(x)

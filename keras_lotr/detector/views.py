@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augment import change_colors, without_color
-from keras_lotr.datasets.batches import read_rgb
 from keras_lotr.detector.network import STRIDES
+from keras_lotr.images import read_image
 
 # Layers of the student, and what the teacher's features of the same stride are called in its file.
 FEATURES = {
@@ -72,6 +72,20 @@ def _cells(maps, count, stride):
     )
     score = np.sqrt(np.clip(confidence, 0, 1) * np.clip(is_face, 0, 1))
     return np.concatenate([score, box, points], axis=-1)
+
+
+class KeptBatches(keras.utils.PyDataset):
+    """Batches that are made once, for validation."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
 
 
 class DetectorBatches(keras.utils.PyDataset):
@@ -143,7 +157,7 @@ def random_view(photos, size, rng):
 
 
 def _piece(path, size, rng):
-    image = read_rgb(path)
+    image = read_image(path)
     sides = np.array(image.shape[1::-1])
     scale = size / sides.max() * np.exp(rng.uniform(np.log(0.7), np.log(4)))
     # The centre is drawn from where the view, unturned, holds as much of the photo as it can.

@@ -5,6 +5,11 @@ import numpy as np
 from keras import layers, ops
 
 
+def mean_points(mean_shape, image_size):
+    """Mean landmarks from fractions of the crop to crop pixels: (..., 2) float32."""
+    return ops.convert_to_tensor(mean_shape * image_size - 0.5, "float32")
+
+
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class LandmarkHead(layers.Layer):
     """Two hidden layers with ReLU, then two linear outputs, shared by all landmarks.
@@ -45,9 +50,12 @@ class LandmarkHead(layers.Layer):
         self.coordinates.build((*input_shape[:-1], self.hidden_dim))
 
     def call(self, landmarks):
-        offsets = self.coordinates(self.hidden2(self.hidden1(landmarks)))
-        mean_points = ops.convert_to_tensor(self.mean_shape * self.image_size - 0.5, "float32")
-        return mean_points + offsets * (self.image_size / 8)
+        return mean_points(self.mean_shape, self.image_size) + self.offsets(landmarks)
+
+    def offsets(self, landmarks):
+        """How far landmarks are from their mean place: (B, N, D) -> (B, N, 2), crop pixels."""
+        eighths = self.coordinates(self.hidden2(self.hidden1(landmarks)))
+        return eighths * (self.image_size / 8)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2)

@@ -52,10 +52,11 @@ class _TransformerLayer(layers.Layer):
             name=name,
         )
 
-    def _attend_to_self(self, x, positions):
+    def _attend_to_self(self, x, positions, mask=None):
         y = self.self_attention_norm(x)
         place = y + positions
-        return x + self.drop(self.self_attention(place, value=y, key=place))
+        attended = self.self_attention(place, value=y, key=place, attention_mask=mask)
+        return x + self.drop(attended)
 
     def _feed_forward(self, x):
         return x + self.drop(self.ffn2(self.ffn1(self.ffn_norm(x))))
@@ -113,6 +114,8 @@ class DecoderLayer(_TransformerLayer):
         places: (B, N, D), positions of the landmarks.
         memory: (B, T, D), the encoder's output.
         positions: (B, T, D), positions of the tokens.
+        attention_mask: (B, N, N) bool, which landmarks (last axis) each landmark attends to in the
+            self-attention; None: all.
         return_attention: also return the cross-attention, (B, heads, N, T).
 
     Returns:
@@ -134,8 +137,10 @@ class DecoderLayer(_TransformerLayer):
             projection.kernel.assign(start(projection.kernel.shape, "float32"))
         _build_feed_forward(self, landmarks_shape)
 
-    def call(self, landmarks, places, memory, positions, return_attention=False):
-        x = self._attend_to_self(landmarks, places)
+    def call(
+        self, landmarks, places, memory, positions, attention_mask=None, return_attention=False
+    ):
+        x = self._attend_to_self(landmarks, places, attention_mask)
         attended = self.cross_attention(
             self.cross_attention_norm(x) + places,
             value=memory,
@@ -148,6 +153,15 @@ class DecoderLayer(_TransformerLayer):
 
     def compute_output_shape(self, landmarks_shape, places_shape, memory_shape, positions_shape):
         return landmarks_shape
+
+    def compute_output_spec(
+        self, landmarks, places, memory, positions, return_attention=False, attention_mask=None
+    ):
+        x = keras.KerasTensor(landmarks.shape, self.compute_dtype)
+        if not return_attention:
+            return x
+        shape = (landmarks.shape[0], self.num_heads, landmarks.shape[1], memory.shape[1])
+        return x, keras.KerasTensor(shape, self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "identity_scale": self.identity_scale}

@@ -1,0 +1,52 @@
+"""Our classes are known to Keras as soon as Keras is imported, and Keras is not imported for it.
+
+`keras.saving.load_model` finds a class only where a module that registers it was imported before.
+"""
+
+import importlib.util
+import sys
+from importlib import import_module
+
+# The modules that register classes or functions, and import all others that do.
+_MODULES = ("lotr", "losses", "metrics", "mixture", "optimizers", "detector.network")
+
+
+def register_with_keras():
+    """Import the modules that register with Keras: now, or when somebody imports Keras."""
+    if "keras" in sys.modules:
+        _import_all()
+    elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _KerasFinder())
+
+
+def _import_all():
+    for module in _MODULES:
+        import_module(f"keras_lotr.{module}")
+
+
+class _KerasFinder:
+    """Waits on `sys.meta_path` for the import of Keras, and leaves when it comes."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec("keras")
+        if spec is not None and not _importing_ours():
+            execute = spec.loader.exec_module
+
+            def execute_and_register(module):
+                execute(module)
+                _import_all()
+
+            spec.loader.exec_module = execute_and_register
+        return spec
+
+
+def _importing_ours():
+    """Whether a module of ours is what imports Keras; it cannot be imported within itself."""
+    return any(
+        name.startswith("keras_lotr.") and getattr(module.__spec__, "_initializing", False)
+        for name, module in list(sys.modules.items())
+        if module is not None
+    )

@@ -1,0 +1,62 @@
+"""What a training consists of, of one landmark scheme or of a mixture, and how it is announced."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+
+@dataclass(frozen=True)
+class TrainingParts:
+    """What `train` compiles, fits and keeps.
+
+    Attributes:
+        model: what is trained.
+        batches: of training faces.
+        validation: `validation_data` of `fit`.
+        losses, metrics, loss_weights: of `compile`.
+        measure: makes of the logs of a validation the numbers for the history; the first decides.
+        keep: writes the weights, called when they are the best so far.
+        preset: what `keep` writes.
+        train_faces, val_faces: number of faces by the names of data sets or groups.
+    """
+
+    model: keras.Model
+    batches: keras.utils.PyDataset
+    validation: tuple
+    losses: object
+    metrics: object
+    measure: Callable
+    keep: Callable
+    preset: Path
+    train_faces: dict
+    val_faces: dict
+    loss_weights: dict = None
+
+
+def header(recipe, parts, out):
+    """What is about to be trained, as lines of text."""
+    every, trained = (_count(w) for w in (parts.model.weights, parts.model.trainable_weights))
+    steps = len(parts.batches)
+    return "\n".join(
+        [
+            f"Training faces: {_numbers(parts.train_faces)}",
+            f"Validation faces: {_numbers(parts.val_faces)}",
+            f"Model: {every:,} parameters, {trained:,} trainable; "
+            f"starts from {recipe.backbone_weights or recipe.init or 'random weights'}",
+            f"Schedule: {recipe.epochs} epochs of {steps} batches of {recipe.batch_size} crops "
+            f"({recipe.size} pixels), {recipe.optimizer}, learning rate {recipe.learning_rate:g}, "
+            f"{recipe.schedule}",
+            f"Run: {out}",
+        ]
+    )
+
+
+def _count(weights):
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def _numbers(faces):
+    return ", ".join(f"{name} {number:,}" for name, number in faces.items())

@@ -1,0 +1,81 @@
+"""Files and folders that appear whole or not at all."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replaced(path):
+    """A path beside `path` to write to; the file there takes its place when the block ends well.
+
+    Whoever reads `path` sees the old file or the new one, never half. A link there is replaced, not
+    followed. The folder is made if it is missing. After an error nothing is left behind.
+
+    Args:
+        path: the file to write.
+
+    Raises:
+        ValueError: it is a folder.
+        OSError: it cannot be written there; the sentence says why.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "new", "numbers.txt")
+    >>> with replaced(path) as unfinished:
+    ...     size = unfinished.write_text("1 2 3")
+    >>> path.read_text()
+    '1 2 3'
+    """
+    path = Path(path)
+    check_file_target(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)  # never write through a link that lay there
+        yield unfinished
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def replace_folder(new, path):
+    """Rename the folder `new`; what was at `path` is then beside where `new` was, called "old"."""
+    old = Path(new).with_name("old")
+    if os.path.lexists(path):
+        os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if os.path.lexists(old):
+            os.replace(old, path)
+        raise
+
+
+def check_file_target(path):
+    """Raise a ValueError if there is a folder where a file is to be written, or no way to it."""
+    path = Path(path)
+    _check_way(path)
+    if path.is_dir():
+        raise ValueError(f"Expected a file to write. {path} is a folder: name a file in it.")
+
+
+def check_folder_target(path, mark):
+    """Raise a ValueError if something else than a folder with a file `mark` would be replaced."""
+    path = Path(path)
+    _check_way(path)
+    if os.path.lexists(path) and not (path / mark).is_file():
+        raise ValueError(
+            f"Expected a new folder, or one with a {mark}, which is replaced. Received: {path}"
+        )
+
+
+def _check_way(path):
+    for parent in path.parents:
+        if parent.exists():
+            if not parent.is_dir():
+                raise ValueError(f"Expected a path in a folder. {parent} is a file: {path}")
+            return

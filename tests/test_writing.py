@@ -1,0 +1,102 @@
+"""Files and folders that appear whole or not at all."""
+
+import os
+
+import pytest
+
+from keras_lotr.preset_files import write_file
+from keras_lotr.safetensors_io import save_arrays
+from keras_lotr.writing import check_file_target, check_folder_target, replace_folder, replaced
+
+
+def content(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+class TestFile:
+    def test_replaced(self, tmp_path):
+        path = tmp_path / "new" / "x"
+        for text in ("old", "new"):
+            with replaced(path) as unfinished:
+                unfinished.write_text(text)
+        assert path.read_text() == "new"
+        assert content(path.parent) == ["x"]
+
+    def test_link_is_not_followed(self, tmp_path):
+        (tmp_path / "target").write_text("old")
+        (tmp_path / "link").symlink_to(tmp_path / "target")
+        write_file(tmp_path / "link", b"new")
+        assert (tmp_path / "target").read_text() == "old"
+        assert not (tmp_path / "link").is_symlink()
+
+    @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+    def test_nothing_is_left_after_an_error(self, error, tmp_path):
+        (tmp_path / "x").write_text("old")
+        with pytest.raises(error), replaced(tmp_path / "x") as unfinished:
+            unfinished.write_text("half")
+            raise error("no")
+        assert (tmp_path / "x").read_text() == "old"
+        assert content(tmp_path) == ["x"]
+
+    @pytest.mark.parametrize("write", [lambda p: write_file(p, b"1"), lambda p: save_arrays({}, p)])
+    def test_folder(self, write, tmp_path):
+        (tmp_path / "folder.onnx").mkdir()
+        sentence = r"Expected a file to write. .*folder\.onnx is a folder: name a file in it\."
+        with pytest.raises(ValueError, match=sentence):
+            write(tmp_path / "folder.onnx")
+        assert content(tmp_path) == ["folder.onnx"]
+
+    @pytest.mark.parametrize("check", [check_file_target, lambda p: check_folder_target(p, "x")])
+    def test_way_over_a_file(self, check, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(ValueError, match="Expected a path in a folder. .*file is a file"):
+            check(tmp_path / "file" / "new" / "x")
+
+    def test_disk_says_no(self, tmp_path, monkeypatch):
+        def fail(*arguments):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="x cannot be written: No space left on device"):
+            write_file(tmp_path / "x", b"1")
+        assert not content(tmp_path)
+
+
+class TestFolder:
+    @pytest.fixture
+    def new(self, tmp_path):
+        (tmp_path / "work" / "new").mkdir(parents=True)
+        (tmp_path / "work" / "new" / "mark").write_text("new")
+        return tmp_path / "work" / "new"
+
+    def test_there_is_none_yet(self, new, tmp_path):
+        check_folder_target(tmp_path / "x", "mark")
+        replace_folder(new, tmp_path / "x")
+        assert (tmp_path / "x" / "mark").read_text() == "new"
+
+    def test_replaced_whole(self, new, tmp_path):
+        (tmp_path / "x").mkdir()
+        for name in ("mark", "other"):
+            (tmp_path / "x" / name).write_text("old")
+        check_folder_target(tmp_path / "x", "mark")
+        replace_folder(new, tmp_path / "x")
+        assert content(tmp_path / "x") == ["mark"]
+        assert content(new.parent) == ["old"]
+
+    def test_old_one_stays_if_the_new_one_cannot_come(self, new, tmp_path):
+        (tmp_path / "x").mkdir()
+        with pytest.raises(OSError):
+            replace_folder(new.with_name("no"), tmp_path / "x")
+        assert (tmp_path / "x").is_dir()
+
+    @pytest.mark.parametrize("kind", ["file", "folder", "link"])
+    def test_something_else_is_there(self, kind, tmp_path):
+        path = tmp_path / "x"
+        if kind == "file":
+            path.write_text("mine")
+        elif kind == "folder":
+            path.mkdir()
+        else:
+            path.symlink_to(tmp_path / "nowhere")
+        with pytest.raises(ValueError, match="Expected a new folder, or one with a mark, .*x"):
+            check_folder_target(path, "mark")

@@ -19,5 +19,6 @@ def test_a_users_keras_json_is_not_read(tmp_path):
     environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     test = "tests/test_lotr.py::test_fresh_model_predicts_the_mean_shape"
-    run = subprocess.run([*command, test], cwd=ROOT, env=environment, capture_output=True, text=True)
+    options = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True}
+    run = subprocess.run([*command, test], **options)
     assert run.returncode == 0, run.stdout

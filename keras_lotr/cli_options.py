@@ -1,7 +1,5 @@
 """Options that several subcommands have in common."""
 
-from importlib.util import find_spec
-
 import click
 
 from keras_lotr.cli_checks import check_exists, landmark_preset
@@ -108,30 +106,24 @@ def what_finds_landmarks(command):
 
 def landmarker_of(preset, detector, threshold, max_side, any_rotation, flip, engine):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
+    from keras_lotr.face_detector import load_detector
     from keras_lotr.landmarker import FaceLandmarker
 
     if not preset.endswith(".onnx"):
         engine = engine_of(preset, engine)
-        if engine == "keras":
-            start_keras()
-    return FaceLandmarker(
-        preset,
-        detector,
-        flip=flip,
-        engine=engine,
-        threshold=threshold,
-        max_side=max_side,
-        rotations=(0, 90, 180, 270) if any_rotation else (0,),
-    )
+    rotations = (0, 90, 180, 270) if any_rotation else (0,)
+    detect = load_detector(detector, threshold=threshold, max_side=max_side, rotations=rotations)
+    if engine == "keras":
+        start_keras()
+    return FaceLandmarker(preset, detect, flip=flip, engine=engine)
 
 
 def engine_of(preset, engine):
     """The engine that a preset is run with; refuses one that is not trained."""
-    files = landmark_preset(preset)
-    if engine != "auto":
-        return engine
-    installed = find_spec("onnxruntime") is not None
-    return "onnxruntime" if installed and files.path(ONNX) is not None else "keras"
+    from keras_lotr.engine import best_engine
+
+    landmark_preset(preset)
+    return best_engine(preset) if engine == "auto" else engine
 
 
 def onnx_file(preset):

@@ -44,7 +44,7 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
     if is_file or of_runtime and engine == "auto":
         engine = "onnxruntime"
     if engine == "auto":
-        engine = _best_engine(source, dtype, token)
+        engine = best_engine(source, dtype, token)
     if engine == "onnxruntime" and dtype is not None:
         raise ValueError(
             f"Expected no dtype with onnxruntime: its files have their own. Received: {dtype!r}; "
@@ -64,7 +64,8 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
     return LOTR.from_preset(source, dtype=dtype, token=token)
 
 
-def _best_engine(preset, dtype, token):
+def best_engine(preset, dtype=None, token=None):
+    """What "auto" stands for; arguments as of `load_model`."""
     if dtype is not None or find_spec("onnxruntime") is None:
         return "keras"
     return "keras" if resolve(preset, token).path(ONNX) is None else "onnxruntime"

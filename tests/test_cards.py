@@ -182,4 +182,4 @@ def test_card_says_that_labels_were_converted(folder):
     assert "labels of" not in write_card(folder).read_text()
     write_json(folder / RESULTS, {**MEASURED, "converted_from": "wflw98"})
     (folder / "README.md").unlink()
-    assert "split val), labels of wflw98, true boxes" in write_card(folder).read_text()
+    assert "split val), labels of wflw98, ground-truth boxes" in write_card(folder).read_text()

@@ -113,7 +113,8 @@ MISTAKES = {
     "predict none.jpg --preset nope": "Available: lotr_m_300w, lotr_m_300w_98, lotr_m_plus_300w",
     "predict none.jpg --preset lotr_m_jd": "has no trained weights yet. Train them with",
     "predict none.jpg --preset face_detector": "is a face detector's. Available: lotr_m_300w,",
-    "predict none.jpg --detector retina": "Expected a face detector: ",
+    "predict none.jpg --detector retina --engine keras": "Expected a face detector: ",
+    "predict none.jpg --detector no.onnx --engine keras": "There is no face detector no.onnx",
     "predict none.jpg --format xml": "Expected formats of json, csv, pts, coco",
     "predict none.jpg --output x.txt": "Expected a folder, or a file .json, .csv, .pts, as output",
     "predict none.jpg --boxes none.json": "There is no file of boxes none.json",
@@ -226,7 +227,7 @@ EVALUATE = ("evaluate", "lotr_m_300w", "--data", "examples/rendered_faces", "--s
 def test_nothing_of_the_backend_is_seen():
     run = in_a_process("-c", COMMAND, *EVALUATE, cwd=ROOT)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("lotr_m_300w on rendered_faces (val, 16 faces)")
+    assert run.stdout.startswith("lotr_m_300w on rendered_faces (val, 16 faces")
 
 
 def test_nothing_of_the_backend_is_seen_in_training(rendered_faces, tmp_path):

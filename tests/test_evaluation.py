@@ -80,9 +80,9 @@ def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
     ("arguments", "message"),
     [
         (["nowhere", "--data", "."], "There is no preset 'nowhere'"),
-        (["PRESET", "--data", "nowhere"], "There is no nowhere"),
+        (["PRESET", "--data", "nowhere"], "There is no data set nowhere"),
         (["PRESET", "--data", "DATA", "--split", "test"], "No face of split 'test'"),
-        (["PRESET", "--data", "DATA", "--reader", "x"], "Expected a reader"),
+        (["PRESET", "--data", "DATA", "--reader", "x"], "'x' is not one of 'kit'"),
     ],
 )
 def test_bad_input(arguments, message, preset, rendered_faces):

@@ -111,7 +111,7 @@ def test_train_evaluate_and_save(
     assert results["faces"] == 3 and np.isfinite(results["nme"])
     assert results["failure_rate"].keys() == {"8", "10"}
     text = run("report", "table", output, "--output", tmp_path / "table.md")
-    assert f"FR and AUC at {threshold} %" in text and "| preset (flip) |" in text
+    assert f"FR and AUC at {threshold} %" in text and "| run (flip) |" in text
 
     LOTR.from_preset(out / "preset").save_to_preset(tmp_path / "again")
     saved, again = (load_file(tmp_path / p / WEIGHTS) for p in ("run/preset", "again"))
@@ -165,13 +165,15 @@ def test_bad_lists_leave_nothing_behind(change, message, tmp_path):
 
 
 def test_mixed_schemes_leave_nothing_behind(tmp_path):
-    """106 points cannot be read as WFLW's 98."""
-    folders = (write_wflw(tmp_path / "wflw"), write_jd(tmp_path / "jd"))
-    data = [argument for folder in folders for argument in ("--data", str(folder))]
+    """Three points of one's own cannot be read as WFLW's 98."""
+    own = tmp_path / "own.csv"
+    image = os.path.relpath(RENDERED.parent / "rendered1.jpg", tmp_path)
+    own.write_text(f"image,x0,y0,x1,y1,x2,y2\n{image},80,90,150,90,110,180\n")
+    data = ["--data", str(write_wflw(tmp_path / "wflw")), "--data", str(own)]
     arguments = ["train", "lotr_hr_plus_wflw", *data, "--out", str(tmp_path / "run")]
     done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 2 and "Received: jd106 -> wflw98" in done.output
-    assert "Expected wflw98 landmarks in" in done.output and "jd/Training_data" in done.output
+    assert done.exit_code == 2 and "Received: plain3" in done.output
+    assert "own.csv" in done.output
     assert not (tmp_path / "run").exists()
 
 

@@ -68,4 +68,4 @@ class TestCommand:
     def test_other_format(self, preset):
         result = self.export(preset, "--format", "openvino", "--calibration", EXAMPLES)
         assert result.exit_code == 2
-        assert "Expected the format onnx for int8. Received: openvino" in result.stderr
+        assert "Expected --format onnx for --int8 or --float16, not openvino" in result.stderr

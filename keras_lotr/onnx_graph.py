@@ -51,9 +51,11 @@ class OnnxGraph:
     def __init__(self):
         self.nodes, self.constants = [], {}
         self._uses = Counter()
+        self.left_out = ""  # beginning of layers' names that names in the graph do without
 
     def unused(self, name):
         """The name, or with a number if it was asked for before: a layer may be called twice."""
+        name = name.removeprefix(self.left_out)
         self._uses[name] += 1
         return name if self._uses[name] == 1 else f"{name}/{self._uses[name]}"
 

@@ -75,7 +75,7 @@ def _layer(model, name):
 
 def _tokens(graph, model):
     """Backbone, 1x1 convolution and deconvolutions, then the map as a row."""
-    tokens = _layer(model, "tokens")
+    tokens, graph.left_out = _layer(model, "tokens"), model.layer_prefix
     (x,) = write_model(graph, keras.Model(model.input, tokens.input), [IMAGES])
     x = graph.node("Transpose", [x], "tokens/channels_last", perm=[0, 2, 3, 1])
     return graph.reshape(x, (0, *tokens.output.shape[1:]), "tokens")

@@ -393,6 +393,9 @@ class Forgetful(keras.layers.Layer):
         super().__init__(**kwargs)
         self.dense = keras.layers.Dense(width, name="dense")
 
+    def build(self, shape):
+        self.dense.build(shape)
+
     def call(self, x):
         return self.dense(x)
 

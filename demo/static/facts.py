@@ -5,7 +5,7 @@ import inspect
 import json
 from pathlib import Path
 
-from keras_lotr import drawing, face_detector
+from keras_lotr import drawing, face_detector, yunet
 from keras_lotr.preset_files import PREPROCESSOR, resolve
 from keras_lotr.schemes import SCHEMES
 
@@ -38,7 +38,7 @@ def _detector_settings():
     parameters = inspect.signature(face_detector.FaceDetector).parameters
     settings = {name: parameters[name].default for name in ("nms_threshold", "max_side")}
     settings |= resolve(DETECTOR).json(PREPROCESSOR)
-    return {**settings, "landmarks_in_box": face_detector._LANDMARKS_IN_YUNET.tolist()}
+    return {**settings, "landmarks_in_box": yunet.LANDMARKS_BOX.tolist()}
 
 
 def _crop_contract():

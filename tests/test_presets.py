@@ -399,6 +399,9 @@ class Forgetful(keras.layers.Layer):
     def call(self, x):
         return self.dense(x)
 
+    def get_config(self):
+        return {"name": self.name}
+
     def compute_output_shape(self, shape):
         return (*shape[:-1], self.dense.units)
 

@@ -10,6 +10,7 @@ from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.datasets.mixture_batches import MixtureBatches
+from keras_lotr.detector_boxes import with_detector_boxes
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
@@ -190,6 +191,9 @@ def build_mixture(recipe, samples, init):
 def _batches(recipe, train, model, workers):
     """Batches of lists of samples, several for each group."""
     lists = [samples for lists in train for samples in lists]
+    number = sum(map(len, lists))
+    if recipe.detector_boxes:
+        lists = [with_detector_boxes(samples) for samples in lists]
     group_of_list = [i for i, lists in enumerate(train) for _ in lists]
     shares = [recipe.groups[i].share / len(train[i]) for i in group_of_list]
     faces = LandmarkBatches(
@@ -198,7 +202,7 @@ def _batches(recipe, train, model, workers):
         recipe.margin,
         Augmentation(**recipe.augmentation),
         recipe.batch_size,
-        recipe.samples_per_epoch or sum(map(len, lists)),
+        recipe.samples_per_epoch or number,
         recipe.seed,
         shares=shares,
     )

@@ -10,6 +10,7 @@ from keras_lotr.checkpoints import BEST, HISTORY, Checkpoint, check_out, fit
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augment import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
+from keras_lotr.detector_boxes import with_detector_boxes
 from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.mixture_training import mixture_parts
@@ -101,13 +102,14 @@ def _parts(recipe, data, out, init, reader, workers, only):
     groups, faces = _read(data, recipe.scheme, reader, only)
     with seeded(recipe.seed), dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
+    number = len(groups[0]) * len(groups)
     batches = LandmarkBatches(
-        groups,
+        [with_detector_boxes(g) for g in groups] if recipe.detector_boxes else groups,
         recipe.size,
         recipe.margin,
         Augmentation(**recipe.augmentation),
         recipe.batch_size,
-        recipe.samples_per_epoch,
+        recipe.samples_per_epoch or number,
         recipe.seed,
         workers=workers,
         max_queue_size=16,

@@ -10,7 +10,7 @@ at a landmark is that from its neighbour before to its neighbour after it on the
 import click
 import numpy as np
 
-from keras_lotr.evaluation import measure
+from keras_lotr.evaluation.evaluation import measure
 from keras_lotr.schemes import get_scheme
 
 

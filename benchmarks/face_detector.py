@@ -18,10 +18,10 @@ import click
 import cv2
 import numpy as np
 
-from keras_lotr.detector.distillation import photo_paths
-from keras_lotr.face_detector import Face, FaceDetector
+from keras_lotr.detector_training.distillation import photo_paths
 from keras_lotr.geometry import overlaps
-from keras_lotr.images import read_image
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.face_detector import Face, FaceDetector
 
 CONFIDENT, NARROWEST = 0.8, 24
 

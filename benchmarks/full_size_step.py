@@ -19,11 +19,11 @@ from pathlib import Path
 import keras
 
 from keras_lotr.datasets import read_samples
-from keras_lotr.datasets.augment import Augmentation
+from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import build
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import build
 
 FACES = Path(__file__).parents[1] / "examples" / "rendered_faces"
 

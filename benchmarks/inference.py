@@ -24,7 +24,7 @@ from speed_table import speed_table
 from timing import machine, side_by_side
 
 from keras_lotr import FaceDetector, FaceLandmarker, read_image
-from keras_lotr.onnx_model import OnnxModel
+from keras_lotr.inference.onnx_model import OnnxModel
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRESET, SIZE = "lotr_m_300w", 192
@@ -68,11 +68,11 @@ def write_networks(folder):
     code = f"""
 import keras
 from keras_lotr import LOTR
-from keras_lotr.calibration import calibration_crops
-from keras_lotr.export import export
-from keras_lotr.onnx_graph import OnnxGraph
-from keras_lotr.onnx_layers import write_model
-from keras_lotr.quantize import export_int8
+from keras_lotr.export.calibration import calibration_crops
+from keras_lotr.export.exporter import export
+from keras_lotr.export.onnx_graph import OnnxGraph
+from keras_lotr.export.onnx_layers import write_model
+from keras_lotr.export.int8 import export_int8
 folder = {str(folder)!r}
 model = LOTR.from_preset({PRESET!r})
 graph = OnnxGraph()
@@ -104,7 +104,7 @@ def ort_session(path):
 
 def add_openvino(functions, folder, planes):
     try:
-        from keras_lotr.export_openvino import import_openvino
+        from keras_lotr.export.openvino import import_openvino
 
         core = import_openvino().Core()
     except ImportError as error:

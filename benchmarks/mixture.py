@@ -15,9 +15,9 @@ from pathlib import Path
 
 import click
 
-from keras_lotr.preset_files import read_json, write_json
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import train
+from keras_lotr.presets.files import read_json, write_json
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import train
 
 ROWS = ("together", "each alone", "one after the other")
 

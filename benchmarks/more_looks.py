@@ -13,9 +13,9 @@ from keras import ops
 from keras_lotr import geometry
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.images import read_image
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.onnx_model import OnnxModel
 
 # Degrees, scale, and shift of the crop in parts of its side.
 LOOKS = (

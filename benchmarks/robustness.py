@@ -12,8 +12,8 @@ from keras import ops
 
 from keras_lotr import LOTR
 from keras_lotr.datasets import read_samples
-from keras_lotr.datasets.augment import Augmentation, random_crop
-from keras_lotr.images import read_image
+from keras_lotr.datasets.augmentation import Augmentation, random_crop
+from keras_lotr.images.reading import read_image
 from keras_lotr.metrics import normalized_mean_error
 
 NOTHING = dict.fromkeys(Augmentation.__dataclass_fields__, 0.0)

@@ -13,12 +13,12 @@ import time
 import keras
 
 from keras_lotr.datasets import read_samples
-from keras_lotr.datasets.augment import Augmentation
+from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
-from keras_lotr.memory import keep_memory
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import build
+from keras_lotr.training.memory import keep_memory
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import build
 
 
 def rate(function, crops, seconds):

@@ -19,9 +19,9 @@ import matplotlib.pyplot as plt
 
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.evaluation import evaluate
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import build, train
+from keras_lotr.evaluation.evaluation import evaluate
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import build, train
 
 RENDERED = Path(__file__).parent / "rendered_faces"
 

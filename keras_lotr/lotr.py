@@ -15,15 +15,15 @@ from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
-from keras_lotr.keras_model import KerasModel, check_process
+from keras_lotr.layers.embeddings import SineCode, Table, grid_centers
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
-from keras_lotr.layers.tables import SineCode, Table, grid_centers
+from keras_lotr.layers.mean_shape import checked_mean_shape
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 from keras_lotr.losses import spread_weight
 from keras_lotr.lotr_arguments import checked_preprocessor, square_input, transformer_width
-from keras_lotr.mean_shape import checked_mean_shape
-from keras_lotr.presets import PresetMixin
+from keras_lotr.presets.preset import PresetMixin
+from keras_lotr.running.keras_model import KerasModel, check_process
 
 # Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
 # HRNet's widest network and its classification neck is our choice; the paper says HRNet only.

@@ -3,7 +3,7 @@
 import keras
 
 from keras_lotr.arguments import check_counts
-from keras_lotr.crop_contract import CropContract
+from keras_lotr.preprocessor import CropContract
 from keras_lotr.schemes import get_scheme
 
 

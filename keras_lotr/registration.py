@@ -8,7 +8,14 @@ import sys
 from importlib import import_module
 
 # The modules that register classes or functions, and import all others that do.
-_MODULES = ("lotr", "losses", "metrics", "mixture", "optimizers", "detector.network")
+_MODULES = (
+    "lotr",
+    "losses",
+    "metrics",
+    "training.mixture",
+    "training.optimizers",
+    "detector_training.network",
+)
 
 
 def register_with_keras():

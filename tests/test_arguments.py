@@ -9,7 +9,7 @@ from tiny import SIZE, tiny_lotr
 from keras_lotr import LOTR
 from keras_lotr.arguments import arguments_of
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-from keras_lotr.crop_contract import CropContract
+from keras_lotr.preprocessor import CropContract
 
 
 @pytest.mark.parametrize(

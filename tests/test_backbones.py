@@ -13,8 +13,8 @@ from safetensors.numpy import load_file, save_file
 from keras_lotr.backbones.blocks import IMAGENET_MEAN, IMAGENET_STD, he_normal
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.keras_weights import load_keras_mobilenet_v2
-from keras_lotr.backbones.loading import load_backbone_weights
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
+from keras_lotr.backbones.pretrained import load_backbone_weights
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.backbones.timm_weights import TENSORS, load_timm_weights
 

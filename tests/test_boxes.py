@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_lotr.boxes import check_box, check_boxes
+from keras_lotr.inference.boxes import check_box, check_boxes
 
 SHAPE = (480, 640, 3)
 

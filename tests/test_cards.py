@@ -8,12 +8,12 @@ import pytest
 import yaml
 from tiny import MEASURED, randomize, tiny_lotr
 
-from keras_lotr import card_pictures
-from keras_lotr.card_metadata import NOT_STATED, WRITTEN, complete_facts, untrained_model
-from keras_lotr.cards import MARK, card, results_table
-from keras_lotr.detector.network import DetectorNetwork
-from keras_lotr.presets import METADATA, RESULTS, resolve, shipped_folder, write_json
-from keras_lotr.publishing import write_card
+from keras_lotr.detector_training.network import DetectorNetwork
+from keras_lotr.presets.preset import METADATA, RESULTS, resolve, shipped_folder, write_json
+from keras_lotr.publishing import card_pictures
+from keras_lotr.publishing.card import MARK, card, results_table
+from keras_lotr.publishing.card_metadata import NOT_STATED, WRITTEN, complete_facts, untrained_model
+from keras_lotr.publishing.publish import write_card
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FACTS = dict.fromkeys(WRITTEN, "something") | {"licence": "CC0-1.0"}

@@ -11,11 +11,13 @@ import cv2
 import pytest
 from click.testing import CliRunner
 
-from keras_lotr import __version__, cli_errors, datasets, formats
+from keras_lotr import __version__, datasets
+from keras_lotr.cli import errors as cli_errors
 from keras_lotr.cli import main
-from keras_lotr.cli_errors import Commands
-from keras_lotr.cli_options import READERS
-from keras_lotr.cli_predict import FORMATS
+from keras_lotr.cli.errors import Commands
+from keras_lotr.cli.options import READERS
+from keras_lotr.cli.predict import FORMATS
+from keras_lotr.inference import formats
 
 ROOT = Path(__file__).parents[1]
 

@@ -15,8 +15,8 @@ from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import layer_settings
-from keras_lotr.crop_contract import CropContract
-from keras_lotr.detector.network import DetectorNetwork
+from keras_lotr.detector_training.network import DetectorNetwork
+from keras_lotr.preprocessor import CropContract
 
 
 def by_config(model, folder):

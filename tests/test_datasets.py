@@ -9,7 +9,7 @@ import pytest
 
 from keras_lotr.conversions import convert
 from keras_lotr.datasets import READERS, NoFaces, Sample, ibug, jd106, read_samples, wflw
-from keras_lotr.datasets.picture_sizes import picture_size, share_outside
+from keras_lotr.datasets.label_check import picture_size, share_outside
 from keras_lotr.datasets.samples import natural_key, scheme_of, split_of
 from keras_lotr.schemes import get_scheme
 

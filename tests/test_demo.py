@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from keras_lotr import FaceLandmarker
-from keras_lotr.attention import attention_map, draw_attention
 from keras_lotr.cli import main
 from keras_lotr.demo import service as demo
 from keras_lotr.demo.service import ATTENTION, Service, Settings, checked_image
-from keras_lotr.spaces import publish_space, space_files
-from keras_lotr.video import annotate_video
+from keras_lotr.inference.attention import attention_map, draw_attention
+from keras_lotr.inference.video import annotate_video
+from keras_lotr.publishing.space import publish_space, space_files
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

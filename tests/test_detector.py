@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 from keras import ops
+from keras_lotr.detector import distillation, onnx_export, views
 from safetensors.numpy import load_file
 
-from keras_lotr.checkpoints import CHECKPOINT, Checkpoint
-from keras_lotr.detector import distillation, onnx_export, views
-from keras_lotr.detector.distillation import distill, features_loss, maps_loss, photo_paths
-from keras_lotr.detector.network import NUM_MAPS, DetectorNetwork
-from keras_lotr.detector.onnx_export import export_detector
-from keras_lotr.export_check import ExportDiffers
+from keras_lotr.detector_training.distillation import distill, features_loss, maps_loss, photo_paths
+from keras_lotr.detector_training.network import NUM_MAPS, DetectorNetwork
+from keras_lotr.detector_training.onnx import export_detector
+from keras_lotr.export.check import ExportDiffers
+from keras_lotr.training.checkpoint import CHECKPOINT, Checkpoint
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 YUNET = Path(__file__).resolve().parents[2] / "shared/models/face_detection_yunet_2023mar.onnx"

@@ -19,14 +19,14 @@ def load(path):
 
 @pytest.mark.parametrize("name", ["README.md", "MODEL_CARD.md", "docs/training.md"])
 def test_tables_are_those_of_the_files(name):
-    tables = load(ROOT / "docs" / "make_tables.py")
+    tables = load(ROOT / "tools" / "make_tables.py")
     assert name in tables.PAGES
     text = (ROOT / name).read_text(encoding="utf-8")
     assert text == tables.fill(text, tables.tables())
 
 
 def test_speeds_are_those_measured():
-    told = list(load(ROOT / "docs" / "make_tables.py").speeds())
+    told = list(load(ROOT / "tools" / "make_tables.py").speeds())
     assert ROOT / "presets" / "lotr_m_300w" in [folder for folder, _ in told]
     for folder, facts in told:
         assert facts == json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
@@ -49,9 +49,9 @@ def test_architecture_names_every_module():
 
 
 def test_numbers_of_the_rendered_faces_are_those_of_the_shipped_preset():
-    """If not: run the command that README.md names, then docs/make_tables.py."""
+    """If not: run the command that README.md names, then tools/make_tables.py."""
     pytest.importorskip("onnxruntime")
-    from keras_lotr.evaluation import evaluate
+    from keras_lotr.evaluation.evaluation import evaluate
 
     told = json.loads((ROOT / "results" / "rendered_faces.json").read_text(encoding="utf-8"))
     network = ROOT / "presets" / told["preset"] / "model.onnx"
@@ -60,7 +60,7 @@ def test_numbers_of_the_rendered_faces_are_those_of_the_shipped_preset():
 
 
 def test_list_of_the_photos_of_a_split(tmp_path, capsys):
-    script = load(ROOT / "docs" / "list_split.py")
+    script = load(ROOT / "tools" / "list_split.py")
     labels = [
         {"image": "2.jpg", "set": "helen", "source": "x:helen/b_1.jpg", "split": "val"},
         {"image": "1.jpg", "set": "afw", "source": "x:afw/c.jpg", "split": "val"},
@@ -76,7 +76,7 @@ def test_list_of_the_photos_of_a_split(tmp_path, capsys):
 
 
 def test_list_of_the_val_photos_is_that_of_the_results(shared):
-    script = load(ROOT / "docs" / "list_split.py")
+    script = load(ROOT / "tools" / "list_split.py")
     lines = (ROOT / "docs" / "300w_val.txt").read_text().splitlines()
     assert lines == script.photos(shared / "data" / "faces", "val")
     results = json.loads((ROOT / "presets" / "lotr_m_300w" / "results.json").read_text())

@@ -20,12 +20,12 @@ from test_docs import load
 from tiny import SETTINGS, SHALLOW, randomize, tiny_backbone
 
 from keras_lotr.cli import main
-from keras_lotr.export_onnx import export_onnx
+from keras_lotr.export.onnx import export_onnx
 from keras_lotr.lotr import LOTR, VARIANTS
-from keras_lotr.preset_files import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, read_json, shipped_folder
-from keras_lotr.presets import CropContract
-from keras_lotr.recipes import Recipe
+from keras_lotr.presets.files import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, read_json, shipped_folder
+from keras_lotr.presets.preset import CropContract
 from keras_lotr.schemes import get_scheme
+from keras_lotr.training.recipe import Recipe
 
 for package in ("matplotlib", "onnx", "onnxruntime"):
     pytest.importorskip(package, reason="the documents use it")
@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 CARDS = sorted(f"presets/{path.parent.name}/README.md" for path in ROOT.glob("presets/*/README.md"))
 PAGES = [
     *("README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "examples/README.md", "demo/README.md"),
-    *("demo/static/README.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))),
+    *("web/README.md", *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))),
     *CARDS,
 ]
 
@@ -143,8 +143,8 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     shutil.copytree(presets, folder / "presets")
     shutil.copytree(ROOT / "results", folder / "results")
     shutil.copytree(ROOT / "demo", folder / "demo", ignore=shutil.ignore_patterns("node_modules"))
-    (folder / "demo" / "static" / "dist").mkdir(exist_ok=True)
-    (folder / "demo" / "static" / "dist" / "index.html").write_text("<p>built")
+    (folder / "web" / "dist").mkdir(exist_ok=True)
+    (folder / "web" / "dist" / "index.html").write_text("<p>built")
     (folder / "examples").symlink_to(ROOT / "examples")
     (folder / "photos").mkdir()
     shutil.copy(ROOT / "examples" / "astronaut.jpg", folder / "photos" / "anna.jpg")
@@ -156,7 +156,7 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     hub.put_folder("me/secret", presets / "lotr_m_300w", private=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())  # that a block may set
-    monkeypatch.setattr("keras_lotr.preset_files.shipped_folder", lambda: folder / "presets")
+    monkeypatch.setattr("keras_lotr.presets.files.shipped_folder", lambda: folder / "presets")
     for variant in VARIANTS:
         monkeypatch.setitem(VARIANTS, variant, (tiny_backbone, 192, {**SETTINGS, **SHALLOW}))
     read = Recipe.load.__func__

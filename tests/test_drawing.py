@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_lotr.drawing import _pieces, draw
+from keras_lotr.images.drawing import _pieces, draw
 from keras_lotr.schemes import get_scheme
 
 

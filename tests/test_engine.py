@@ -12,10 +12,10 @@ import pytest
 from tiny import SIZE, random_crops, randomize, tiny_lotr
 
 from keras_lotr import FaceLandmarker, SmoothWing
-from keras_lotr.crop_contract import CropContract
-from keras_lotr.engine import load_model
-from keras_lotr.export import export
-from keras_lotr.face_landmarks import FaceLandmarks
+from keras_lotr.export.exporter import export
+from keras_lotr.inference.engine import load_model
+from keras_lotr.inference.results import FaceLandmarks
+from keras_lotr.preprocessor import CropContract
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8)
 BOX = (30, 20, 110, 100)

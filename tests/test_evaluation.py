@@ -10,11 +10,12 @@ import pytest
 from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
-from keras_lotr import cli_options, landmark_scheme
+from keras_lotr import landmark_scheme
 from keras_lotr.cli import main
+from keras_lotr.cli import options as cli_options
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.evaluation import as_text, evaluate, summary
+from keras_lotr.evaluation.evaluation import as_text, evaluate, summary
 from keras_lotr.schemes import get_scheme
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"

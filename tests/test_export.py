@@ -10,14 +10,14 @@ from click.testing import CliRunner
 from keras import layers, ops
 from tiny import SHALLOW, randomize, tiny_lotr
 
-from keras_lotr import export_check
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.cli import main
-from keras_lotr.cli_export import ENDINGS
-from keras_lotr.export import _WRITERS, export, export_preset
-from keras_lotr.onnx_model import FACTS
-from keras_lotr.preset_files import ONNX, resolve
+from keras_lotr.cli.export import ENDINGS
+from keras_lotr.export import check as export_check
+from keras_lotr.export.exporter import _WRITERS, export, export_preset
+from keras_lotr.inference.onnx_model import FACTS
+from keras_lotr.presets.files import ONNX, resolve
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny import tiny_lotr
 
-from keras_lotr.export_check import ExportDiffers, check_features, check_points, one_sentence
+from keras_lotr.export.check import ExportDiffers, check_features, check_points, one_sentence
 
 
 @pytest.fixture(scope="module")

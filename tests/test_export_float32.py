@@ -6,11 +6,11 @@ import pytest
 from keras import layers
 from tiny import SHALLOW, assert_same_weights, random_crops, randomize, tiny_lotr, weights_of
 
-from keras_lotr.crop_contract import CropContract
-from keras_lotr.export import export
-from keras_lotr.export_float32 import in_float32
-from keras_lotr.onnx_model import OnnxModel
-from keras_lotr.presets import dtype_policy
+from keras_lotr.export.exporter import export
+from keras_lotr.export.float32 import in_float32
+from keras_lotr.inference.onnx_model import OnnxModel
+from keras_lotr.preprocessor import CropContract
+from keras_lotr.presets.preset import dtype_policy
 
 
 def model_of(policy):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tiny import SHALLOW, random_crops, randomize, tiny_lotr
 
-from keras_lotr import export_litert
-from keras_lotr.export import export
-from keras_lotr.export_litert import litert_facts
+from keras_lotr.export import litert as export_litert
+from keras_lotr.export.exporter import export
+from keras_lotr.export.litert import litert_facts
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from tiny import SHALLOW, random_crops, randomize, tiny_lotr
 
-from keras_lotr import export_onnx
-from keras_lotr.export import export
-from keras_lotr.export_openvino import import_openvino
-from keras_lotr.onnx_model import FACTS
+from keras_lotr.export import onnx as export_onnx
+from keras_lotr.export.exporter import export
+from keras_lotr.export.openvino import import_openvino
+from keras_lotr.inference.onnx_model import FACTS
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -45,7 +45,7 @@ def test_points_and_facts(model, batch, count, openvino, tmp_path):
 
 def test_wrong_file_is_not_kept(model, openvino, tmp_path, monkeypatch):
     (tmp_path / "model.xml").write_text("old")
-    monkeypatch.setattr("keras_lotr.export_openvino.onnx_content", content_of_another)
+    monkeypatch.setattr("keras_lotr.export.openvino.onnx_content", content_of_another)
     with pytest.raises(RuntimeError, match="nothing was written"):
         export(model, tmp_path / "model.xml", "openvino")
     assert [p.name for p in tmp_path.iterdir()] == ["model.xml"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny import SHALLOW, random_crops, randomize, tiny_lotr
 
-from keras_lotr.export import export
-from keras_lotr.export_saved_model import FACTS_FILE, MARK
+from keras_lotr.export.exporter import export
+from keras_lotr.export.saved_model import FACTS_FILE, MARK
 
 # Keras 3.15 hands jax2tf an argument that JAX has deprecated.
 pytestmark = pytest.mark.filterwarnings(
@@ -56,7 +56,7 @@ def test_old_one_is_replaced_whole(model, tf, old, tmp_path):
 
 
 def test_wrong_one_is_not_kept(model, tf, old, tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_lotr.export_check.LARGEST_DIFFERENCE", -1)
+    monkeypatch.setattr("keras_lotr.export.check.LARGEST_DIFFERENCE", -1)
     monkeypatch.setattr(type(model), "export", lambda self, path, **_: path.mkdir())
     monkeypatch.setattr(tf.saved_model, "load", lambda path: Loaded())
     with pytest.raises(RuntimeError, match="nothing was written"):

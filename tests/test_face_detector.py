@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hub_server import sha256
 
-from keras_lotr import face_detector, yunet
-from keras_lotr.face_detector import (
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference import face_detector, yunet
+from keras_lotr.inference.face_detector import (
     Face,
     FaceDetector,
     load_detector,
 )
-from keras_lotr.face_pyramid import merge_cells
-from keras_lotr.images import read_image
+from keras_lotr.inference.face_pyramid import merge_cells
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from keras_lotr.datasets import read_samples
-from keras_lotr.face_detector import FaceDetector
-from keras_lotr.face_pyramid import pyramid
 from keras_lotr.geometry import overlaps
-from keras_lotr.images import read_image
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.face_detector import FaceDetector
+from keras_lotr.inference.face_pyramid import pyramid
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
 from keras_lotr.cli import main
-from keras_lotr.figures import BANDS, _band_names, _loss_values
+from keras_lotr.evaluation.figures import BANDS, _band_names, _loss_values
 from keras_lotr.losses import smooth_wing, wing
 
 pytest.importorskip("matplotlib")

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_lotr import formats
 from keras_lotr.datasets import coco, ibug, points_csv
+from keras_lotr.inference import formats
 from keras_lotr.schemes import get_scheme
 
 

@@ -12,8 +12,8 @@ import pytest
 from safetensors import safe_open
 
 from keras_lotr import LOTR
-from keras_lotr.presets import WEIGHTS
-from keras_lotr.safetensors_io import named_weights
+from keras_lotr.presets.preset import WEIGHTS
+from keras_lotr.presets.weights import named_weights
 
 GOLDEN = Path(__file__).parent / "golden"
 

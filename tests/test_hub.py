@@ -7,7 +7,7 @@ import sys
 import pytest
 from hub_server import READER, WRITER, sha256
 
-from keras_lotr.hub import Handle, at_commit, fetch
+from keras_lotr.presets.hub import Handle, at_commit, fetch
 
 HANDLE = Handle("me/tiny")
 WEIGHTS = b"weights " * 1000
@@ -205,7 +205,7 @@ def test_wrong_token(hub, monkeypatch):
 
 # === Two at once ===
 BOTH = """
-from keras_lotr.hub import Handle, fetch
+from keras_lotr.presets.hub import Handle, fetch
 print(len(fetch(Handle("me/tiny"), "model.safetensors").read_bytes()))
 """
 

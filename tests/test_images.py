@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lotr.image_size import claimed_size
-from keras_lotr.images import expand, read_image
+from keras_lotr.images.header import claimed_size
+from keras_lotr.images.reading import expand, read_image
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class TestSources:
             read_image(f"{root}/a.png")
 
     def test_too_large_download(self, rgb, monkeypatch):
-        monkeypatch.setattr("keras_lotr.images._MAX_DOWNLOAD_BYTES", 10)
+        monkeypatch.setattr("keras_lotr.images.reading._MAX_DOWNLOAD_BYTES", 10)
         monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: io.BytesIO(bytes(11)))
         with pytest.raises(ValueError, match="at most 10 bytes at http://x/y"):
             read_image("http://x/y")

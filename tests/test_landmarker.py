@@ -11,11 +11,11 @@ import pytest
 import keras_lotr
 from keras_lotr import geometry
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-from keras_lotr.face_detector import Face
-from keras_lotr.face_landmarks import FaceLandmarks
-from keras_lotr.landmarker import FaceLandmarker
+from keras_lotr.inference.face_detector import Face
+from keras_lotr.inference.landmarker import FaceLandmarker
+from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets import CropContract
+from keras_lotr.presets.preset import CropContract
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (240, 320, 3)).astype(np.uint8)
 BOXES = np.array([[40, 50, 140, 130], [200, 100, 330, 260]], np.float32)

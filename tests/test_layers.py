@@ -8,9 +8,9 @@ import pytest
 from keras import ops
 from tiny import randomize
 
+from keras_lotr.layers.embeddings import SineCode, Table, grid_centers, sine_code
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
-from keras_lotr.layers.tables import SineCode, Table, grid_centers, sine_code
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 
 SIZES = {"dim": 16, "num_heads": 4, "ffn_dim": 24}

@@ -20,11 +20,11 @@ from tiny import (
 
 from keras_lotr import LOTR, SmoothWing
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-from keras_lotr.complexity import multiply_accumulates
+from keras_lotr.evaluation.macs import multiply_accumulates
 from keras_lotr.losses import smooth_wing, wing
 from keras_lotr.lotr import VARIANTS
-from keras_lotr.presets import CropContract
-from keras_lotr.safetensors_io import named_weights
+from keras_lotr.presets.preset import CropContract
+from keras_lotr.presets.weights import named_weights
 from keras_lotr.schemes import get_scheme
 
 

@@ -3,8 +3,13 @@ import pytest
 from tiny import randomize, tiny_lotr, weights_of
 
 from keras_lotr import LOTR
-from keras_lotr.layers.tables import sine_code
-from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO, checked_mean_shape, start_at_nearest
+from keras_lotr.layers.embeddings import sine_code
+from keras_lotr.layers.mean_shape import (
+    TABLES,
+    UNTRAINED_ZERO,
+    checked_mean_shape,
+    start_at_nearest,
+)
 
 OLD = np.random.default_rng(0).uniform(0.2, 0.8, (68, 2)).astype(np.float32).round(4)
 

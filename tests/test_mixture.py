@@ -9,11 +9,11 @@ from keras import ops
 from tiny import assert_same_weights, random_crops, randomize, tiny_lotr, weights_of
 
 from keras_lotr import LOTR
-from keras_lotr.crop_contract import CropContract
+from keras_lotr.layers.mean_shape import TABLES
 from keras_lotr.layers.transformer import DecoderLayer
 from keras_lotr.losses import SmoothWing
-from keras_lotr.mean_shape import TABLES
-from keras_lotr.mixture import Group, LOTRMixture
+from keras_lotr.preprocessor import CropContract
+from keras_lotr.training.mixture import Group, LOTRMixture
 
 SHAPES = {number: np.random.default_rng(number).uniform(0.2, 0.8, (number, 2)) for number in (3, 9)}
 

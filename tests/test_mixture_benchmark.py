@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from tiny import SHALLOW, tiny_lotr, write_faces
 
-from keras_lotr.crop_contract import CropContract
-from keras_lotr.recipes import Recipe
+from keras_lotr.preprocessor import CropContract
+from keras_lotr.training.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("tiny_variant")
 

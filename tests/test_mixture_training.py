@@ -10,18 +10,20 @@ from keras import ops
 from safetensors.numpy import load_file
 from tiny import SHALLOW, assert_same_weights, randomize, tiny_lotr, weights_of, write_faces
 
-from keras_lotr import LOTR, cards, validation
-from keras_lotr.checkpoints import CHECKPOINT, HISTORY
-from keras_lotr.crop_contract import CropContract
+from keras_lotr import LOTR
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.losses import smooth_wing
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.mixture_training import build_mixture, mixture_parts, named_folders
-from keras_lotr.presets import RECIPE, WEIGHTS, resolve
-from keras_lotr.publishing import prepare
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import train
+from keras_lotr.preprocessor import CropContract
+from keras_lotr.presets.preset import RECIPE, WEIGHTS, resolve
+from keras_lotr.publishing import card as cards
+from keras_lotr.publishing.publish import prepare
+from keras_lotr.training import validation
+from keras_lotr.training.checkpoint import CHECKPOINT, HISTORY
+from keras_lotr.training.mixture_training import build_mixture, mixture_parts, named_folders
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import train
 
 GROUPS = [
     {"name": "people68", "scheme": "ibug68", "data": ["faces"], "share": 3, "weight": 2.0},

@@ -7,8 +7,8 @@ import numpy as np
 from tiny import SIZE
 
 from keras_lotr import geometry
-from keras_lotr.crop_contract import CropContract
 from keras_lotr.datasets import read_samples
+from keras_lotr.preprocessor import CropContract
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_lotr.onnx_graph import OnnxGraph
+from keras_lotr.export.onnx_graph import OnnxGraph
 
 onnx = pytest.importorskip("onnx")
 SHAPES = {"x": ["batch", 300]}, {"y": ["batch", 300]}

@@ -7,8 +7,8 @@ from keras import layers, ops
 from written_onnx import SIZE, assert_same, conv, network, shake, written
 
 from keras_lotr.backbones.blocks import conv_bn
-from keras_lotr.onnx_graph import OnnxGraph
-from keras_lotr.onnx_layers import write_model
+from keras_lotr.export.onnx_graph import OnnxGraph
+from keras_lotr.export.onnx_layers import write_model
 
 pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

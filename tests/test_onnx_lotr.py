@@ -10,9 +10,9 @@ from keras.src.applications.mobilenet_v3 import MobileNetV3, _inverted_res_block
 from keras.src.applications.resnet import ResNet, stack_residual_blocks_v2
 from tiny import SHALLOW, randomize, tiny_lotr
 
-from keras_lotr import onnx_fold
-from keras_lotr.export_check import ExportDiffers
-from keras_lotr.export_onnx import onnx_content
+from keras_lotr.export import onnx_fold
+from keras_lotr.export.check import ExportDiffers
+from keras_lotr.export.onnx import onnx_content
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -15,9 +15,9 @@ from keras_lotr import LOTR, FaceLandmarker
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.export_onnx import export_onnx
-from keras_lotr.onnx_model import FACTS, OnnxModel
-from keras_lotr.preset_files import ONNX
+from keras_lotr.export.onnx import export_onnx
+from keras_lotr.inference.onnx_model import FACTS, OnnxModel
+from keras_lotr.presets.files import ONNX
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

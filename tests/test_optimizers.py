@@ -10,7 +10,7 @@ from keras import ops
 from tiny import SHALLOW, random_crops, randomize, tiny_lotr, weights_of
 
 from keras_lotr.losses import SmoothWing
-from keras_lotr.recipes import Recipe
+from keras_lotr.training.recipe import Recipe
 
 SETTINGS = {"weight_decay": 0.1, "ema": 0.0, "warmup_steps": 0, "schedule": "steps"}
 

@@ -21,8 +21,8 @@ from keras_lotr.backbones import hrnet
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.lotr import VARIANTS
-from keras_lotr.presets import WEIGHTS
-from keras_lotr.recipes import Recipe
+from keras_lotr.presets.preset import WEIGHTS
+from keras_lotr.training.recipe import Recipe
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 PAPERS = ("lotr_m_jd", "lotr_m_plus_jd", "lotr_r_plus_jd", "lotr_hr_plus_wflw")
@@ -191,9 +191,9 @@ def test_mixed_precision(small_networks, smaller_batches, tmp_path):
 ON_TWO = """
 import sys, keras, numpy as np, tiny
 from keras_lotr import LOTR
-from keras_lotr.devices import spread_over_devices
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import train
+from keras_lotr.training.devices import spread_over_devices
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import train
 
 tiny.use_tiny_variant()
 print(spread_over_devices(4))
@@ -224,7 +224,7 @@ def test_all_devices(backend, tmp_path):
 
 
 def test_a_batch_that_devices_cannot_share(monkeypatch):
-    from keras_lotr.devices import spread_over_devices
+    from keras_lotr.training.devices import spread_over_devices
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])

@@ -1,4 +1,4 @@
-"""A LOTR-M+ can start with what a LOTR-M has learned (benchmarks/plus_from_m.py)."""
+"""A LOTR-M+ can start with what a LOTR-M has learned (tools/plus_from_m.py)."""
 
 import sys
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from tiny import random_crops, randomize, tiny_lotr
 
-from keras_lotr.safetensors_io import load_fitting_weights, save_weights
+from keras_lotr.presets.weights import load_fitting_weights, save_weights
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import plus_from_m
 

@@ -11,12 +11,12 @@ import pytest
 from tiny import randomize, tiny_lotr
 
 from keras_lotr import LOTR
-from keras_lotr.preset_checks import check_config, check_size, planned_weights
-from keras_lotr.preset_files import read_json
-from keras_lotr.presets import CONFIG, METADATA, PREPROCESSOR, WEIGHTS
-from keras_lotr.publishing import publication, write_card
-from keras_lotr.recipes import Recipe
-from keras_lotr.safetensors_io import count_numbers, named_weights
+from keras_lotr.presets.checks import check_config, check_size, planned_weights
+from keras_lotr.presets.files import read_json
+from keras_lotr.presets.preset import CONFIG, METADATA, PREPROCESSOR, WEIGHTS
+from keras_lotr.presets.weights import count_numbers, named_weights
+from keras_lotr.publishing.publish import publication, write_card
+from keras_lotr.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

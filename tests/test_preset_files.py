@@ -6,8 +6,8 @@ import shutil
 import pytest
 from tiny import tiny_lotr
 
-from keras_lotr.preset_files import PIN, resolve, write_file
-from keras_lotr.presets import CONFIG, METADATA, WEIGHTS
+from keras_lotr.presets.files import PIN, resolve, write_file
+from keras_lotr.presets.preset import CONFIG, METADATA, WEIGHTS
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def folder(tmp_path):
 def test_ones_own_weights_for_a_shipped_preset_without(folder, monkeypatch, tmp_path):
     shipped = tmp_path / "shipped"
     shutil.copytree(folder, shipped / "tiny", ignore=shutil.ignore_patterns(WEIGHTS))
-    monkeypatch.setattr("keras_lotr.preset_files.shipped_folder", lambda: shipped)
+    monkeypatch.setattr("keras_lotr.presets.files.shipped_folder", lambda: shipped)
     assert resolve("tiny").folder == shipped / "tiny"
     monkeypatch.setenv("KERAS_LOTR_PRESETS", str(folder.parent))
     assert resolve("tiny").folder == folder

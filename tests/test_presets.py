@@ -10,9 +10,9 @@ import pytest
 from tiny import SIZE, assert_same_weights, random_crops, randomize, tiny_backbone, weights_of
 
 from keras_lotr import LOTR
-from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO
-from keras_lotr.preset_config import FORMAT_VERSION
-from keras_lotr.presets import (
+from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO
+from keras_lotr.presets.config import FORMAT_VERSION
+from keras_lotr.presets.preset import (
     CONFIG,
     METADATA,
     PREPROCESSOR,

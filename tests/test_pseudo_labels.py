@@ -1,4 +1,4 @@
-"""68 points for faces that have 98 (benchmarks/pseudo_labels.py)."""
+"""68 points for faces that have 98 (tools/pseudo_labels.py)."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from tiny import randomize, tiny_lotr
 from keras_lotr.conversions import convert
 from keras_lotr.datasets import read_samples
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import pseudo_labels
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny import face_layout
 
-from keras_lotr.shape_modes import shape_mode_slopes
+from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 
 
 def shapes(coefficients, modes):

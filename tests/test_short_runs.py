@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file
 from tiny import SIZE, random_crops, write_faces
 
-from keras_lotr.recipes import Recipe
+from keras_lotr.training.recipe import Recipe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 

@@ -28,18 +28,19 @@ from tiny import (
     write_faces,
 )
 
-from keras_lotr import LOTR, memory, training, validation
-from keras_lotr.checkpoints import CHECKPOINT, HISTORY
+from keras_lotr import LOTR
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
-from keras_lotr.mean_shape import TABLES, UNTRAINED_ZERO
+from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.presets import RECIPE, WEIGHTS, CropContract
-from keras_lotr.recipes import Recipe
-from keras_lotr.safetensors_io import save_arrays
-from keras_lotr.starting_model import mean_shape_of
-from keras_lotr.training import build, train
+from keras_lotr.presets.preset import RECIPE, WEIGHTS, CropContract
+from keras_lotr.presets.weights import save_arrays
+from keras_lotr.training import memory, training, validation
+from keras_lotr.training.checkpoint import CHECKPOINT, HISTORY
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.starting_model import mean_shape_of
+from keras_lotr.training.training import build, train
 
 RUN = Recipe(batch_size=2, epochs=3, warmup_steps=1, learning_rate=3e-3, ema=0.5)
 
@@ -182,8 +183,8 @@ import os, signal, sys
 import tiny
 tiny.use_tiny_variant()
 from keras_lotr import writing
-from keras_lotr.recipes import Recipe
-from keras_lotr.training import train
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.training import train
 
 class Kill:
     getpid, path = os.getpid, os.path

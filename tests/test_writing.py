@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from keras_lotr.preset_files import write_file
-from keras_lotr.safetensors_io import save_arrays
+from keras_lotr.presets.files import write_file
+from keras_lotr.presets.weights import save_arrays
 from keras_lotr.writing import check_file_target, check_folder_target, replace_folder, replaced
 
 

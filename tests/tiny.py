@@ -14,7 +14,7 @@ from keras import layers, ops
 
 from keras_lotr import LOTR
 from keras_lotr.lotr import VARIANTS
-from keras_lotr.safetensors_io import named_weights
+from keras_lotr.presets.weights import named_weights
 
 SIZE = 64
 SETTINGS = {"channels": 16, "num_heads": 4, "ffn_dim": 16, "head_dim": 16}

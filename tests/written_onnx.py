@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_lotr.onnx_graph import OnnxGraph
-from keras_lotr.onnx_layers import write_model
+from keras_lotr.export.onnx_graph import OnnxGraph
+from keras_lotr.export.onnx_layers import write_model
 
 SIZE = 12
 

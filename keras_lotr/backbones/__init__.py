@@ -1,0 +1,1 @@
+"""Backbones, and the pretrained weights that they can start with."""

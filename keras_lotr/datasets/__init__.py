@@ -3,20 +3,20 @@
 import os
 from pathlib import Path
 
-from keras_lotr.datasets import coco, facesynth, ibug, jd106, kit, points_csv, wflw
-from keras_lotr.datasets.picture_sizes import picture_size, share_outside
+from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, wflw
+from keras_lotr.datasets.label_check import picture_size, share_outside
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
 
 __all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
 
 # In the order in which a folder is recognised.
 READERS = {
-    "kit": kit,
+    "kit": labels_json,
     "facesynth": facesynth,
     "wflw": wflw,
     "jd106": jd106,
     "coco": coco,
-    "csv": points_csv,
+    "csv": csv_points,
     "ibug": ibug,
 }
 

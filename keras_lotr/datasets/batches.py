@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.datasets.augment import random_crop
-from keras_lotr.images import read_image
+from keras_lotr.datasets.augmentation import random_crop
+from keras_lotr.images.reading import read_image
 
 
 def load_crops(samples, size, margin):

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples
-from keras_lotr.datasets.samples import natural_key, of_split, read_json, scheme_of
+from keras_lotr.datasets.samples import of_split, read_json, scheme_of
+from keras_lotr.images.names import natural_key
 
 
 def read(folder, split="train", scheme=None):

@@ -25,13 +25,13 @@ import numpy as np
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import (
     IMAGE_ENDINGS,
-    natural_key,
     of_split,
     read_text,
     scheme_of,
     split_of,
     tags_of,
 )
+from keras_lotr.images.names import natural_key
 
 _PROTOCOL_300W = {"afw": "train", "ibug": "test", "300w": "test"}
 

@@ -177,12 +177,6 @@ def scheme_of(num_landmarks, scheme=None):
     return _SCHEME_OF_NUMBER.get(num_landmarks, f"plain{num_landmarks}")
 
 
-def natural_key(path):
-    """Sort key by which photo 9 comes before photo 10."""
-    parts = re.split(r"(\d+)", os.fspath(path))
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
-
-
 def split_of(name):
     """The split that a name such as "trainset", "valid" or "Test_data" tells, or None."""
     word = _SPLIT_WORD.search(name.lower())

@@ -8,14 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keras_lotr import formats
-from keras_lotr.attention import attention_map, draw_attention
-from keras_lotr.drawing import draw
-from keras_lotr.face_detector import load_detector
-from keras_lotr.image_size import claimed_size
-from keras_lotr.images import read_image
-from keras_lotr.landmarker import FaceLandmarker
-from keras_lotr.preset_files import (
+from keras_lotr.images.drawing import draw
+from keras_lotr.images.header import claimed_size
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference import formats
+from keras_lotr.inference.attention import attention_map, draw_attention
+from keras_lotr.inference.face_detector import load_detector
+from keras_lotr.inference.landmarker import FaceLandmarker
+from keras_lotr.inference.video import annotate_video
+from keras_lotr.presets.files import (
     METADATA,
     ONNX,
     PREPROCESSOR,
@@ -24,7 +25,6 @@ from keras_lotr.preset_files import (
     resolve,
 )
 from keras_lotr.schemes import get_scheme
-from keras_lotr.video import annotate_video
 
 MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000

@@ -1,4 +1,4 @@
-"""Builds and serves the page in demo/static, and runs its modules in Node."""
+"""Builds and serves the page in web, and runs its modules in Node."""
 
 import contextlib
 import functools
@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-STATIC = Path(__file__).parents[2] / "demo" / "static"
+STATIC = Path(__file__).parents[2] / "web"
 
 
 def build(folder):

@@ -1,4 +1,4 @@
-"""The modules of the page in demo/static do what the library's and OpenCV's functions do."""
+"""The modules of the page in web do what the library's and OpenCV's functions do."""
 
 import importlib.util
 
@@ -8,11 +8,11 @@ import pytest
 import static_page
 
 from keras_lotr import geometry
-from keras_lotr.face_detector import merge_cells
+from keras_lotr.inference.face_detector import merge_cells
 
 
 def test_the_facts_are_those_of_the_library():
-    path = static_page.STATIC / "facts.py"
+    path = static_page.STATIC.parent / "tools" / "web_facts.py"
     spec = importlib.util.spec_from_file_location("facts", path)
     facts = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(facts)

@@ -1,4 +1,4 @@
-"""The page in demo/static, in a real browser: it finds what the library finds."""
+"""The page in web, in a real browser: it finds what the library finds."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import static_page
 
 import keras_lotr
 
-EXAMPLES = static_page.STATIC.parents[1] / "examples"
+EXAMPLES = static_page.STATIC.parent / "examples"
 SOON = 60_000  # milliseconds
 DONE = re.compile(r"^\d+ faces? in |^No face")
 

@@ -1,0 +1,138 @@
+"""Options that several subcommands have in common."""
+
+import click
+
+from keras_lotr.cli.checks import check_exists, landmark_preset
+from keras_lotr.presets.files import ONNX
+from keras_lotr.quiet import start_keras
+
+# The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
+READERS = ("kit", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
+# Those of `keras_lotr.landmark_scheme`, likewise.
+NORMALIZERS = ("outer_eyes", "box", "interpupil")
+
+engine = click.option(
+    "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",
+    show_default=True,
+    help="What runs the network. auto: onnxruntime, which starts at once and needs no Keras, where "
+    "it is installed and the preset has a model.onnx; else keras.",
+)  # fmt: skip
+flip = click.option(
+    "--flip", is_flag=True, help="Mean of the landmarks of each face and of its mirror image."
+)
+reader = click.option(
+    "--reader", type=click.Choice(READERS),
+    help="Format of the data sets [recognised from their files]. kit: images/ and labels.json; "
+    "facesynth: rendered faces; wflw: WFLW; jd106: JD-landmark; coco: COCO keypoints; csv: a file "
+    "image,x0,y0,x1,y1,...; ibug: a tree of .pts files, as 300-W.",
+)  # fmt: skip
+
+
+def examples(*lines):
+    """The epilog of a command's help: what one can type."""
+    return "\b\nExamples:\n" + "\n".join(f"  keras-lotr {line}" for line in lines)
+
+
+only = click.option(
+    "--only", multiple=True, help="Only faces of this set or subset (tag); repeat for more."
+)
+
+
+def annotated_faces(command):
+    """PRESET, and the annotated faces that it is measured on."""
+    for option in (
+        engine,
+        click.option(
+            "--normalizer", type=click.Choice(NORMALIZERS),
+            help="What errors are divided by [usual for the landmark scheme].",
+        ),
+        only,
+        reader,
+        flip,
+        click.option(
+            "--split", type=click.Choice(["train", "val", "test"]), default="test",
+            show_default=True, help="Part of the data set.",
+        ),
+        click.option("--data", required=True, help="Folder, COCO or CSV file of the data set."),
+        click.argument("preset"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def measured_model(preset, data, engine):
+    """What `keras_lotr.evaluation` is to measure, PRESET or its model.onnx; starts Keras."""
+    check_exists("data set", data)
+    if preset.endswith(".onnx"):
+        check_exists("file", preset)
+    elif engine_of(preset, engine) == "onnxruntime":
+        preset = onnx_file(preset)
+    start_keras()  # it counts the errors in any case
+    return preset
+
+
+def what_finds_landmarks(command):
+    """Preset, detector and engine: the arguments of `landmarker_of`."""
+    for option in (
+        engine,
+        flip,
+        click.option(
+            "--any-rotation", is_flag=True,
+            help="Search for faces that are rotated by 90, 180 or 270 degrees, too; four times the "
+            "detector's time.",
+        ),
+        click.option(
+            "--max-side", type=click.IntRange(32), default=640, show_default=True,
+            help="Longest image side given to the detector, in pixels; larger finds smaller faces.",
+        ),
+        click.option(
+            "--threshold", type=click.FloatRange(0, 1),
+            help="Least score of a face, 0 to 1 [the detector's own].",
+        ),
+        click.option(
+            "--detector", default="builtin", show_default=True,
+            help="Face detector: builtin (the library's own), yunet, or an .onnx file like "
+            "YuNet's.",
+        ),
+        click.option(
+            "--preset", default="lotr_m_300w", show_default=True,
+            help="Landmark model: a name of `keras-lotr presets`, a preset's folder, "
+            "hf://org/name[@revision], or an .onnx file of `keras-lotr export`.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def landmarker_of(preset, detector, threshold, max_side, any_rotation, flip, engine):
+    """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
+    from keras_lotr.inference.face_detector import load_detector
+    from keras_lotr.inference.landmarker import FaceLandmarker
+
+    if not preset.endswith(".onnx"):
+        engine = engine_of(preset, engine)
+    rotations = (0, 90, 180, 270) if any_rotation else (0,)
+    detect = load_detector(detector, threshold=threshold, max_side=max_side, rotations=rotations)
+    if engine == "keras":
+        start_keras()
+    return FaceLandmarker(preset, detect, flip=flip, engine=engine)
+
+
+def engine_of(preset, engine):
+    """The engine that a preset is run with; refuses one that is not trained."""
+    from keras_lotr.inference.engine import best_engine
+
+    landmark_preset(preset)
+    return best_engine(preset) if engine == "auto" else engine
+
+
+def onnx_file(preset):
+    """The path of a preset's model.onnx."""
+    files = landmark_preset(preset)
+    path = files.path(ONNX)
+    if path is None:
+        raise ValueError(
+            f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
+            f"{files.name} --output FOLDER/{ONNX}`, or take --engine keras."
+        )
+    return str(path)

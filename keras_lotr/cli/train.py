@@ -1,0 +1,171 @@
+"""`keras-lotr train` and `train-detector`: thin calls of `keras_lotr.training` and `detector`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from keras_lotr.cli.checks import check_exists, check_recipe, check_start
+from keras_lotr.cli.options import examples, only, reader
+from keras_lotr.presets.files import resolve
+from keras_lotr.quiet import start_keras
+from keras_lotr.training.run_files import check_out
+
+resume = click.option("--resume", is_flag=True, help="Continuation of an interrupted run.")
+
+
+@click.command(
+    epilog=examples(
+        "train recipe.json --data faces.csv --init lotr_m_300w --output runs/mine",
+        "train lotr_m_300w --data FOLDER --backbone-weights hf://timm/mobilenetv2_100.ra_in1k",
+    )
+)
+@click.argument("recipe")
+@click.option(
+    "--data",
+    multiple=True,
+    required=True,
+    help="Folder, COCO or CSV file of a data set, for a mixture also NAME=FOLDER; repeat the "
+    "option for more, from which equally many faces are taken.",
+)
+@click.option(
+    "--output", "--out", "out", type=Path, help="Folder of the run [runs/ and the recipe's name]."
+)
+@click.option(
+    "--init", help="Starting weights: a preset, or a .safetensors file of which what fits is used."
+)
+@click.option(
+    "--backbone-weights",
+    help="ImageNet weights of the backbone, instead of the recipe's: hf://timm/MODEL, a "
+    ".safetensors file of timm or keras.applications, or none.",
+)
+@reader
+@only
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs [the recipe's].")
+@click.option(
+    "--mixed-precision", is_flag=True, help="Computation in bfloat16, for recent GPUs and TPUs."
+)
+@click.option(
+    "--devices",
+    type=click.Choice(["one", "all"]),
+    default="one",
+    show_default=True,
+    help="GPUs or TPUs that share each batch; all: with JAX only.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of threads that prepare batches.",
+)
+@resume
+def train(
+    recipe,
+    data,
+    out,
+    init,
+    backbone_weights,
+    reader,
+    only,
+    epochs,
+    mixed_precision,
+    devices,
+    workers,
+    resume,
+):
+    """Train RECIPE, a preset's name or a recipe.json, on the faces of --data."""
+    out = out or Path("runs") / Path(recipe).stem
+    check_recipe(recipe)
+    check_exists("data set", *map(_folder_of, data))
+    check_start(init, backbone_weights)
+    check_out(out, resume)
+    start_keras(to_train=True)
+    from keras_lotr.training.devices import spread_over_devices
+    from keras_lotr.training.memory import KeepMemory
+    from keras_lotr.training.recipe import Recipe
+    from keras_lotr.training.training import train
+
+    settings = Recipe.load(recipe)
+    dtype = "mixed_bfloat16" if mixed_precision else None
+    given = {"epochs": epochs, "backbone_weights": backbone_weights, "dtype": dtype}
+    settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
+    if devices == "all":
+        click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
+    preset = train(
+        settings, data, out, init, reader, resume, workers, only=only, callbacks=[KeepMemory()]
+    )
+    click.echo(f"Best weights: {preset}")
+
+
+def _folder_of(data):
+    """The folder of NAME=FOLDER, as mixtures take it, or the folder itself."""
+    name, is_named, folder = data.partition("=")
+    return folder if is_named and not Path(data).exists() else data
+
+
+@click.command(
+    epilog=examples(
+        "train-detector --photos A --held-out B --teacher face_detection_yunet_2023mar.onnx",
+        "train-detector --photos A --held-out B --teacher YUNET.onnx --init face_detector",
+    )
+)
+@click.option(
+    "--photos",
+    multiple=True,
+    required=True,
+    help="Images to train on: a folder, or a text file with a path in each line; repeat for more.",
+)
+@click.option(
+    "--held-out", multiple=True, required=True, help="Images to validate on, given likewise."
+)
+@click.option(
+    "--teacher", type=Path, required=True, help="YuNet: the file face_detection_yunet_2023mar.onnx."
+)
+@click.option(
+    "--output",
+    "--out",
+    "out",
+    type=Path,
+    default=Path("runs/face_detector"),
+    show_default=True,
+    help="Folder of the run.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(2),
+    default=40,
+    show_default=True,
+    help="Number of epochs, of 200 batches each.",
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=4e-3,
+    show_default=True,
+    help="Peak learning rate, from which a cosine falls to zero.",
+)
+@click.option("--init", help="Starting weights: a preset of a face detector.")
+@click.option("--freeze-batch-norm", is_flag=True, help="Batch norm with the statistics of --init.")
+@click.option(
+    "--features-weight",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="Weight of the distance from the teacher's features in the loss; its outputs have 1.",
+)
+@resume
+def train_detector(photos, held_out, teacher, out, **settings):
+    """Distil YuNet into the small face detector, on images that need no labels."""
+    check_exists("folder or list of images", *photos, *held_out)
+    check_exists("file of a face detector", teacher)
+    if settings["init"] is not None:
+        resolve(settings["init"])
+    check_out(out, settings["resume"])
+    start_keras(to_train=True)
+    from keras_lotr.detector_training.distillation import distill, photo_paths
+    from keras_lotr.training.memory import KeepMemory
+
+    settings["callbacks"] = [KeepMemory()]
+    preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)
+    click.echo(f"Best weights: {preset}")

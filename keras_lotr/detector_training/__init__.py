@@ -1,0 +1,1 @@
+"""The built-in face detector: its network, and how it is distilled from another."""

@@ -1,0 +1,249 @@
+"""`keras-lotr evaluate`: NME, failure rate and AUC of a model on annotated faces."""
+
+import contextlib
+import csv
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from keras_lotr.conversions import sources_of
+from keras_lotr.datasets import NoFaces, name_some, read_samples
+from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.gaps import in_scheme
+from keras_lotr.evaluation.shape_modes import shape_mode_slopes
+from keras_lotr.inference.onnx_model import OnnxModel
+from keras_lotr.lotr import LOTR
+from keras_lotr.metrics import area_under_ced, failures, landmark_errors
+from keras_lotr.presets.preset import CropContract, write_json
+from keras_lotr.schemes import get_scheme
+
+THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
+CHUNK = 512  # crops in memory at a time
+
+
+def evaluate(preset, data, split="test", flip=False, reader=None, only=(), normalizer=None):
+    """Evaluate a preset on one split of a data set, faces cropped by their true boxes.
+
+    Landmarks without label do not count. Labels of another scheme than the preset's are converted
+    if there are no others. Faces without normaliser, such as those that lack the label of an eye
+    corner, are left out and named.
+
+    Args:
+        preset: name or folder of a preset, hf:// handle, or an .onnx file of `keras-lotr export`.
+        data: folder of the data set.
+        split: "train", "val" or "test".
+        flip: average with the mirrored faces' landmarks, as the paper does.
+        reader: name of the reader; None recognises the data set.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`.
+        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
+
+    Returns:
+        results: dict, the content of `results.json`; number of faces and of labelled landmarks;
+            NME, rates and AUC in per cent, of all faces and of each subset; NME of each region and
+            landmark (None without any label); `shape_mode_slopes`; the scheme of the labels if they
+            were converted; the faces without normaliser.
+        faces: a dict for each face, with its file, its NME and that of each region.
+
+    Raises:
+        ValueError: if no face has a normaliser.
+    """
+    measured = measure(preset, data, split, flip, reader, only, normalizer)
+    scheme = get_scheme(measured.crop_contract.scheme)
+    samples, errors = measured.samples, measured.errors
+    sources = {sample.converted_from for sample in samples} - {None}
+    results = {
+        "preset": str(preset),
+        "data": Path(data).name,
+        "split": split,
+        "only": list(only),
+        "scheme": scheme.name,
+        "converted_from": ", ".join(sorted(sources)) or None,
+        "normalizer": scheme.check_normalizer(normalizer),
+        "flip": flip,
+        **summary(errors),
+        "without_normalizer": [Path(sample.path).name for sample in measured.left_out],
+        "regions": _regions(errors, scheme, digits=3),
+        "subsets": {
+            tag: summary(errors[[tag in sample.tags for sample in samples]])
+            for tag in sorted({tag for sample in samples for tag in sample.tags})
+        },
+        "landmarks": [
+            None if np.isnan(error) else round(float(error), 3)
+            for error in mean_of_measured(errors, 0)
+        ],
+        "shape_modes": [
+            round(slope, 3) for slope in shape_mode_slopes(measured.truth, measured.predicted)
+        ],
+    }
+    return results, _rows(samples, errors, scheme)
+
+
+@dataclass(frozen=True)
+class MeasuredFaces:
+    """Faces with what a model found on them.
+
+    Attributes:
+        crop_contract: `CropContract` of the model.
+        samples: list of F `Sample`.
+        truth, predicted: (F, N, 2) float32, crop pixels; truth is NaN without label.
+        errors: (F, N) float32, of each landmark, in per cent of its face's normaliser; NaN without
+            label.
+        left_out: list of `Sample` that have no normaliser.
+    """
+
+    crop_contract: CropContract
+    samples: list
+    truth: np.ndarray
+    predicted: np.ndarray
+    errors: np.ndarray
+    left_out: list
+
+    @property
+    def nme(self):
+        """(F,), per cent."""
+        return mean_of_measured(self.errors, 1)
+
+
+def measure(preset, data, split="test", flip=False, reader=None, only=(), normalizer=None):
+    """Predict the faces of one split of a data set; arguments as of `evaluate`.
+
+    Returns:
+        `MeasuredFaces`.
+    """
+    model = OnnxModel(preset) if str(preset).endswith(".onnx") else LOTR.from_preset(preset)
+    contract = model.crop_contract
+    samples = _read(data, split, contract.scheme, reader, only)
+    samples, left_out = _with_normalizer(samples, contract.scheme, normalizer)
+    truth, predicted = [], []
+    for start in range(0, len(samples), CHUNK):
+        chunk = samples[start : start + CHUNK]
+        crops, points = load_crops(chunk, contract.image_size, contract.margin)
+        truth.append(points)
+        predicted.append(model.predict_points(crops, flip))
+    truth, predicted = np.concatenate(truth), np.concatenate(predicted)
+    errors = ops.convert_to_numpy(landmark_errors(truth, predicted, contract.scheme, normalizer))
+    return MeasuredFaces(contract, samples, truth, predicted, errors, left_out)
+
+
+def _read(data, split, scheme, reader, only):
+    """Faces with labels of the scheme; if there are none, those of another, converted."""
+    try:
+        return read_samples(data, split, scheme, reader, only)
+    except NoFaces:
+        for source in sources_of(scheme):
+            with contextlib.suppress(NoFaces):
+                return in_scheme(read_samples(data, split, source, reader, only), scheme, data)
+        raise
+
+
+def _with_normalizer(samples, scheme, normalizer):
+    """The samples that can be measured, and the others."""
+    points = np.stack([sample.points_image for sample in samples])
+    exact = ops.convert_to_numpy(landmark_errors(points, points, scheme, normalizer))
+    known = ~np.isnan(exact).all(1)
+    if not known.any():
+        name = get_scheme(scheme).check_normalizer(normalizer)
+        raise ValueError(
+            f"Expected a face whose labels give the normalizer {name!r} (else choose 'box'). "
+            f"Received: {len(samples)} faces, none of which does, such as {samples[0].where}"
+        )
+    return list(compress(samples, known)), list(compress(samples, ~known))
+
+
+def mean_of_measured(errors, axis):
+    """The mean along an axis of (F, N) errors that are not NaN; NaN where all are."""
+    measured = ~np.isnan(errors)
+    with np.errstate(invalid="ignore"):
+        return np.where(measured, errors, 0).sum(axis) / measured.sum(axis)
+
+
+def summary(errors):
+    """Faces, labelled points, NME, failure rates and AUCs of (F, N) errors, rounded for reading."""
+    nme = mean_of_measured(errors, 1)
+
+    def mean_of(function):
+        values = {
+            str(t): 100 * float(np.mean(ops.convert_to_numpy(function(nme, t)))) for t in THRESHOLDS
+        }
+        return {threshold: round(value, 3) for threshold, value in values.items()}
+
+    return {
+        "faces": len(errors),
+        "points": int((~np.isnan(errors)).sum()),
+        "nme": round(float(nme.mean()), 4),
+        "failure_rate": mean_of(failures),
+        "auc": mean_of(area_under_ced),
+    }
+
+
+def _regions(errors, scheme, digits):
+    """{region: mean over faces of the NME of the region}, without regions that have no label."""
+    means = {
+        name: mean_of_measured(mean_of_measured(errors[:, list(landmarks)], 1), 0)
+        for name, landmarks in scheme.regions.items()
+    }
+    return {name: round(float(mean), digits) for name, mean in means.items() if not np.isnan(mean)}
+
+
+def _rows(samples, errors, scheme):
+    rows = []
+    for sample, error in zip(samples, errors[:, None], strict=True):
+        nme = round(float(mean_of_measured(error, 1)[0]), 4)
+        row = {"image": Path(sample.path).name, "tags": " ".join(sample.tags), "nme": nme}
+        rows.append({**row, **dict.fromkeys(scheme.regions, ""), **_regions(error, scheme, 4)})
+    return rows
+
+
+def write_results(results, faces, path):
+    """Write `results.json`, and the faces as a CSV of the same name beside it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, results)
+    with open(path.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(faces[0]))
+        writer.writeheader()
+        writer.writerows(faces)
+
+
+def as_text(results):
+    """The results as a table for the terminal."""
+    flip = "with" if results["flip"] else "without"
+    lines = [
+        f"{results['preset']} on {results['data']} ({results['split']}, {results['faces']} faces, "
+        f"{results['points']} landmarks), {results['scheme']}, normalised by "
+        f"{results['normalizer']}, {flip} flip averaging",
+        *_remarks(results),
+        f"{'':14}{'faces':>7}{'NME %':>8}{'FR@8':>8}{'FR@10':>8}{'AUC@8':>8}{'AUC@10':>8}",
+    ]
+    for name, part in {"all": results, **results["subsets"]}.items():
+        rates, areas = part["failure_rate"], part["auc"]
+        lines.append(
+            f"{name:14}{part['faces']:7}{part['nme']:8.2f}{rates['8']:8.2f}{rates['10']:8.2f}"
+            f"{areas['8']:8.2f}{areas['10']:8.2f}"
+        )
+    regions = ", ".join(f"{name} {value:.2f}" for name, value in results["regions"].items())
+    slopes = " ".join(f"{slope:.2f}" for slope in results["shape_modes"])
+    slopes = slopes or "none, for lack of two faces with all landmarks"
+    return "\n".join([*lines, f"NME % by region: {regions}", f"Slopes of shape modes: {slopes}"])
+
+
+def _remarks(results):
+    """Lines on what was measured, where it is not all landmarks of all faces."""
+    scheme = get_scheme(results["scheme"])
+    missing = {i for i, error in enumerate(results["landmarks"]) if error is None}
+    if results["converted_from"]:
+        yield f"The labels are those of {results['converted_from']}, read as {scheme.name}."
+    if missing:
+        counted = ", ".join(
+            f"{name} {len(set(landmarks) - missing)} of {len(landmarks)}"
+            for name, landmarks in scheme.regions.items()
+        )
+        yield f"Landmarks that count: {counted}."
+    if names := results["without_normalizer"]:
+        yield (
+            f"{len(names)} faces have no normaliser {results['normalizer']} and do not count: "
+            f"{name_some(names)}."
+        )

@@ -1,0 +1,39 @@
+"""Face crops of given pictures, from which an int8 file learns its ranges."""
+
+import numpy as np
+
+from keras_lotr.images.reading import expand, read_image
+from keras_lotr.inference.face_detector import load_detector
+from keras_lotr.inference.landmarker import crop_faces
+
+MAX_CROPS = 128
+
+
+def calibration_crops(sources, contract):
+    """The faces that the library's own detector finds in pictures.
+
+    Args:
+        sources: list of pictures, folders or patterns.
+        contract: `CropContract`.
+
+    Returns:
+        (F, S, S, 3) uint8 RGB, at most `MAX_CROPS`: of the first pictures.
+
+    Raises:
+        ValueError: there is no face in them.
+
+    Example:
+
+    >>> from keras_lotr.preprocessor import CropContract
+    >>> calibration_crops(["examples/astronaut.jpg"], CropContract("ibug68", 64)).shape
+    (1, 64, 64, 3)
+    """
+    detect, crops = load_detector(), []
+    for picture in expand(sources):
+        image = read_image(picture)
+        crops += crop_faces(image, detect(image), contract)[1]
+        if len(crops) >= MAX_CROPS:
+            break
+    if not crops:
+        raise ValueError(f"Expected pictures with faces. None was found in {', '.join(sources)}.")
+    return np.array(crops[:MAX_CROPS])

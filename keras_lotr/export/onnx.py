@@ -1,0 +1,70 @@
+"""A LOTR as an ONNX file that is all that `FaceLandmarker` needs, the same from every backend."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+from keras import ops
+
+from keras_lotr.export.check import check_features, check_points, one_sentence, random_crops
+from keras_lotr.export.float32 import in_float32
+from keras_lotr.export.onnx_lotr import IMAGES, features, lotr_graph
+from keras_lotr.inference.onnx_model import FACTS, OnnxModel, open_session
+from keras_lotr.presets.files import write_file
+
+
+def export_onnx(model, path, batch=None, float16=False):
+    """Write a LOTR as ONNX, after the content was run and compared with the model.
+
+    A model of another dtype policy is written, and compared, in float32.
+
+    Args:
+        model: `LOTR`.
+        path: the .onnx file; left as it was if the comparison fails.
+        batch: number of crops that the file takes; None: any.
+        float16: keep weights in 16 bits, which halves the file; it computes in float32.
+
+    Raises:
+        ValueError: the backbone has layers that cannot be written, or the model is quantized.
+        ImportError: onnx or onnxruntime is missing.
+        ExportDiffers: the file gives other points than the model.
+    """
+    content = onnx_content(model, batch, float16)
+    write_file(path, content)
+
+
+def onnx_content(model, batch=None, float16=False):
+    """The checked content of the file, bytes; arguments and errors as of `export_onnx`."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"Exporting needs the package {error.name}: pip install 'keras-lotr[export]'"
+        ) from None
+    with one_sentence("onnx"):
+        model = in_float32(model)
+        graph, inputs, outputs = lotr_graph(model, batch)
+        content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
+        check_points(model, OnnxModel(content).predict_points, batch or 3)
+        _check_features(model, graph, inputs, batch)
+        if float16:
+            content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)
+            check_points(model, OnnxModel(content).predict_points, batch or 3, rounded=True)
+    return content
+
+
+def _check_features(model, graph, inputs, batch):
+    """The same for what the head makes points of."""
+    network, outputs = features(model, batch)
+    crops = random_crops(model, batch or 3)
+    session = open_session(graph.to_bytes(inputs, outputs), "bytes")
+    images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+    found = session.run(list(outputs), {IMAGES: images})
+    for name, array, expected in zip(outputs, found, network(crops, training=False), strict=True):
+        check_features(array, ops.convert_to_numpy(expected), name)
+
+
+def facts(model):
+    """The crop contract as JSON, which travels in exported files."""
+    return json.dumps({**asdict(model.crop_contract), "channels": "RGB"})

@@ -1,0 +1,1 @@
+"""From an image to landmarks: detector, landmarker, results. Keras is imported late."""

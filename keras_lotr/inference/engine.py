@@ -1,0 +1,71 @@
+"""What runs a landmark model: Keras on its backend, or onnxruntime without Keras."""
+
+import os
+from importlib.util import find_spec
+
+from keras_lotr.inference.onnx_model import OnnxModel
+from keras_lotr.presets.files import ONNX, resolve
+
+ENGINES = ("auto", "keras", "onnxruntime")
+
+
+def load_model(source, engine="auto", threads=None, providers=None, dtype=None, token=None):
+    """Load a landmark model for prediction.
+
+    Args:
+        source: short name, folder or "hf://org/name[@revision]" of a preset; or an .onnx file of
+            `keras-lotr export` (its path or its bytes), which onnxruntime runs in any case.
+        engine: "keras"; "onnxruntime", which runs the preset's model.onnx and imports neither Keras
+            nor a backend; or "auto": onnxruntime where it is installed and the preset has a
+            model.onnx, and Keras where not, or if a `dtype` is asked for.
+        threads, providers: of onnxruntime, see `OnnxModel`.
+        dtype: dtype policy of the Keras model, such as "mixed_bfloat16".
+        token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+
+    Returns:
+        A `LOTR` or an `OnnxModel`; both have `predict_points(crops, flip, batch_size)`.
+
+    Raises:
+        ValueError: unknown preset or engine, one without weights or without model.onnx, or settings
+            of the other engine.
+        FileNotFoundError: there is no such .onnx file.
+        ImportError: onnxruntime is missing.
+
+    Example:
+
+    >>> load_model("lotr_m_300w", "onnxruntime", threads=1)
+    OnnxModel('...lotr_m_300w/model.onnx', 68 landmarks (ibug68), crops 192 x 192, run by
+    onnxruntime on CPUExecutionProvider)
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"Expected an engine, one of {', '.join(ENGINES)}. Received: {engine!r}")
+    of_runtime = threads is not None or providers is not None
+    is_file = isinstance(source, bytes) or os.fspath(source).endswith(".onnx")
+    if is_file or of_runtime and engine == "auto":
+        engine = "onnxruntime"
+    if engine == "auto":
+        engine = best_engine(source, dtype, token)
+    if engine == "onnxruntime" and dtype is not None:
+        raise ValueError(
+            f"Expected no dtype with onnxruntime: its files have their own. Received: {dtype!r}; "
+            "take engine='keras'"
+        )
+    if engine == "keras" and of_runtime:
+        raise ValueError(
+            "Expected no threads and no providers with Keras: they are settings of onnxruntime. "
+            f"Received: threads={threads}, providers={providers}"
+        )
+    if is_file:
+        return OnnxModel(source, threads, providers)
+    if engine == "onnxruntime":
+        return OnnxModel.from_preset(source, threads, providers, token)
+    from keras_lotr.lotr import LOTR  # here, for who runs without Keras
+
+    return LOTR.from_preset(source, dtype=dtype, token=token)
+
+
+def best_engine(preset, dtype=None, token=None):
+    """What "auto" stands for; arguments as of `load_model`."""
+    if dtype is not None or find_spec("onnxruntime") is None:
+        return "keras"
+    return "keras" if resolve(preset, token).path(ONNX) is None else "onnxruntime"

@@ -1,0 +1,267 @@
+"""Where the faces of a photo are: the library's small detector, YuNet, or a detector of one's own.
+
+A detector is any callable: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None where
+there is no face. Its boxes are to be what landmark models are trained on, **the box around the
+landmarks** (for 68 or 98 points: from the brows to the chin, from ear to ear). Most detectors'
+boxes contain the forehead too; crops from them are too large and sit too high.
+"""
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.boxes import check_box
+from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
+from keras_lotr.inference.yunet import LANDMARKS_BOX, download_yunet
+from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
+
+# Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
+_SCORE = 14
+
+_OWN = "a detector that returns a list of Face or boxes (F, 4)"
+
+# What turns a picture back in which faces are turned clockwise by so many degrees.
+_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face that a detector found.
+
+    Attributes:
+        box: (4,) float32 x0, y0, x1, y1, photo pixels: the box around the landmarks.
+        five_points: (5, 2) float32 photo pixels: eye on the left of the image, eye on the right,
+            nose tip, mouth corner on the left, on the right; None if the detector has none.
+        score: 0..1, how sure the detector is.
+        degrees: how far the face is turned clockwise from upright, in steps of what the detector
+            was asked to look for; 0 for a detector that finds upright faces only.
+    """
+
+    box: np.ndarray
+    five_points: np.ndarray = None
+    score: float = 1.0
+    degrees: float = 0.0
+
+
+class FaceDetector:
+    """Runs a detector network of YuNet's format (`keras_lotr.detector`) in OpenCV.
+
+    The photo is looked at as a picture of `max_side` pixels (smaller photos are left as they are)
+    and as small copies for the faces that are too large for that, up to one that fills the photo
+    (`face_pyramid`). A face is the mean of what all cells say that see it, weighted by their scores
+    (as in BlazeFace, Bazarevsky et al., 2019): that is steadier than the surest one alone. No Keras
+    is needed. May be called from several threads; they take turns. Can be pickled.
+
+    Args:
+        path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
+        threshold: 0..1; faces that it is less sure of are left out.
+        nms_threshold: 0..1; two boxes that overlap more than this (IoU) are of one face.
+        max_side: longer side in pixels of the largest picture that it sees; larger finds smaller
+            faces (of about 10 pixels in that picture) and takes longer.
+        rotations: degrees, clockwise, of the faces to look for: of 0, 90, 180, 270. Each takes as
+            long as the first; faces are found up to about 40 degrees from one of them.
+        score_threshold: the former name of `threshold`.
+
+    Call arguments:
+        source: a photo, everything that `read_image` takes (a path, an RGB array, ...), or a list
+            of such photos of any sizes.
+
+    Returns:
+        List of `Face`, the largest first; for a list of photos a list of such lists.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or no such network; a setting is out of
+            its range; a photo cannot be read.
+
+    Example:
+
+    >>> detect = FaceDetector.from_preset("face_detector")
+    >>> [face.box.round().tolist() for face in detect("examples/astronaut.jpg")]
+    [[178.0, 89.0, 271.0, 175.0]]
+    """
+
+    def __init__(
+        self,
+        path,
+        threshold=0.7,
+        nms_threshold=0.3,
+        max_side=640,
+        rotations=(0,),
+        score_threshold=None,
+    ):
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"There is no face detector {path}.")
+        threshold = threshold if score_threshold is None else score_threshold
+        for name, value in (("threshold", threshold), ("nms_threshold", nms_threshold)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"Expected a {name} of 0..1. Received: {value}")
+        if not rotations or not set(rotations) <= {0, 90, 180, 270}:
+            raise ValueError(f"Expected rotations of 0, 90, 180, 270. Received: {rotations}")
+        if max_side < 32:
+            raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side}")
+        self.path, self.max_side, self.rotations = os.path.abspath(path), max_side, tuple(rotations)
+        self.threshold, self.nms_threshold = threshold, nms_threshold
+        self._lock = threading.Lock()
+        log = cv2.utils.logging
+        level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # of OpenCV's engines, of no use here
+        try:
+            self._network = cv2.FaceDetectorYN.create(
+                self.path, "", (32, 32), threshold, nms_threshold=1.0
+            )  # leaves all cells; they are merged here
+        except cv2.error as error:
+            raise ValueError(
+                f"Expected the .onnx file of a face detector like YuNet. Received: {path}: {error}"
+            ) from None
+        finally:
+            log.setLogLevel(level)
+
+    @classmethod
+    def from_preset(cls, preset="face_detector", token=None, **settings):
+        """The detector of a preset.
+
+        Args:
+            preset: short name, folder or "hf://org/name[@revision]"; its model.onnx is used.
+            token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+            **settings: thresholds, `max_side` and `rotations`; without a `threshold` that of its
+                preprocessor.json.
+        """
+        files = resolve(preset, token)
+        path, own = files.path(ONNX), files.json(PREPROCESSOR) or {}
+        if path is None or not own.keys() <= {"score_threshold"}:
+            raise ValueError(
+                f"Expected a preset of a face detector, with {ONNX} and {PREPROCESSOR}. "
+                f"Received: {preset}"
+            )
+        if own and not settings.keys() & {"threshold", "score_threshold"}:
+            settings["threshold"] = own["score_threshold"]
+        return cls(path, **settings)
+
+    def __repr__(self):
+        names = ("threshold", "max_side", "rotations")
+        settings = ", ".join(f"{name}={getattr(self, name)}" for name in names)
+        return f"FaceDetector({self.path!r}, {settings}, run by OpenCV)"
+
+    def __reduce__(self):  # neither the lock nor OpenCV's network can be pickled
+        settings = self.threshold, self.nms_threshold, self.max_side, self.rotations
+        return type(self), (self.path, *settings)
+
+    def __call__(self, source):
+        if isinstance(source, list | tuple):
+            return [self(one) for one in source]
+        levels = pyramid(read_image(source), self.max_side)
+        looks = [self._look(level, degrees) for degrees in self.rotations for level in levels]
+        faces = join(looks, self.nms_threshold)
+        return sorted(faces, key=lambda face: -np.prod(face.box[2:] - face.box[:2]))
+
+    def _look(self, level, degrees):
+        """Faces that are upright after a copy of the photo is turned back by so many degrees.
+
+        Returns:
+            list of pairs: whether faces of this size are seen best in this copy, and the `Face`.
+        """
+        picture = level.picture if degrees == 0 else cv2.rotate(level.picture, _TURNS[degrees])
+        with self._lock:  # size and picture are two calls
+            self._network.setInputSize(picture.shape[1::-1])
+            found = self._network.detect(picture)[1]
+        if found is None:
+            return []
+        sides = (found[:, 2:4] * np.ptp(LANDMARKS_BOX.reshape(2, 2), axis=0)).max(1)
+        found = found[level.may_see(sides * level.scale.max())]
+        last = np.array(level.picture.shape[1::-1]) - 1  # the pixel at the lower right
+        faces = []
+        for row in merge_cells(found, self.nms_threshold):
+            box = np.tile(row[:2], 2) + LANDMARKS_BOX * np.tile(row[2:4], 2)
+            points = np.concatenate([box, row[4:14]]).reshape(7, 2)
+            points = (_turn_back(points, degrees, last) - level.border) * level.scale
+            corners = np.sort(points[:2], axis=0)
+            box, points = corners.ravel().astype(np.float32), points[2:].astype(np.float32)
+            face = Face(box, points, float(row[_SCORE]), float(degrees))
+            faces.append((level.sees_best(np.ptp(corners, axis=0).max()), face))
+        return faces
+
+
+def _turn_back(points, degrees, last):
+    """Points of the turned-back picture -> of the picture; `last` is its lower right pixel."""
+    x, y = points.T
+    columns = {
+        0: (x, y),
+        90: (last[0] - y, x),
+        180: (last[0] - x, last[1] - y),
+        270: (y, last[1] - x),
+    }[degrees]
+    return np.stack(columns, axis=-1)
+
+
+def load_detector(detector="builtin", **settings):
+    """The detector of that description.
+
+    Args:
+        detector: "builtin" (shipped with the library; formerly "embedded"), "yunet" (from the
+            Hugging Face Hub, kept in its cache, checked by its sha256), the path of an .onnx file
+            of YuNet's format, or a callable, see above.
+        **settings: of `FaceDetector`: threshold, max_side, rotations; None leaves a setting as it
+            is. A callable has its own.
+
+    Returns:
+        Callable: (H, W, 3) uint8 RGB -> list of `Face`.
+
+    Raises:
+        OSError: the file of "yunet" is not in the cache and cannot be downloaded.
+        ValueError: not such a description, or settings for a callable.
+
+    Example:
+
+    >>> import numpy as np
+    >>> detect = load_detector(lambda image: [[10, 20, 90, 110]])
+    >>> detect(np.zeros((128, 128, 3), np.uint8))[0].box.tolist()
+    [10.0, 20.0, 90.0, 110.0]
+    """
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if callable(detector):
+        if settings:
+            raise ValueError(
+                f"Expected no {', '.join(settings)} with a detector that is a callable: it has "
+                f"settings of its own. Received: {detector!r}"
+            )
+        return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)
+    if detector in ("builtin", "embedded"):
+        return FaceDetector.from_preset(**settings)
+    if detector == "yunet":
+        return FaceDetector(download_yunet(), **settings)
+    if isinstance(detector, str | os.PathLike) and os.fspath(detector).endswith(".onnx"):
+        return FaceDetector(detector, **settings)
+    raise ValueError(
+        "Expected a face detector: 'builtin', 'yunet', the path of an .onnx file, or a callable. "
+        f"Received: {detector!r}"
+    )
+
+
+@dataclass(frozen=True)
+class OwnDetector:
+    """A user's detector, with what it returns checked: photo -> list of `Face`.
+
+    Attributes:
+        function: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None for no face.
+    """
+
+    function: object
+
+    def __call__(self, image):
+        found = self.function(image)
+        if found is None:
+            return []
+        try:
+            found = list(found)
+        except TypeError:
+            raise ValueError(f"Expected {_OWN}, or None. Received: {found!r}") from None
+        faces = [face if isinstance(face, Face) else Face(face) for face in found]
+        return [replace(f, box=check_box(f.box, image.shape, _OWN)) for f in faces]

@@ -1,0 +1,268 @@
+"""Photo -> faces with their landmarks: detector, crop, LOTR, and back into photo pixels."""
+
+import os
+from dataclasses import replace
+from functools import cached_property
+from itertools import repeat
+
+import numpy as np
+
+from keras_lotr import geometry
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.boxes import check_boxes
+from keras_lotr.inference.engine import load_model
+from keras_lotr.inference.face_detector import Face, load_detector
+from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
+from keras_lotr.schemes import get_scheme
+
+# Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
+_CROPS_AT_ONCE = 64
+
+
+class FaceLandmarker:
+    """Finds the faces of photos and their landmarks.
+
+    May be called from several threads: nothing is kept between calls. A Keras model is asked by one
+    thread at a time, an `OnnxModel` by all.
+
+    Args:
+        model: name, folder or "hf://org/name[@revision]" of a preset, an .onnx file, a `LOTR`, or
+            an `OnnxModel`, which needs no Keras.
+        detector: "builtin", "yunet", path of a detector's .onnx file, or a callable: see
+            `face_detector`. It is loaded when the first photo without `boxes` comes.
+        preprocessor: `CropContract`, how faces are cropped; None: the model's own.
+        flip: average with the landmarks of the mirrored crop: a little better, twice the time.
+        engine, threads, providers, dtype, token: of a model that is named, see
+            `engine.load_model`.
+        threshold, max_side, rotations: of a detector that is named, see `FaceDetector`.
+        contract: the former name of `preprocessor`.
+
+    Call arguments:
+        source: a picture, everything that `read_image` takes, or a list or another iterable of
+            pictures.
+        boxes: (F, 4) x0, y0, x1, y1 in photo pixels, or one box (4,), boxes **around the
+            landmarks** (brows to chin, without the forehead); for several pictures as many such
+            arrays. None: the detector looks for faces.
+
+    Returns:
+        List of `FaceLandmarks`, in the order of the boxes or the largest first; for several
+        pictures a list of such lists.
+
+    Raises:
+        ValueError, OSError: a picture cannot be read; a box is not finite, turned round or
+            outside its photo.
+
+    Example:
+
+    >>> import numpy as np
+    >>> landmarker = FaceLandmarker.from_preset("lotr_m_300w")
+    >>> photo = np.zeros((480, 640, 3), np.uint8)
+    >>> face, = landmarker(photo, boxes=[[100, 100, 300, 320]])
+    >>> face.points.shape, face.scheme
+    ((68, 2), 'ibug68')
+    """
+
+    def __init__(
+        self,
+        model,
+        detector="builtin",
+        preprocessor=None,
+        flip=False,
+        engine="auto",
+        threads=None,
+        providers=None,
+        dtype=None,
+        token=None,
+        threshold=None,
+        max_side=None,
+        rotations=None,
+        contract=None,
+    ):
+        named = {"threads": threads, "providers": providers, "dtype": dtype, "token": token}
+        if isinstance(model, str | os.PathLike | bytes):
+            model = load_model(model, engine, **named)
+        elif engine != "auto" or any(value is not None for value in named.values()):
+            raise ValueError(
+                "Expected engine, threads, providers, dtype and token for a model that is named "
+                "only. The model given here is loaded already."
+            )
+        if not hasattr(model, "predict_points"):
+            raise TypeError(
+                "Expected a LOTR, an OnnxModel, the name or folder of a preset, or an .onnx file. "
+                f"Received: {type(model).__name__}. Of what keras.models.clone_model makes of a "
+                "LOTR only a plain network is left: LOTR.from_config(model.get_config()) copies it."
+            )
+        self.model, self.flip = model, flip
+        given = preprocessor or contract
+        self.preprocessor = model.crop_contract if given is None else _checked(given, model)
+        settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
+        self._detector = detector, {k: v for k, v in settings.items() if v is not None}
+        if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
+            raise ValueError(
+                "Expected flip=False: which landmarks are mirror images of each other is not known "
+                f"for the scheme {self.preprocessor.scheme!r}."
+            )
+
+    @classmethod
+    def from_preset(cls, preset, detector="builtin", flip=False, engine="keras", **settings):
+        """The landmarker of a preset, run by Keras unless another engine is asked for.
+
+        Args:
+            preset: short name, folder or "hf://org/name[@revision]".
+            detector, flip: see above.
+            engine: "keras", whose model has attention maps and can be trained; "onnxruntime", which
+                runs the preset's model.onnx and imports neither Keras nor a backend; or "auto".
+            **settings: further arguments of the class.
+
+        Raises:
+            ValueError: unknown preset or engine, or one without weights, or without model.onnx.
+            ImportError: onnxruntime is missing.
+        """
+        return cls(preset, detector, flip=flip, engine=engine, **settings)
+
+    @classmethod
+    def from_onnx(cls, path, detector="builtin", flip=False, threads=None, **settings):
+        """The landmarker of a file of `keras-lotr export`, or of a preset's, without Keras.
+
+        Args:
+            path: the .onnx file; its metadata say how faces are cropped.
+            detector, flip: see above.
+            threads: of one call of onnxruntime; None: one for each core.
+            **settings: further arguments of the class.
+
+        Raises:
+            FileNotFoundError, ValueError: no such file, or one that keras-lotr did not write.
+            ImportError: onnxruntime is missing.
+
+        Example:
+
+        >>> landmarker = FaceLandmarker.from_onnx("presets/lotr_m_300w/model.onnx")
+        >>> face, = landmarker("examples/astronaut.jpg")
+        >>> face.points.shape
+        (68, 2)
+        """
+        return cls(path, detector, flip=flip, engine="onnxruntime", threads=threads, **settings)
+
+    @property
+    def contract(self):
+        """The former name of `preprocessor`."""
+        return self.preprocessor
+
+    def __repr__(self):
+        detector, settings = self._detector
+        settings = "".join(f", {name}={value}" for name, value in settings.items())
+        runner = getattr(self.model, "runner", "onnxruntime")
+        model = getattr(self.model, "name", self.model)
+        return f"FaceLandmarker({model} run by {runner}, detector {detector!r}{settings})"
+
+    @cached_property
+    def detector(self):
+        """Callable: photo -> list of `Face`."""
+        detector, settings = self._detector
+        return load_detector(detector, **settings)
+
+    def __call__(self, source, boxes=None):
+        many = isinstance(source, list | tuple) or hasattr(source, "__next__")
+        sources = source if many else [source]
+        results = []
+        for photo in self.stream(sources, boxes if many or boxes is None else [boxes]):
+            if photo.error is not None:
+                raise photo.error
+            results.append(photo.faces)
+        return results if many else results[0]
+
+    def stream(self, sources, boxes=None):
+        """Photo by photo, for many: only crops and results of a few are held in memory.
+
+        Args:
+            sources: iterable of pictures.
+            boxes: iterable of as many arrays (F, 4), or None.
+
+        Yields:
+            `PhotoLandmarks` in the order of the sources. A picture that cannot be read does not
+            stop the others: its error is in the result.
+        """
+        waiting, num_crops = [], 0
+        for source, given in _pairs(sources, boxes):
+            prepared = self._prepare(source, given)
+            waiting.append(prepared)
+            num_crops += len(prepared[1])
+            if num_crops >= _CROPS_AT_ONCE:
+                yield from self._finish(waiting)
+                waiting, num_crops = [], 0
+        yield from self._finish(waiting)
+
+    def _prepare(self, source, boxes):
+        """Read, detect and crop: the photo without its faces, then faces, matrices and crops."""
+        if boxes is None:
+            detector = self.detector  # that it is missing is no fault of the photo
+        try:
+            image = read_image(source)
+            faces = detector(image) if boxes is None else faces_of_boxes(boxes, image.shape)
+        except (ValueError, OSError) as error:
+            return PhotoLandmarks(source, error=error), [], [], []
+        matrices, crops = crop_faces(image, faces, self.preprocessor)
+        height, width = image.shape[:2]
+        return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops
+
+    def _finish(self, waiting):
+        """One call of the model for the faces of all photos."""
+        crops = np.array([crop for *_, crops in waiting for crop in crops])
+        found = self.model.predict_points(crops, flip=self.flip) if len(crops) else ()
+        points_crop = iter(found)
+        for photo, faces, matrices, _ in waiting:
+            landmarks = []
+            for face, crop_from_image in zip(faces, matrices, strict=True):
+                points = geometry.apply(geometry.invert(crop_from_image), next(points_crop))
+                points, scheme = points.astype(np.float32), self.preprocessor.scheme
+                landmarks.append(FaceLandmarks(points, face.box, face.score, scheme, face.degrees))
+            yield replace(photo, faces=landmarks)
+
+
+def crop_faces(image, faces, contract):
+    """What a model with this contract sees of the faces of a photo.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        faces: list of F `Face`.
+        contract: `CropContract`.
+
+    Returns:
+        matrices: list of F (2, 3) `crop_from_image`.
+        crops: list of F (S, S, 3) uint8.
+    """
+    size = contract.image_size
+    matrices = [geometry.crop_from_box(f.box, size, contract.margin, f.degrees) for f in faces]
+    return matrices, [geometry.warp(image, matrix, size) for matrix in matrices]
+
+
+def faces_of_boxes(boxes, shape):
+    """Boxes that a user gave, as faces; arguments and errors as of `check_boxes`."""
+    return [Face(box, score=None) for box in check_boxes(boxes, shape)]
+
+
+def _checked(preprocessor, model):
+    """A preprocessor that fits the model."""
+    count = get_scheme(preprocessor.scheme).num_landmarks
+    if (count, preprocessor.image_size) != (model.num_landmarks, model.image_size):
+        raise ValueError(
+            f"Expected a preprocessor of {model.num_landmarks} landmarks and crops of "
+            f"{model.image_size} pixels. Received: {preprocessor}"
+        )
+    return preprocessor
+
+
+def _pairs(sources, boxes):
+    """Pictures with the boxes of each; None for all without any."""
+    if boxes is None:
+        yield from zip(sources, repeat(None), strict=False)
+        return
+    boxes, count, end = iter(boxes), 0, object()
+    for source in sources:
+        given = next(boxes, end)
+        if given is end:
+            raise ValueError(f"Expected boxes for each picture. Received: boxes of {count} only")
+        yield source, given
+        count += 1
+    if next(boxes, end) is not end:
+        raise ValueError(f"Expected boxes for each of {count} pictures. Received: more than that")

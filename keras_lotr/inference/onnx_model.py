@@ -1,0 +1,175 @@
+"""A LOTR exported as ONNX, run by onnxruntime: no Keras and no backend is imported."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.preprocessor import CropContract
+from keras_lotr.presets.files import ONNX, resolve
+from keras_lotr.running.crop_batches import predict_points
+from keras_lotr.schemes import get_scheme
+
+FACTS = "keras_lotr"  # the key of the preprocessor in the file's metadata
+
+
+class OnnxModel:
+    """A `.onnx` file of `keras-lotr export`, with `LOTR`'s `predict_points`.
+
+    May be called from several threads: a session of onnxruntime keeps nothing between calls. Can be
+    pickled, for other processes; with the path, if it was loaded from one.
+
+    Args:
+        source: path of the file, or its content as bytes.
+        threads: of one call; None leaves it to onnxruntime, which takes one for each core.
+        providers: of onnxruntime, in the order in which they are tried, such as
+            ["CUDAExecutionProvider", "CPUExecutionProvider"]; None: the CPU's.
+
+    Attributes:
+        preprocessor: what the file says of its crops (`crop_contract` is the former name).
+        image_size: S, side of the crops in pixels.
+        num_landmarks: N.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or is none of keras-lotr; a provider
+            is not available.
+        ImportError: onnxruntime is missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = OnnxModel.from_preset("lotr_m_300w", threads=1)
+    >>> model.predict_points(np.zeros((2, 192, 192, 3), np.uint8)).shape
+    (2, 68, 2)
+    """
+
+    def __init__(self, source, threads=None, providers=None):
+        self._arguments = source, threads, providers
+        if not isinstance(source, bytes):
+            if not Path(source).is_file():
+                raise FileNotFoundError(f"There is no file {os.fspath(source)}.")
+            self._arguments = os.path.abspath(source), threads, providers
+        name = "bytes" if isinstance(source, bytes) else os.fspath(source)
+        self._name, self._session = name, open_session(source, name, threads, providers)
+        facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
+        if facts is None:
+            raise ValueError(
+                f"Expected an .onnx file of `keras-lotr export`. Received: {name}, which has no "
+                f"metadata {FACTS!r}."
+            )
+        try:
+            self.preprocessor = CropContract.from_dict(json.loads(facts))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {error}") from None
+        self.image_size = self.preprocessor.image_size
+        self.num_landmarks = get_scheme(self.preprocessor.scheme).num_landmarks
+        self._check_shapes(name)
+
+    @classmethod
+    def from_preset(cls, preset, threads=None, providers=None, token=None):
+        """The model.onnx of a preset.
+
+        Args:
+            preset: short name, folder or "hf://org/name[@revision]".
+            threads, providers: see above.
+            token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+
+        Raises:
+            ValueError: unknown preset, or one without model.onnx.
+            OSError: the preset cannot be had from the Hub.
+        """
+        files = resolve(preset, token)
+        path = files.path(ONNX)
+        if path is None:
+            raise ValueError(
+                f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
+                f"{files.name} --output FOLDER/{ONNX}`."
+            )
+        return cls(path, threads, providers)
+
+    @property
+    def crop_contract(self):
+        """The former name of `preprocessor`."""
+        return self.preprocessor
+
+    def __repr__(self):
+        scheme, size = self.preprocessor.scheme, self.image_size
+        return (
+            f"OnnxModel({self._name!r}, {self.num_landmarks} landmarks ({scheme}), crops {size} x "
+            f"{size}, run by onnxruntime on {self._session.get_providers()[0]})"
+        )
+
+    def __reduce__(self):  # a session cannot be pickled
+        return type(self), self._arguments
+
+    def predict_points(self, crops, flip=False, batch_size=64):
+        """Landmarks of many crops.
+
+        Args:
+            crops: (F, S, S, 3), RGB 0..255.
+            flip: average with the landmarks of the mirrored crops (twice the time).
+            batch_size: crops that onnxruntime gets at a time; a file of fixed batch has its own.
+
+        Returns:
+            (F, N, 2) float32 array, crop pixels.
+
+        Raises:
+            ValueError: crops of another shape, not finite, or not in 0..255.
+        """
+        fixed = self._fixed_batch
+        preprocessor, count = self.preprocessor, self.num_landmarks
+        return predict_points(
+            self._run, crops, preprocessor, count, flip, fixed or batch_size, lambda n: fixed or n
+        )
+
+    def _run(self, crops):
+        images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
+        return self._session.run(None, {self._input: images})[0]
+
+    def _check_shapes(self, name):
+        """Input and output, and the batch if the file has a fixed one."""
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        found = [x.shape for x in (*inputs, *outputs)]
+        size = self.image_size
+        expected = [[3, size, size], [self.num_landmarks, 2]]
+        if [shape[1:] for shape in found] != expected or inputs[0].type != "tensor(float)":
+            raise ValueError(
+                f"Expected crops (B, 3, {size}, {size}) and landmarks (B, {self.num_landmarks}, 2) "
+                f"as the metadata of {name} say. Received: {found}"
+            )
+        self._input, batch = inputs[0].name, found[0][0]
+        self._fixed_batch = batch if isinstance(batch, int) else None
+
+
+def open_session(source, name, threads=None, providers=None):
+    """onnxruntime's session of a file.
+
+    Args:
+        source: path, or content as bytes.
+        name: what errors call it.
+        threads, providers: see `OnnxModel`.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ImportError(
+            "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
+        ) from None
+    providers = list(providers or ["CPUExecutionProvider"])
+    available = onnxruntime.get_available_providers()
+    if not set(providers) <= set(available):
+        raise ValueError(
+            f"Expected providers of onnxruntime, of {available}. Received: {providers}"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads or 0
+    # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = source if isinstance(source, bytes) else os.fspath(source)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=providers)
+    except Exception as error:  # onnxruntime's own, which have no other base
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

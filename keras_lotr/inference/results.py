@@ -1,0 +1,138 @@
+"""What was found: the landmarks of a face, the faces of a photo."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.inference import formats
+
+
+@dataclass(frozen=True, eq=False)
+class FaceLandmarks:
+    """The landmarks of a face.
+
+    Attributes:
+        points: (N, 2) float32, photo pixels; integers are pixel centres.
+        box: (4,) float32 x0, y0, x1, y1, photo pixels: what the crop was made from.
+        score: 0..1, how sure the detector was; None for a box that was given.
+        scheme: name of the landmark scheme.
+        degrees: how far the face is turned in the photo, a turn that the crop took out.
+
+    Equal are faces with the same values. Arrays are read-only.
+
+    Example:
+
+    >>> face = FaceLandmarks([[10, 20], [30, 40]], [10, 20, 30, 40], 0.9, "plain2")
+    >>> face
+    FaceLandmarks(2 landmarks (plain2), box [10, 20, 30, 40], score 0.90)
+    >>> len(face), FaceLandmarks.from_dict(face.to_dict()) == face
+    (2, True)
+    """
+
+    points: np.ndarray
+    box: np.ndarray
+    score: float | None
+    scheme: str
+    degrees: float = 0.0
+
+    def __post_init__(self):
+        for name in ("points", "box"):
+            array = np.array(getattr(self, name), np.float32)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __repr__(self):
+        score = "" if self.score is None else f", score {self.score:.2f}"
+        turned = f", turned by {self.degrees:g} degrees" if self.degrees else ""
+        box = np.rint(self.box).astype(int).tolist()
+        return f"FaceLandmarks({len(self)} landmarks ({self.scheme}), box {box}{score}{turned})"
+
+    def __len__(self):
+        return len(self.points)
+
+    def __eq__(self, other):
+        if not isinstance(other, FaceLandmarks):
+            return NotImplemented
+        same = (self.score, self.scheme, self.degrees) == (other.score, other.scheme, other.degrees)
+        arrays = ((self.points, other.points), (self.box, other.box))
+        return same and all(np.array_equal(a, b) for a, b in arrays)
+
+    __hash__ = None  # arrays have none
+
+    @classmethod
+    def from_dict(cls, entries):
+        """The face that `to_dict` wrote.
+
+        Raises:
+            ValueError: an entry is missing.
+        """
+        missing = [name for name in ("points", "box", "scheme") if name not in entries]
+        if missing:
+            raise ValueError(
+                f"Expected a face with {', '.join(missing)}. Received: {list(entries)}"
+            )
+        score, degrees = entries.get("score"), entries.get("degrees", 0.0)
+        return cls(entries["points"], entries["box"], score, entries["scheme"], degrees)
+
+    def to_dict(self):
+        """{"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
+
+        A turned face has "degrees", too.
+        """
+        turned = {"degrees": self.degrees} if self.degrees else {}
+        return {
+            **turned,
+            "points": _rounded(self.points),
+            "box": _rounded(self.box),
+            "score": self.score if self.score is None else round(float(self.score), 4),
+            "scheme": self.scheme,
+        }
+
+    def save(self, path, image=""):
+        """Write a .json, .csv or .pts file.
+
+        Args:
+            path: its ending says which.
+            image: what stands in the column `image` of a CSV.
+        """
+        path, face = Path(path), self.to_dict()
+        entry = {"source": os.fspath(image), "faces": [face]}
+        writers = {
+            ".json": lambda: json.dumps(face) + "\n",
+            ".csv": lambda: formats.to_csv([entry], path.parent),
+            ".pts": lambda: formats.to_pts(face),
+        }
+        if path.suffix.lower() not in writers:
+            raise ValueError(f"Expected a file {', '.join(writers)}. Received: {path}")
+        formats.write_text(path, writers[path.suffix.lower()]())
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoLandmarks:
+    """What was found in a photo.
+
+    Attributes:
+        source: as it was given.
+        faces: list of `FaceLandmarks`.
+        width, height: of the upright photo.
+        error: the exception, if the photo could not be read or its boxes are not valid.
+    """
+
+    source: object
+    faces: list = ()
+    width: int = 0
+    height: int = 0
+    error: Exception | None = None
+
+    def to_dict(self):
+        """{"source", "width", "height", "faces"} as the JSON file has it."""
+        faces = [face.to_dict() for face in self.faces]
+        size = {"width": self.width, "height": self.height}
+        return {"source": str(self.source), **size, "faces": faces}
+
+
+def _rounded(array):
+    return np.round(np.asarray(array, np.float64), 3).tolist()

@@ -1,0 +1,1 @@
+"""A model run on crops: in batches of few sizes, by one thread at a time."""

@@ -1,0 +1,234 @@
+"""Recipes: what a training is made of, as a JSON file that travels with the preset."""
+
+import inspect
+import json
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import keras
+
+from keras_lotr.datasets.augmentation import Augmentation
+from keras_lotr.lotr import LOTR, VARIANTS
+from keras_lotr.presets.hub import PREFIX
+from keras_lotr.presets.preset import CONFIG, RECIPE, resolve
+from keras_lotr.schemes import get_scheme
+from keras_lotr.training import optimizers
+from keras_lotr.training.group_recipe import GroupRecipe
+
+# Arguments of `LOTR` that are not a recipe's `model`.
+_NOT_OF_MODEL = {"self", "backbone", "num_landmarks", "mean_shape", "name", "kwargs"}
+
+# What each number is, the least that it can be, and what it must stay below.
+_TINY = 1e-12
+_NUMBERS = {
+    **dict.fromkeys(
+        ("image_size", "batch_size", "epochs", "samples_per_epoch"), (int, 1, math.inf)
+    ),
+    **dict.fromkeys(("warmup_steps", "seed"), (int, 0, math.inf)),
+    **dict.fromkeys(("margin", "learning_rate", "clipnorm"), (int | float, _TINY, math.inf)),
+    **dict.fromkeys(("backbone_rate", "weight_decay"), (int | float, 0, math.inf)),
+    "ema": (int | float, 0, 1),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training is made of but the data; `recipe.json` of a preset.
+
+    Attributes:
+        variant: of the paper's Table 1, see `keras_lotr.lotr.VARIANTS`.
+        scheme: landmark scheme.
+        image_size: side of the crop; None: the variant's.
+        margin: of the crop contract.
+        model: further arguments of `LOTR`.
+        init: what the training starts from if not told: a preset. Words that name none say what it
+            was ("the sixth part of lotr_m_300w"); training then asks what to start from.
+        backbone_weights: ImageNet start, see `load_backbone_weights`; None or "none": random
+            weights.
+        frozen_layers: beginnings of names of backbone layers that are not trained.
+        freeze_batch_norm: keep the backbone's batch norm as pre-trained (faster on a CPU); that of
+            a backbone that nobody has trained is trained.
+        optimizer: "adamw", or "lamb" as in the paper.
+        learning_rate: peak; warm-up rises to it, the schedule leads down from it.
+        schedule: "cosine" to zero, or "steps": x 0.1 after 50 % and 75 %, as in the paper.
+        warmup_steps: steps of the linear rise.
+        backbone_rate: the backbone's learning rate over that of the rest; 0 freezes it.
+        weight_decay, clipnorm: of the optimizer.
+        ema: momentum of the moving average of the weights that is evaluated and kept; 0: none.
+        batch_size, epochs: as usual.
+        samples_per_epoch: None: as many as the first data folder has, times the folders.
+        augmentation: fields of `Augmentation`.
+        detector_boxes: half of the crops are made with the boxes of the built-in detector (where
+            it finds the face), not with those of the data set.
+        dtype: "mixed_bfloat16" computes in 16 bits and keeps weights in 32, for GPUs since Ampere
+            and TPUs; None: Keras' own.
+        seed: of weights and data.
+        mixture: groups of faces with landmarks of their own that are trained together, fields of
+            `GroupRecipe`; empty: one scheme, the recipe's.
+        notes: what one should know of this recipe; carried along.
+    """
+
+    variant: str = "lotr_m"
+    scheme: str = "ibug68"
+    image_size: int = None
+    margin: float = 1.3
+    model: dict = field(default_factory=dict)
+    init: str = None
+    backbone_weights: str = None
+    frozen_layers: list = field(default_factory=list)
+    freeze_batch_norm: bool = True
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    warmup_steps: int = 100
+    backbone_rate: float = 0.5
+    weight_decay: float = 1e-4
+    clipnorm: float = 10.0
+    ema: float = 0.998
+    batch_size: int = 16
+    epochs: int = 100
+    samples_per_epoch: int = None
+    augmentation: dict = field(default_factory=dict)
+    detector_boxes: bool = False
+    dtype: str = None
+    seed: int = 0
+    mixture: list = field(default_factory=list)
+    notes: str = ""
+
+    @classmethod
+    def load(cls, preset):
+        """The recipe in a JSON file, or that of a preset.
+
+        Raises:
+            ValueError: unknown keys or values, naming the known ones.
+        """
+        if str(preset).endswith(".json"):
+            path = Path(preset)
+            if not path.is_file():
+                raise FileNotFoundError(f"Expected a recipe. There is no {path}.")
+        else:
+            path = resolve(preset).path(RECIPE)
+            if path is None:
+                raise ValueError(f"The preset {preset} has no {RECIPE}.")
+        try:
+            entries = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"Expected JSON in {path}: {error}") from None
+        known = [f.name for f in fields(cls)]
+        unknown = sorted(set(entries) - set(known))
+        if unknown:
+            raise ValueError(f"{path} has unknown keys {unknown}; known are {known}.")
+        recipe = cls(**entries)
+        if str(preset).startswith("hf://"):
+            recipe._check_stranger(preset)
+        return recipe
+
+    def _check_stranger(self, preset):
+        """A recipe from the Hub is not to read files of this computer."""
+        for key, value in [
+            ("backbone_weights", self.backbone_weights),
+            ("init", self.init if self.init and Path(self.init).exists() else None),
+            *(("tables", group.tables) for group in self.groups),
+        ]:
+            if not str(value or "hf://").startswith("hf://"):
+                raise ValueError(
+                    f"Expected {key} hf://... in the recipe of {preset}, which is not to "
+                    f"read files of this computer. Received: {value!r}"
+                )
+
+    def __post_init__(self):
+        for name, choices in (
+            ("variant", list(VARIANTS)),
+            ("optimizer", ["adamw", "lamb"]),
+            ("schedule", ["cosine", "steps"]),
+            # mixed_float16 would need its loss scaled.
+            ("dtype", [None, "float32", "mixed_bfloat16"]),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
+        get_scheme(self.scheme)
+        if not isinstance(self.detector_boxes, bool):
+            raise ValueError(
+                f"Expected detector_boxes as true or false. Received: {self.detector_boxes!r}"
+            )
+        for name, (kind, least, below) in _NUMBERS.items():
+            self._check_number(name, kind, least, below)
+        known = inspect.signature(LOTR.__init__).parameters.keys() - _NOT_OF_MODEL
+        _check_keys("model", self.model, known)
+        _check_keys("augmentation", self.augmentation, Augmentation.__dataclass_fields__)
+        names = [group.name for group in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Expected groups of different names in a mixture. Received: {names}")
+        if names and not any(group.val_weight for group in self.groups):
+            raise ValueError(
+                "Expected a val_weight above 0 in at least one group of a mixture, or no weights "
+                "would be the best."
+            )
+
+    def _check_number(self, name, kind, least, below):
+        value = getattr(self, name)
+        if value is None and Recipe.__dataclass_fields__[name].default is None:
+            return
+        is_number = isinstance(value, kind) and not isinstance(value, bool)
+        if not is_number or not least <= value < below:
+            what = "a whole number" if kind is int else "a number"
+            raise ValueError(
+                f"Expected {name} as {what} of at least {least:g}"
+                + (f" and below {below:g}" if below < math.inf else "")
+                + f". Received: {value!r}"
+            )
+
+    @property
+    def groups(self):
+        """The mixture as a list of `GroupRecipe`."""
+        return [GroupRecipe.from_dict(entry) for entry in self.mixture]
+
+    @property
+    def size(self):
+        """Side of the crop in pixels."""
+        return self.image_size or VARIANTS[self.variant][1]
+
+    def optimizer_for(self, model, steps):
+        """The Keras optimizer of a training of so many steps."""
+        kind = {"adamw": optimizers.AdamW, "lamb": optimizers.Lamb}[self.optimizer]
+        return kind(
+            self.schedule_of(steps),
+            weight_decay=self.weight_decay,
+            clipnorm=self.clipnorm,
+            use_ema=self.ema > 0,
+            ema_momentum=self.ema or 0.99,
+            name="optimizer",
+            backbone_rate=self.backbone_rate,
+            backbone_paths=[v.path for v in model.backbone.trainable_variables],
+        )
+
+    def schedule_of(self, steps):
+        """The learning rate of each step of a training of so many, a Keras schedule."""
+        rest = max(1, steps - self.warmup_steps)
+        if self.schedule == "cosine":
+            return keras.optimizers.schedules.CosineDecay(
+                0.0, rest, warmup_target=self.learning_rate, warmup_steps=self.warmup_steps
+            )
+        # Keras leaves a rate only after the step of this number, counted from 0.
+        bounds = [math.ceil(steps * part) - 1 for part in (0.5, 0.75)]
+        rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
+        return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
+
+
+def can_be_had(init):
+    """Whether what a recipe starts from is a preset that can be loaded, not words about one."""
+    if init.startswith(PREFIX):
+        return True
+    try:
+        return resolve(init).path(CONFIG) is not None
+    except ValueError:
+        return False
+
+
+def _check_keys(name, entries, known):
+    if not isinstance(entries, dict):
+        raise ValueError(f"Expected {name} as an object. Received: {entries!r}")
+    unknown = sorted(set(entries) - set(known))
+    if unknown:
+        raise ValueError(f"{name} has unknown keys {unknown}; known are {sorted(known)}.")

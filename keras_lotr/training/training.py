@@ -1,0 +1,159 @@
+"""`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.datasets import NoFaces, read_samples
+from keras_lotr.datasets.augmentation import Augmentation
+from keras_lotr.datasets.batches import LandmarkBatches
+from keras_lotr.losses import SmoothWing
+from keras_lotr.metrics import NormalizedMeanError
+from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
+from keras_lotr.seeds import seeded
+from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit
+from keras_lotr.training.detector_boxes import with_detector_boxes
+from keras_lotr.training.mixture_training import mixture_parts
+from keras_lotr.training.parts import TrainingParts, header
+from keras_lotr.training.starting_model import build
+from keras_lotr.training.validation import padded, validation_crops
+
+__all__ = ["build", "train"]
+
+
+def train(
+    recipe,
+    data,
+    out,
+    init=None,
+    reader=None,
+    resume=False,
+    workers=1,
+    verbose="auto",
+    only=(),
+    callbacks=(),
+):
+    """Train a LOTR and keep the best weights as a preset.
+
+    Into `out` go `preset/` (the weights that were best on the validation faces so far),
+    `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`. A recipe with
+    a mixture trains one network for several landmark orders; `presets/GROUP/` then holds a model
+    for each group, and best is what has the least mean NME over the groups.
+
+    Args:
+        recipe: `Recipe`.
+        data: folders of data sets; an epoch draws the same number of faces from each. Those that
+            have a "val" split are validated on; without any, a tenth of the first is held out.
+            For a mixture also NAME=FOLDER; each group needs a "val" split.
+        out: folder of the run; must be new or empty unless `resume`.
+        init: what to start from: a preset, its network and its weights; or a safetensors file of
+            a LOTR, of which the recipe's network takes what fits.
+        reader: name of the reader for all of `data`; None recognises each.
+        resume: go on from the checkpoint in `out`, exactly as if never stopped.
+        workers: threads that prepare batches.
+        verbose: of `keras.Model.fit`; "auto": a progress bar on a terminal, else a line an epoch.
+            What is trained is told first, except for 0.
+        callbacks: more Keras callbacks; they find the NME as "val_nme" in the logs, and the last
+            weights, not the averaged ones, in the model.
+        only: tags, such as names of sets: other faces are left out, see `read_samples`. The groups
+            of a mixture name their own.
+
+    Returns:
+        The path of the preset, or of the folder with the presets of a mixture.
+
+    Raises:
+        ValueError: data or recipe cannot be trained with, or no epoch had a finite NME.
+    """
+    out = Path(out)
+    check_out(out, resume)
+    if init is not None:  # the recipe that is kept says what it started from
+        recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
+    if recipe.mixture:
+        if only:
+            raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")
+        parts = mixture_parts(recipe, data, out, init, reader, workers)
+    else:
+        parts = _parts(recipe, data, out, init, reader, workers, only)
+    steps = len(parts.batches)
+    optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
+    parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
+    schedule = recipe.schedule_of(steps * recipe.epochs)
+    checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / RECIPE, asdict(recipe))
+    if verbose:
+        print(header(recipe, parts, out))
+    fit(
+        parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume, verbose,
+        callbacks,
+    )  # fmt: skip
+    if not parts.preset.exists():
+        raise ValueError(
+            "No epoch of the training had a finite NME, so there are no best weights: lower the "
+            f"learning rate. {out / HISTORY} has the losses."
+        )
+    return parts.preset
+
+
+def _parts(recipe, data, out, init, reader, workers, only):
+    """The parts of a training of one scheme."""
+    groups, faces = _read(data, recipe.scheme, reader, only)
+    with seeded(recipe.seed), dtype_policy(recipe.dtype):
+        model = build(recipe, groups, init)
+    number = len(groups[0]) * len(groups)
+    batches = LandmarkBatches(
+        [with_detector_boxes(g) for g in groups] if recipe.detector_boxes else groups,
+        recipe.size,
+        recipe.margin,
+        Augmentation(**recipe.augmentation),
+        recipe.batch_size,
+        recipe.samples_per_epoch or number,
+        recipe.seed,
+        workers=workers,
+        max_queue_size=16,
+    )
+    crops, points = validation_crops(faces, recipe, recipe.scheme)
+
+    def keep():
+        model.save_to_preset(out / BEST, plain=True)
+        write_json(out / BEST / RECIPE, asdict(recipe))
+
+    return TrainingParts(
+        model,
+        batches,
+        (padded(crops, recipe.batch_size, 0), padded(points, recipe.batch_size, np.nan)),
+        SmoothWing(),
+        [NormalizedMeanError(recipe.scheme)],
+        lambda logs: {"val_nme": logs["nme"]},
+        keep,
+        out / BEST,
+        {os.fspath(folder): len(group) for folder, group in zip(data, groups, strict=True)},
+        {"all": len(faces)},
+    )
+
+
+def _read(data, scheme, reader, only):
+    """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
+    groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
+    validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
+    trained_on = {s.path for group in groups for s in group}
+    # A data set that tells no split hands out the same faces for every split.
+    validation = [s for s in validation if s.path not in trained_on]
+    if not validation:
+        if len(groups[0]) < 2:
+            raise ValueError(
+                f"Expected at least two faces to train on and to validate with in {data[0]}. "
+                f"Received: {len(groups[0])}"
+            )
+        validation = groups[0][::10]
+        groups[0] = [s for i, s in enumerate(groups[0]) if i % 10]
+    return groups, validation
+
+
+def _validation_of(folder, scheme, reader, only):
+    try:
+        return read_samples(folder, "val", scheme, reader, only)
+    except NoFaces:
+        return []

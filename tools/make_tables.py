@@ -1,0 +1,177 @@
+"""Fill the tables of README.md and other pages, and the cards' speed, from results files.
+
+    python tools/make_tables.py
+
+A table stands between `<!-- name -->` and `<!-- /name -->`; nothing in between is typed by hand.
+"""
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+from keras_lotr.presets.preset import (
+    METADATA,
+    PREPROCESSOR,
+    RECIPE,
+    RESULTS,
+    local_presets,
+    resolve,
+    write_json,
+)
+from keras_lotr.presets.table import preset_table
+from keras_lotr.publishing.card import results_table
+from keras_lotr.publishing.publish import write_card
+
+ROOT = Path(__file__).parent.parent
+
+
+PAGES = ("README.md", "MODEL_CARD.md", "docs/training.md")
+MEASURED = ROOT / "results"
+
+
+def tables():
+    """{name of the place: Markdown}."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from speed_table import peers_table, speed_table, training_table
+
+    results = []
+    for name, folder in sorted(local_presets().items()):
+        measured = resolve(folder).json(RESULTS)
+        if measured is not None and "regions" in measured:
+            results += [f"**{name}**, on {heading(measured)}", "", *results_table(measured), ""]
+    return {
+        "presets": f"```\n{preset_table()}\n```",
+        "results": "\n".join(results).rstrip(),
+        "rendered": rendered(read(MEASURED / "rendered_faces.json")),
+        "training_data": "\n".join(training_data()),
+        "sizes": "\n".join(sizes()),
+        "runs": "\n".join(runs()),
+        "short_runs": "\n".join(short_runs(read(MEASURED / "short_runs.json"))),
+        "speed": speed_table(read(MEASURED / "benchmarks.json")),
+        "peers": peers_table(read(MEASURED / "peers.json")),
+        "training": training_table(read(MEASURED / "training.json")),
+    }
+
+
+def runs():
+    """Lines of a table of the trainings behind the landmark presets, part by part."""
+    yield "| preset | part | epochs | minutes | loss | best val NME | slopes of shape modes |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        measured = resolve(folder).json(RESULTS) or {}
+        if "shape_modes" not in measured:
+            continue
+        for path in (*sorted(folder.glob("history_*.csv")), folder / "history.csv"):
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            part = path.stem.removeprefix("history").removeprefix("_part") or "last"
+            slopes = " ".join(f"{s:.2f}" for s in measured["shape_modes"]) if part == "last" else ""
+            minutes = sum(float(row["seconds"]) for row in rows) / 60
+            loss, nme = float(rows[-1]["loss"]), min(float(row["val_nme"]) for row in rows)
+            yield (
+                f"| {name} | {part} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
+                f"| {slopes} |"
+            )
+
+
+def rendered(measured):
+    """What the faces in examples/ give, and how to measure it."""
+    pose = measured["subsets"]["pose"]
+    others = measured["faces"] - pose["faces"]
+    nme = (measured["nme"] * measured["faces"] - pose["nme"] * pose["faces"]) / others
+    return "\n".join([
+        "```",
+        f"keras-lotr evaluate {measured['preset']} --data examples/{measured['data']} "
+        f"--split {measured['split']} --output results/rendered_faces.json",
+        "```",
+        "",
+        f"An NME of {measured['nme']:.2f} % without flip averaging: {pose['nme']:.2f} % on the "
+        f"{pose['faces']} of the {measured['faces']} faces that are turned far (subset `pose`), "
+        f"which are beyond the limits of the preset, and {nme:.2f} % on the others.",
+    ])  # fmt: skip
+
+
+def training_data():
+    """Lines of a table of what the presets were trained on."""
+    yield "| preset | trained on | licence of the weights | what the data allow |"
+    yield "|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        facts = resolve(folder).json(METADATA) or {}
+        if facts.get("trained"):
+            cells = (facts["trained_on"], facts["licence"], facts["data_licence"])
+            yield f"| {name} | {' | '.join(cells)} |"
+
+
+def short_runs(measured):
+    """Lines of a table of `benchmarks/short_runs.py`."""
+    yield "| what is done | crops | last loss | val NME, no flip |"
+    yield "|---|---|---|---|"
+    for name, row in measured.items():
+        yield f"| {name} | {row['crops']:,} | {row['loss']:.2f} | {row['val_nme']:.2f} |"
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def sizes():
+    """Lines of a table of the networks, each with its card."""
+    yield "| card | crop | parameters | multiply-accumulates |"
+    yield "|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        files = resolve(folder)
+        facts, contract = files.json(METADATA) or {}, files.json(PREPROCESSOR)
+        if contract and "multiply_accumulates" in facts:
+            size, weights = contract["image_size"], f"{facts['parameters'] / 1e6:.1f} M"
+            cost = f"{facts['multiply_accumulates'] / 1e9:.2f} G"
+            yield f"| [{name}](presets/{name}/README.md) | {size} | {weights} | {cost} |"
+
+
+def speeds():
+    """(folder of a preset, metadata with its measured speed) of the trained presets."""
+    measured = read(MEASURED / "benchmarks.json")
+    stage, chain = measured["stage"], measured["chain"]["1 faces"]["chain"]
+    processor = measured["machine"]["processor"]
+    where = f"one thread of an {processor} (`python benchmarks/inference.py`)"
+    photo = f"{chain:.0f} ms for a photo of 640x480 with one face, detector included"
+    said = {}
+    for variant, name in (("lotr_m", "LOTR-M"), ("lotr_m_plus", "LOTR-M+")):
+        ms, bare = (stage[f"{n}, onnxruntime"] for n in (name, "bare"))
+        int8 = stage.get(f"{name} int8, onnxruntime")
+        said[variant] = "; ".join([
+            f"{ms:.1f} ms a face on onnxruntime{f' (int8: {int8:.1f})' if int8 else ''}, "
+            f"{ms / bare:.2f} times its bare backbone",
+            *([photo] if variant == "lotr_m" else []),
+            where,
+        ])  # fmt: skip
+    for folder in local_presets().values():
+        files = resolve(folder)
+        facts, recipe = files.json(METADATA) or {}, files.json(RECIPE) or {}
+        if facts.get("trained") and recipe.get("variant") in said:
+            yield folder, {**facts, "speed": said[recipe["variant"]]}
+
+
+def heading(measured):
+    flip = "with" if measured["flip"] else "without"
+    where = f"`{measured['data']}`, split {measured['split']}"
+    return f"{where}, ground-truth boxes, {flip} flip averaging, per cent:"
+
+
+def fill(text, filled):
+    """The text with each known place filled."""
+    for name, table in filled.items():
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+        text = re.sub(pattern, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.DOTALL)
+    return text
+
+
+if __name__ == "__main__":
+    for folder, facts in speeds():
+        write_json(folder / METADATA, facts)
+        write_card(folder)
+    filled = tables()
+    for name in PAGES:
+        path = ROOT / name
+        path.write_text(fill(path.read_text(encoding="utf-8"), filled), encoding="utf-8")

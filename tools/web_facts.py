@@ -1,0 +1,56 @@
+"""Writes src/facts.json: what the page takes from the library's tables, so that nothing is typed
+twice. `python tools/web_facts.py`; a test compares the file with the library."""
+
+import inspect
+import json
+from pathlib import Path
+
+from keras_lotr.images import drawing
+from keras_lotr.inference import face_detector, yunet
+from keras_lotr.presets.files import PREPROCESSOR, resolve
+from keras_lotr.schemes import SCHEMES
+
+PATH = Path(__file__).parents[1] / "web" / "src" / "facts.json"
+DETECTOR, LANDMARKER = "face_detector", "lotr_m_300w"
+
+
+def facts():
+    """The content of the file."""
+    return {
+        "detector": {"model": DETECTOR, **_detector_settings()},
+        "landmarker": {"model": LANDMARKER, **_crop_contract()},
+        "schemes": {name: _scheme(scheme) for name, scheme in SCHEMES.items()},
+        "drawing": {
+            "regions": drawing._COLORS,
+            "other": drawing._OTHER,
+            "box": drawing._WHITE,
+            "rim": drawing._DARK,
+        },
+    }
+
+
+def text():
+    """As JSON, a section to a line."""
+    lines = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in facts().items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _detector_settings():
+    parameters = inspect.signature(face_detector.FaceDetector).parameters
+    settings = {name: parameters[name].default for name in ("nms_threshold", "max_side")}
+    settings |= resolve(DETECTOR).json(PREPROCESSOR)
+    return {**settings, "landmarks_in_box": yunet.LANDMARKS_BOX.tolist()}
+
+
+def _crop_contract():
+    contract = resolve(LANDMARKER).json(PREPROCESSOR)
+    return {name: contract[name] for name in ("image_size", "margin", "scheme")}
+
+
+def _scheme(scheme):
+    lines = [vars(contour) for contour in scheme.contours]
+    return {"num_landmarks": scheme.num_landmarks, "contours": lines, "regions": scheme.regions}
+
+
+if __name__ == "__main__":
+    PATH.write_text(text(), encoding="utf-8")

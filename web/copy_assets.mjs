@@ -1,0 +1,32 @@
+// Copies what the page takes from the rest of the project into public/, which is served as it is.
+
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const project = join(here, "..");
+
+const MODELS = ["face_detector", "lotr_m_300w"];
+const EXAMPLES = ["group", "astronaut", "rendered1", "rendered2", "rendered3", "rendered5"];
+
+function copy(from, to) {
+  if (!existsSync(from)) {
+    const hint = from.endsWith(".onnx") ? " Make it: keras-lotr export PRESET --output FILE" : "";
+    console.error(`There is no ${from}.${hint}`);
+    process.exit(1);
+  }
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, to);
+}
+
+for (const name of MODELS) {
+  copy(join(project, "presets", name, "model.onnx"), join(here, "public/models", `${name}.onnx`));
+}
+for (const name of EXAMPLES) {
+  copy(join(project, "examples", `${name}.jpg`), join(here, "public/examples", `${name}.jpg`));
+}
+copy(join(project, "LICENSE"), join(here, "public/LICENSE"));
+for (const name of ["licenses.md", "README.md"]) { // the README holds a Space's settings
+  copy(join(here, name), join(here, "public", name));
+}

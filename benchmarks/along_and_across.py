@@ -1,6 +1,6 @@
 """Which way landmarks miss: along the line that they lie on, or across it.
 
-    python benchmarks/along_and_across.py lotr_m_300w --data FOLDER [--split val] [--flip]
+    python benchmarks/along_and_across.py lotr_m_300w --data FOLDER [--split val] [--flip-test]
 
 Where on a smooth line a landmark lies is a choice of who drew it; that it lies on the line is not.
 Means of the two parts of the error by region, in per cent of the normaliser. The line's direction
@@ -18,10 +18,10 @@ from keras_lotr.schemes import get_scheme
 @click.argument("preset")
 @click.option("--data", required=True)
 @click.option("--split", default="val", show_default=True)
-@click.option("--flip", is_flag=True)
+@click.option("--flip-test", "--flip", "flip", is_flag=True)
 def main(preset, data, split, flip):
     measured = measure(preset, data, split, flip)
-    scheme = get_scheme(measured.crop_contract.scheme)
+    scheme = get_scheme(measured.preprocessor.scheme)
     regions = {}
     for contour in scheme.contours:
         regions.setdefault(contour.region, []).append(error_parts(measured, contour))

@@ -80,7 +80,7 @@ name, = write_model(graph, model.backbone, ["images"])
 graph.save(folder + "/bare.onnx", {{"images": ["batch", 3, {SIZE}, {SIZE}]}},
            {{name: ["batch", *model.backbone.output.shape[:0:-1]]}})
 export(model, folder + "/LOTR-M.onnx")
-crops = calibration_crops([{str(EXAMPLES / "rendered_faces/*/*.jpg")!r}], model.crop_contract)
+crops = calibration_crops([{str(EXAMPLES / "rendered_faces/*/*.jpg")!r}], model.preprocessor)
 export_int8(model, folder + "/LOTR-M int8.onnx", crops)
 export(LOTR.from_variant("lotr_m_plus", 68), folder + "/LOTR-M+.onnx")
 export(LOTR.from_variant("lotr_r_plus", 68), folder + "/LOTR-R+.onnx")

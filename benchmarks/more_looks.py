@@ -30,13 +30,15 @@ LOOKS = (
 @click.option("--split", default="val", show_default=True)
 def main(presets, data, split):
     models = [OnnxModel.from_preset(preset) for preset in presets]
-    contracts = {model.crop_contract for model in models}
-    if len(contracts) > 1:
+    preprocessors = {model.preprocessor for model in models}
+    if len(preprocessors) > 1:
         raise click.UsageError("Expected presets with one scheme, size and margin.")
-    (contract,) = contracts
-    faces = Faces(contract, read_samples(data, split, contract.scheme))
+    (preprocessor,) = preprocessors
+    faces = Faces(preprocessor, read_samples(data, split, preprocessor.scheme))
     crops, points = load_crops(
-        read_samples(data, "train", contract.scheme), contract.image_size, contract.margin
+        read_samples(data, "train", preprocessor.scheme),
+        preprocessor.image_size,
+        preprocessor.margin,
     )
     print(f"NME %, {len(faces.samples)} faces ({split}): once, with flip averaging")
     both = []
@@ -57,16 +59,16 @@ def main(presets, data, split):
 
 
 class Faces:
-    """Samples with their photos, seen through crops of one contract."""
+    """Samples with their photos, seen through crops of one preprocessor."""
 
-    def __init__(self, contract, samples):
-        self.contract, self.samples = contract, samples
+    def __init__(self, preprocessor, samples):
+        self.preprocessor, self.samples = preprocessor, samples
         self.photos = [read_image(sample.path) for sample in samples]
         self.truth = np.stack([sample.points_image for sample in samples])
 
     def looks(self, model, flip):
         """(looks, F, N, 2) photo pixels, one look for each of LOOKS."""
-        size, margin = self.contract.image_size, self.contract.margin
+        size, margin = self.preprocessor.image_size, self.preprocessor.margin
         center = np.full(2, (size - 1) / 2)
         found = []
         for degrees, scale, shift in LOOKS:
@@ -88,15 +90,15 @@ class Faces:
             turned = geometry.similarity(center, center, 1.0, degrees)
             crop = geometry.crop_from_box(
                 geometry.box_of(geometry.apply(turned, found)),
-                self.contract.image_size,
-                self.contract.margin,
+                self.preprocessor.image_size,
+                self.preprocessor.margin,
             )
             crops_from_images.append(geometry.compose(crop, turned))
         return crops_from_images
 
     def seen(self, model, crops_from_images, flip):
         """(F, N, 2) photo pixels."""
-        size = self.contract.image_size
+        size = self.preprocessor.image_size
         pairs = list(zip(self.photos, crops_from_images, strict=True))
         crops = np.stack([geometry.warp(photo, matrix, size) for photo, matrix in pairs])
         found = model.predict_points(crops, flip)
@@ -107,7 +109,7 @@ class Faces:
 
     def report(self, name, *points):
         errors = [
-            normalized_mean_error(self.truth, found.astype(np.float32), self.contract.scheme)
+            normalized_mean_error(self.truth, found.astype(np.float32), self.preprocessor.scheme)
             for found in points
         ]
         means = [f"{float(np.mean(ops.convert_to_numpy(error))):7.2f}" for error in errors]

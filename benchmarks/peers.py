@@ -99,7 +99,7 @@ def ours(preset):
 
     def find(photo, box, flip=False):
         faces = faces_of_boxes([box], photo.shape)
-        matrices, crops = crop_faces(photo, faces, model.crop_contract)
+        matrices, crops = crop_faces(photo, faces, model.preprocessor)
         return apply(invert(matrices[0]), model.predict_points(np.array(crops), flip)[0])
 
     return {f"{preset}": find, f"{preset} flip": lambda photo, box: find(photo, box, True)}

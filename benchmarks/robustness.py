@@ -18,7 +18,7 @@ from keras_lotr.metrics import normalized_mean_error
 
 NOTHING = dict.fromkeys(Augmentation.__dataclass_fields__, 0.0)
 CONDITIONS = {
-    "as the crop contract says": {},
+    "as the preprocessor says": {},
     "turned by up to 15 degrees": {"rotation": 15},
     "turned by up to 30 degrees": {"rotation": 30},
     "turned by up to 45 degrees": {"rotation": 45},
@@ -37,29 +37,29 @@ CONDITIONS = {
 @click.option("--split", default="val", show_default=True)
 def main(presets, data, split):
     models = {preset: LOTR.from_preset(preset) for preset in presets}
-    contracts = {model.crop_contract for model in models.values()}
-    if len(contracts) > 1:
+    preprocessors = {model.preprocessor for model in models.values()}
+    if len(preprocessors) > 1:
         raise click.UsageError("Expected presets with one scheme, size and margin.")
-    (contract,) = contracts
-    samples = read_samples(data, split, contract.scheme)
+    (preprocessor,) = preprocessors
+    samples = read_samples(data, split, preprocessor.scheme)
     print(f"NME %, {len(samples)} faces ({split}), no flip averaging: {', '.join(presets)}")
     for name, change in CONDITIONS.items():
-        crops, points = changed(samples, contract, Augmentation(**{**NOTHING, **change}))
+        crops, points = changed(samples, preprocessor, Augmentation(**{**NOTHING, **change}))
         errors = [
-            normalized_mean_error(points, model.predict_points(crops), contract.scheme)
+            normalized_mean_error(points, model.predict_points(crops), preprocessor.scheme)
             for model in models.values()
         ]
         means = [f"{float(np.mean(ops.convert_to_numpy(error))):6.2f}" for error in errors]
         print(f"{name:36}{' '.join(means)}")
 
 
-def changed(samples, contract, augmentation):
+def changed(samples, preprocessor, augmentation):
     """The crops and points of all samples, each changed at random."""
     rng = np.random.default_rng(0)
     made = [
         random_crop(
-            read_image(s.path), s.points_image, s.box, contract.scheme,
-            contract.image_size, contract.margin, augmentation, rng,
+            read_image(s.path), s.points_image, s.box, preprocessor.scheme,
+            preprocessor.image_size, preprocessor.margin, augmentation, rng,
         )
         for s in samples
     ]  # fmt: skip

@@ -93,9 +93,9 @@ def draw_faces(preset, data, path, columns=4):
     from keras_lotr import LOTR
 
     model = LOTR.from_preset(preset)
-    contract = model.crop_contract
-    samples = read_samples(data, "val", contract.scheme)[: 2 * columns]
-    crops, truth = load_crops(samples, contract.image_size, contract.margin)
+    preprocessor = model.preprocessor
+    samples = read_samples(data, "val", preprocessor.scheme)[: 2 * columns]
+    crops, truth = load_crops(samples, preprocessor.image_size, preprocessor.margin)
     found = model.predict_points(crops)
     figure, axes = plt.subplots(2, columns, figsize=(2 * columns, 4.1), layout="constrained")
     for axis in axes.flat:

@@ -34,6 +34,24 @@ def refuse_unknown(cls, unknown):
         raise TypeError(f"{cls.__name__} has no argument {name!r}. {hint}")
 
 
+def with_current_names(cls, arguments):
+    """Arguments of a class, those that had another name in an earlier version by today's.
+
+    Args:
+        cls: the class; its `former_arguments` are {former name: name}, if there are any.
+        arguments: {name: value}.
+
+    Example:
+
+    >>> class Network:
+    ...     former_arguments = {"channels": "width"}
+    >>> with_current_names(Network, {"channels": 8})
+    {'width': 8}
+    """
+    former = getattr(cls, "former_arguments", {})
+    return {former.get(name, name): value for name, value in arguments.items()}
+
+
 def arguments_of(cls):
     """Names of the arguments of a class and of those that it comes from, up to Keras' own."""
     names = []

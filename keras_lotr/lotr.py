@@ -15,7 +15,7 @@ from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
-from keras_lotr.layers.embeddings import SineCode, Table, grid_centers
+from keras_lotr.layers.embeddings import Embedding, SinePosition, grid_centers
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.mean_shape import checked_mean_shape
@@ -28,10 +28,10 @@ from keras_lotr.running.keras_model import KerasModel, check_process
 # Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
 # HRNet's widest network and its classification neck is our choice; the paper says HRNet only.
 VARIANTS = {
-    "lotr_m": (MobileNetV2, 192, {"channels": 64, "deconv_filters": ()}),
-    "lotr_m_plus": (MobileNetV2, 192, {"channels": 256, "deconv_filters": (128, 64)}),
-    "lotr_r_plus": (ResNet50, 192, {"channels": 256, "deconv_filters": (128, 64)}),
-    "lotr_hr_plus": (HRNet, 256, {"channels": 256, "deconv_filters": (128, 64)}),
+    "lotr_m": (MobileNetV2, 192, {"projection_dim": 64, "deconv_filters": ()}),
+    "lotr_m_plus": (MobileNetV2, 192, {"projection_dim": 256, "deconv_filters": (128, 64)}),
+    "lotr_r_plus": (ResNet50, 192, {"projection_dim": 256, "deconv_filters": (128, 64)}),
+    "lotr_hr_plus": (HRNet, 256, {"projection_dim": 256, "deconv_filters": (128, 64)}),
 }
 
 MAX_TOKENS = 2**14  # 128 x 128; attention takes memory with the square of it
@@ -51,14 +51,14 @@ class LOTR(PresetMixin, ConfiguredModel):
         num_landmarks: N.
         mean_shape: (N, 2), mean landmarks of the training faces as fractions of the crop; where
             each landmark begins to look. None spreads them over the face.
-        channels: output channels of the 1x1 convolution on the feature map.
+        projection_dim: width of the 1x1 convolution on the feature map.
         deconv_filters: filters of the deconvolutions that each double the feature map.
         num_heads: attention heads.
         ffn_dim: hidden width of the Transformer's feed-forward networks.
         num_encoder_layers, num_decoder_layers: the paper found 2 and 2 best.
-        head_dim: width of the head's two hidden layers.
+        head_hidden_dim: width of the head's two hidden layers.
         dropout: rate inside the Transformer.
-        preprocessor: `CropContract`, how faces are cropped and what the landmarks mean; None: the
+        preprocessor: `Preprocessor`, how faces are cropped and what the landmarks mean; None: the
             usual scheme of N landmarks and margin 1.3.
         dtype: dtype policy of Transformer and head, such as "mixed_bfloat16"; the backbone has its
             own.
@@ -87,19 +87,20 @@ class LOTR(PresetMixin, ConfiguredModel):
     """
 
     layer_prefix = "lotr_"  # of our layers' names, which share a graph with a backbone's
+    former_arguments = {"channels": "projection_dim", "head_dim": "head_hidden_dim"}
 
     def __init__(
         self,
         backbone,
         num_landmarks,
         mean_shape=None,
-        channels=64,
+        projection_dim=64,
         deconv_filters=(),
         num_heads=8,
         ffn_dim=512,
         num_encoder_layers=2,
         num_decoder_layers=2,
-        head_dim=512,
+        head_hidden_dim=512,
         dropout=0.0,
         preprocessor=None,
         name="lotr",
@@ -108,10 +109,12 @@ class LOTR(PresetMixin, ConfiguredModel):
         **unknown,
     ):
         check_process()
+        projection_dim = unknown.pop("channels", projection_dim)  # see former_arguments
+        head_hidden_dim = unknown.pop("head_dim", head_hidden_dim)
         refuse_unknown(LOTR, unknown)
         image_size = square_input(backbone)
-        dim = transformer_width(channels, deconv_filters, num_heads)
-        check_counts(num_landmarks=num_landmarks, ffn_dim=ffn_dim, head_dim=head_dim)
+        dim = transformer_width(projection_dim, deconv_filters, num_heads)
+        check_counts(num_landmarks=num_landmarks, ffn_dim=ffn_dim, head_hidden_dim=head_hidden_dim)
         check_counts(0, num_encoder_layers=num_encoder_layers)
         check_counts(num_decoder_layers=num_decoder_layers)
         if not 0 <= dropout < 1:
@@ -134,26 +137,26 @@ class LOTR(PresetMixin, ConfiguredModel):
             encoder_norm = _norm(f"{prefix}encoder_norm")
             decoder_norm = _norm(f"{prefix}decoder_norm")
             query_start = keras.initializers.RandomNormal(stddev=1e-4)
-            place_start = SineCode(mean_shape)
-            queries = Table(num_landmarks, dim, query_start, name=f"{prefix}landmark_queries")
-            query_places = Table(num_landmarks, dim, place_start, name=f"{prefix}landmark_places")
-            head = LandmarkHead(image_size, mean_shape, head_dim, name=f"{prefix}head")
+            queries = Embedding(num_landmarks, dim, query_start, name=f"{prefix}landmark_queries")
+            start, name_ = SinePosition(mean_shape), f"{prefix}landmark_places"
+            query_positions = Embedding(num_landmarks, dim, start, name=name_)
+            head = LandmarkHead(image_size, mean_shape, head_hidden_dim, name=f"{prefix}head")
 
             # === Functional model ===
             features = backbone.outputs[0]
-            tokens, grid = feature_tokens(features, channels, deconv_filters, prefix)
+            tokens, grid = feature_tokens(features, projection_dim, deconv_filters, prefix)
             if grid[0] * grid[1] > MAX_TOKENS:
                 raise ValueError(
                     f"Expected a backbone that leaves at most {MAX_TOKENS} tokens. Received: {grid}"
                 )
-            start, name_ = SineCode(grid_centers(*grid)), f"{prefix}token_positions"
-            positions = Table(grid[0] * grid[1], dim, start, name=name_)(tokens)
+            start, name_ = SinePosition(grid_centers(*grid)), f"{prefix}token_positions"
+            positions = Embedding(grid[0] * grid[1], dim, start, name=name_)(tokens)
             for layer in encoder:
                 tokens = layer(tokens, positions)
             memory = encoder_norm(tokens)
-            landmarks, places = queries(memory), query_places(memory)
+            landmarks, at = queries(memory), query_positions(memory)
             for layer in decoder:
-                landmarks = layer(landmarks, places, memory, positions)
+                landmarks = layer(landmarks, at, memory, positions)
             points_crop = head(decoder_norm(landmarks))
         super().__init__(backbone.inputs[0], points_crop, name, dtype, trainable)
 
@@ -161,13 +164,13 @@ class LOTR(PresetMixin, ConfiguredModel):
         self.backbone = backbone
         self.num_landmarks = num_landmarks
         self.mean_shape = mean_shape
-        self.channels = channels
+        self.projection_dim = projection_dim
         self.deconv_filters = tuple(deconv_filters)
         self.num_heads = num_heads
         self.ffn_dim = ffn_dim
         self.num_encoder_layers = num_encoder_layers
         self.num_decoder_layers = num_decoder_layers
-        self.head_dim = head_dim
+        self.head_hidden_dim = head_hidden_dim
         self.dropout = dropout
         self.image_size = image_size
         self.token_grid = grid
@@ -198,7 +201,7 @@ class LOTR(PresetMixin, ConfiguredModel):
 
     @property
     def preprocessor(self):
-        """`CropContract`: how faces are cropped, and what the landmarks mean."""
+        """`Preprocessor`: how faces are cropped, and what the landmarks mean."""
         return self._preprocessor
 
     @preprocessor.setter
@@ -269,13 +272,13 @@ class LOTR(PresetMixin, ConfiguredModel):
             "backbone": keras.saving.serialize_keras_object(self.backbone),
             "num_landmarks": self.num_landmarks,
             "mean_shape": self.mean_shape.astype(float).round(4).tolist(),
-            "channels": self.channels,
+            "projection_dim": self.projection_dim,
             "deconv_filters": list(self.deconv_filters),
             "num_heads": self.num_heads,
             "ffn_dim": self.ffn_dim,
             "num_encoder_layers": self.num_encoder_layers,
             "num_decoder_layers": self.num_decoder_layers,
-            "head_dim": self.head_dim,
+            "head_hidden_dim": self.head_hidden_dim,
             "dropout": self.dropout,
             "preprocessor": asdict(self.preprocessor),
             **super().get_config(),

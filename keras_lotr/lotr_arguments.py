@@ -3,17 +3,17 @@
 import keras
 
 from keras_lotr.arguments import check_counts
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.schemes import get_scheme
 
 
-def transformer_width(channels, deconv_filters, num_heads):
+def transformer_width(projection_dim, deconv_filters, num_heads):
     """Width of tokens and landmarks: of the last deconvolution, or of the 1x1 convolution."""
-    check_counts(channels=channels, num_heads=num_heads)
+    check_counts(projection_dim=projection_dim, num_heads=num_heads)
     for filters in deconv_filters:
         check_counts(deconv_filters=filters)
-    name = "deconv_filters" if deconv_filters else "channels"
-    dim = deconv_filters[-1] if deconv_filters else channels
+    name = "deconv_filters" if deconv_filters else "projection_dim"
+    dim = deconv_filters[-1] if deconv_filters else projection_dim
     if dim % 4:
         raise ValueError(f"Expected {name} to end in a multiple of 4. Received: {dim}")
     if dim % num_heads:
@@ -28,14 +28,14 @@ def checked_preprocessor(preprocessor, num_landmarks, image_size):
     """The preprocessor of a model of so many landmarks on crops of this size.
 
     Args:
-        preprocessor: `CropContract`, its config, or None for the default.
+        preprocessor: `Preprocessor`, its config, or None for the default.
     """
     if preprocessor is None:
-        return CropContract.default(num_landmarks, image_size)
+        return Preprocessor.default(num_landmarks, image_size)
     if isinstance(preprocessor, dict):
-        preprocessor = CropContract.from_dict(preprocessor)
-    if not isinstance(preprocessor, CropContract):
-        raise ValueError(f"Expected a CropContract as preprocessor. Received: {preprocessor!r}")
+        preprocessor = Preprocessor.from_dict(preprocessor)
+    if not isinstance(preprocessor, Preprocessor):
+        raise ValueError(f"Expected a Preprocessor as preprocessor. Received: {preprocessor!r}")
     count = get_scheme(preprocessor.scheme).num_landmarks
     if (count, preprocessor.image_size) != (num_landmarks, image_size):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The crop contract: what a landmark model wants to see, whatever runs it. No Keras is needed."""
+"""The preprocessor: what a landmark model wants to see, whatever runs it. No Keras is needed."""
 
 from dataclasses import dataclass, fields
 
@@ -10,7 +10,7 @@ _SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
 
 
 @dataclass(frozen=True)
-class CropContract:
+class Preprocessor:
     """What a model wants to see; `preprocessor.json` of a preset, metadata of an exported file.
 
     Attributes:
@@ -33,21 +33,21 @@ class CropContract:
 
     @classmethod
     def default(cls, num_landmarks, image_size):
-        """The contract of a model about which only its sizes are known."""
+        """The preprocessor of a model about which only its sizes are known."""
         scheme = _SCHEME_OF_COUNT.get(num_landmarks, f"plain{num_landmarks}")
         return cls(scheme, image_size)
 
     @classmethod
     def from_dict(cls, entries):
-        """The contract that a JSON file or the metadata of a file hold; other entries are left.
+        """The preprocessor that a JSON file or the metadata of a file hold; other entries are left.
 
         Raises:
             ValueError: it is none.
 
         Example:
 
-        >>> CropContract.from_dict({"scheme": "ibug68", "image_size": 192, "channels": "RGB"})
-        CropContract(scheme='ibug68', image_size=192, margin=1.3)
+        >>> Preprocessor.from_dict({"scheme": "ibug68", "image_size": 192, "channels": "RGB"})
+        Preprocessor(scheme='ibug68', image_size=192, margin=1.3)
         """
         names = {field.name for field in fields(cls)}
         try:
@@ -56,13 +56,13 @@ class CropContract:
             raise ValueError(str(error)) from None
 
 
-def flip_averaged(predict, crops, contract):
+def flip_averaged(predict, crops, preprocessor):
     """The mean of the landmarks of crops and of the mirrored crops.
 
     Args:
         predict: function, crops (F, S, S, 3) -> landmarks (F, N, 2), crop pixels.
         crops: (F, S, S, 3).
-        contract: `CropContract` of the model, whose scheme has a flip order.
+        preprocessor: `Preprocessor` of the model, whose scheme has a flip order.
 
     Returns:
         (F, N, 2), crop pixels.
@@ -71,4 +71,4 @@ def flip_averaged(predict, crops, contract):
         ValueError: the scheme has no flip order.
     """
     points, mirrored = predict(crops), predict(crops[:, :, ::-1])
-    return (points + get_scheme(contract.scheme).mirror(mirrored, contract.image_size)) / 2
+    return (points + get_scheme(preprocessor.scheme).mirror(mirrored, preprocessor.image_size)) / 2

@@ -9,7 +9,7 @@ from tiny import SIZE, tiny_lotr
 from keras_lotr import LOTR
 from keras_lotr.arguments import arguments_of
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 
 
 @pytest.mark.parametrize(
@@ -36,18 +36,21 @@ def test_unknown_argument_names_the_nearest(make):
         ({"num_landmarks": True}, "num_landmarks as a whole number from 1. Received: True"),
         ({"num_encoder_layers": -1}, "num_encoder_layers as a whole number from 0"),
         ({"num_decoder_layers": 0}, "num_decoder_layers as a whole number from 1"),
-        ({"channels": 20, "num_heads": 8}, "num_heads to divide .* 20 .from channels"),
-        ({"channels": 18, "num_heads": 2}, "channels to end in a multiple of 4. Received: 18"),
+        ({"projection_dim": 20, "num_heads": 8}, "num_heads to divide .* 20 .from projection_dim"),
+        (
+            {"projection_dim": 18, "num_heads": 2},
+            "projection_dim to end in a multiple of 4. Received: 18",
+        ),
         ({"deconv_filters": (16, 18)}, "deconv_filters to end in a multiple of 4. Received: 18"),
         ({"deconv_filters": (16, 0)}, "deconv_filters as a whole number from 1"),
         ({"ffn_dim": 16.5}, "ffn_dim as a whole number"),
-        ({"head_dim": None}, "head_dim as a whole number"),
+        ({"head_hidden_dim": None}, "head_hidden_dim as a whole number"),
         ({"dropout": 1.0}, "dropout as a rate 0 <= dropout < 1"),
         ({"mean_shape": np.full((5, 2), 50.0)}, "fractions of the crop.*divide pixels"),
         ({"mean_shape": np.full((4, 2), 0.5)}, r"finite mean_shape of .5, 2."),
-        ({"preprocessor": CropContract("ibug68", SIZE)}, "5 landmarks .* ibug68 .68 landmarks"),
-        ({"preprocessor": CropContract("plain5", 128)}, "crops of 64 pixels. .* 128 pixels"),
-        ({"preprocessor": "ibug68"}, "Expected a CropContract as preprocessor"),
+        ({"preprocessor": Preprocessor("ibug68", SIZE)}, "5 landmarks .* ibug68 .68 landmarks"),
+        ({"preprocessor": Preprocessor("plain5", 128)}, "crops of 64 pixels. .* 128 pixels"),
+        ({"preprocessor": "ibug68"}, "Expected a Preprocessor as preprocessor"),
         ({"dtype": "float31"}, "Expected dtype as a policy of Keras"),
         ({"trainable": "no"}, "Expected trainable as True or False"),
     ],
@@ -61,10 +64,10 @@ def test_impossible_values(wrong, sentence):
 def test_a_preprocessor_that_does_not_fit_is_not_taken_later_either():
     model = tiny_lotr(5)
     with pytest.raises(ValueError, match="Expected a preprocessor of 5 landmarks"):
-        model.preprocessor = CropContract("ibug68", SIZE)
+        model.preprocessor = Preprocessor("ibug68", SIZE)
     with pytest.raises(ValueError, match="Expected a preprocessor of 5 landmarks"):
-        model.crop_contract = CropContract("plain5", 2 * SIZE)
-    assert model.preprocessor == CropContract("plain5", SIZE)
+        model.preprocessor = Preprocessor("plain5", 2 * SIZE)
+    assert model.preprocessor == Preprocessor("plain5", SIZE)
 
 
 def test_arguments_of_a_subclass():
@@ -84,7 +87,7 @@ def test_layers_of_a_backbone_may_have_the_names_of_ours():
     images = keras.Input((SIZE, SIZE, 3))
     x = layers.Conv2D(8, 3, strides=8, padding="same", name="reduce")(images)
     x = layers.Conv2D(8, 3, strides=2, padding="same", name="encoder1")(x)
-    model = LOTR(keras.Model(images, x, name="head"), 5, channels=16, num_heads=4)
+    model = LOTR(keras.Model(images, x, name="head"), 5, projection_dim=16, num_heads=4)
     assert model.get_layer("reduce").filters == 16
     assert model.backbone.get_layer("reduce").filters == 8
     assert model.predict(np.zeros((1, SIZE, SIZE, 3)), verbose=0).shape == (1, 5, 2)

@@ -22,7 +22,7 @@ def crop_of(augmentation, seed=0, scheme="ibug68", image=None, points=None, size
     return random_crop(image, points, box_of(points), scheme, size, 1.3, augmentation, rng)
 
 
-def test_without_augmentation_it_is_the_crop_contract():
+def test_without_augmentation_it_is_the_preprocessor():
     image, points = draw_face(np.random.default_rng(3))
     _, points_crop = crop_of(STILL, image=image, points=points)
     np.testing.assert_allclose(

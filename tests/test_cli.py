@@ -128,7 +128,7 @@ MISTAKES = {
     "video text.txt out.webm --engine keras": "Expected a video (MP4, WebM",
     "evaluate lotr_m_300w --data empty --split dev": "'dev' is not one of 'train', 'val', 'test'",
     "evaluate lotr_m_300w --data none": "There is no data set none",
-    "evaluate lotr_m_300w --data empty --reader x": "'x' is not one of 'kit', 'facesynth'",
+    "evaluate lotr_m_300w --data empty --reader x": "'x' is not one of 'labels_json', 'facesynth'",
     "evaluate nope --data empty": "Available: lotr_m_300w",
     "evaluate none.onnx --data empty": "There is no file none.onnx",
     "evaluate empty --data empty": "Expected a preset folder. empty has no config.json",

@@ -16,7 +16,7 @@ from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import layer_settings
 from keras_lotr.detector_training.network import DetectorNetwork
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 
 
 def by_config(model, folder):
@@ -60,9 +60,9 @@ def predicted(model):
 
 @every_way
 def test_preprocessor(way, tmp_path):
-    preprocessor = CropContract("insightface106", SIZE, margin=1.5)
+    preprocessor = Preprocessor("insightface106", SIZE, margin=1.5)
     again = way(tiny_lotr(106, preprocessor=preprocessor), tmp_path)
-    assert again.preprocessor == again.crop_contract == preprocessor
+    assert again.preprocessor == again.preprocessor == preprocessor
 
 
 @every_way

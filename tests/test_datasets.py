@@ -95,7 +95,7 @@ class TestReadSamples:
 
     def test_every_reader_sees_only_its_own(self, tmp_path):
         folders = {name: tmp_path / name for name in READERS}
-        write_kit(folders["kit"])
+        write_kit(folders["labels_json"])
         write_shards(folders["facesynth"])
         write_wflw(folders["wflw"])
         write_jd(folders["jd106"])

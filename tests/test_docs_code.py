@@ -23,7 +23,7 @@ from keras_lotr.cli import main
 from keras_lotr.export.onnx import export_onnx
 from keras_lotr.lotr import LOTR, VARIANTS
 from keras_lotr.presets.files import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, read_json, shipped_folder
-from keras_lotr.presets.preset import CropContract
+from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.schemes import get_scheme
 from keras_lotr.training.recipe import Recipe
 
@@ -119,8 +119,8 @@ def presets(tmp_path_factory):
         is_lotr = read_json(source / CONFIG)["registered_name"] == "keras_lotr>LOTR"
         shutil.copytree(source, folder / source.name, ignore=small if is_lotr else None)
         if is_lotr:
-            contract = CropContract.from_dict(read_json(source / PREPROCESSOR))
-            model = stand_in(contract)
+            preprocessor = Preprocessor.from_dict(read_json(source / PREPROCESSOR))
+            model = stand_in(preprocessor)
             model.save_to_preset(folder / source.name)
             if not (source / WEIGHTS).exists():
                 (folder / source.name / WEIGHTS).unlink()
@@ -129,10 +129,10 @@ def presets(tmp_path_factory):
     return folder
 
 
-def stand_in(contract):
-    count = get_scheme(contract.scheme).num_landmarks
-    model = LOTR(tiny_backbone(contract.image_size), count, **SETTINGS, **SHALLOW)
-    model.crop_contract = contract
+def stand_in(preprocessor):
+    count = get_scheme(preprocessor.scheme).num_landmarks
+    model = LOTR(tiny_backbone(preprocessor.image_size), count, **SETTINGS, **SHALLOW)
+    model.preprocessor = preprocessor
     return randomize(model)
 
 

@@ -15,7 +15,7 @@ from keras_lotr import FaceLandmarker, SmoothWing
 from keras_lotr.export.exporter import export
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.results import FaceLandmarks
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8)
 BOX = (30, 20, 110, 100)
@@ -63,7 +63,7 @@ def test_doors_lead_to_each_other(folder, load):
         ({"engine": "onnxruntime", "dtype": "bfloat16"}, "Expected no dtype with onnxruntime"),
         ({"engine": "keras", "threads": 2}, "Expected no threads and no providers with Keras"),
         ({"providers": ["NoSuchProvider"]}, "Expected providers of onnxruntime"),
-        ({"preprocessor": CropContract("wflw98", SIZE)}, "Expected a preprocessor of 68 landmarks"),
+        ({"preprocessor": Preprocessor("wflw98", SIZE)}, "Expected a preprocessor of 68 landmarks"),
         ({"threshold": 2}, "Expected a threshold of 0..1"),
     ],
     ids=str,

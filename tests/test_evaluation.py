@@ -83,7 +83,7 @@ def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
         (["nowhere", "--data", "."], "There is no preset 'nowhere'"),
         (["PRESET", "--data", "nowhere"], "There is no data set nowhere"),
         (["PRESET", "--data", "DATA", "--split", "test"], "No face of split 'test'"),
-        (["PRESET", "--data", "DATA", "--reader", "x"], "'x' is not one of 'kit'"),
+        (["PRESET", "--data", "DATA", "--reader", "x"], "'x' is not one of 'labels_json'"),
     ],
 )
 def test_bad_input(arguments, message, preset, rendered_faces):

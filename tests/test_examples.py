@@ -60,4 +60,4 @@ def test_fine_tuning(example, preset, tmp_path):
     for name in ("loss", "before", "after"):
         assert min(cv2.imread(str(out / f"{name}.png")).shape[:2]) > 100
     model = LOTR.from_preset(out / "run" / "preset")
-    assert model.output_shape == (None, 21, 2) and model.crop_contract.scheme == "plain21"
+    assert model.output_shape == (None, 21, 2) and model.preprocessor.scheme == "plain21"

@@ -9,7 +9,7 @@ from tiny import SHALLOW, assert_same_weights, random_crops, randomize, tiny_lot
 from keras_lotr.export.exporter import export
 from keras_lotr.export.float32 import in_float32
 from keras_lotr.inference.onnx_model import OnnxModel
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.preset import dtype_policy
 
 
@@ -31,12 +31,12 @@ def test_float32_is_not_copied():
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
 def test_copy(policy):
     model = model_of(policy)
-    model.crop_contract = CropContract("ibug68", 64, margin=1.5)
+    model.preprocessor = Preprocessor("ibug68", 64, margin=1.5)
     copy = in_float32(model)
     assert {layer.compute_dtype for layer in copy._flatten_layers()} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
     assert_same_weights(weights_of(copy), {k: np.float32(v) for k, v in weights_of(model).items()})
-    assert copy.crop_contract == model.crop_contract
+    assert copy.preprocessor == model.preprocessor
 
 
 def test_file_is_that_of_float32(tmp_path):

@@ -1,4 +1,4 @@
-"""LiteRT's file gives the points of the model and holds the crop contract."""
+"""LiteRT's file gives the points of the model and holds the preprocessor."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""OpenVINO's files give the points of the model and hold the crop contract."""
+"""OpenVINO's files give the points of the model and hold the preprocessor."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A SavedModel gives the points of the model and holds the crop contract."""
+"""A SavedModel gives the points of the model and holds the preprocessor."""
 
 import json
 

@@ -23,7 +23,7 @@ def test_points(batch, tmp_path):
     model, crops = randomize(tiny_lotr(68)), random_crops(5)
     difference = export_int8(model, tmp_path / "model.onnx", crops, batch)
     int8 = OnnxModel(tmp_path / "model.onnx")
-    assert int8.crop_contract == model.crop_contract
+    assert int8.preprocessor == model.preprocessor
     expected = model.predict_points(crops)
     found = int8.predict_points(crops)
     np.testing.assert_allclose(

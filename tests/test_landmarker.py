@@ -15,17 +15,17 @@ from keras_lotr.inference.face_detector import Face
 from keras_lotr.inference.landmarker import FaceLandmarker
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets.preset import CropContract
+from keras_lotr.presets.preset import Preprocessor
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (240, 320, 3)).astype(np.uint8)
 BOXES = np.array([[40, 50, 140, 130], [200, 100, 330, 260]], np.float32)
-CONTRACT = CropContract("ibug68", 64)
+PREPROCESSOR = Preprocessor("ibug68", 64)
 
 
 class KnownPoints:
     """Stands for a model: the crop's own mean colour tells nothing, the points are given."""
 
-    crop_contract = CONTRACT
+    preprocessor = PREPROCESSOR
 
     def __init__(self, points_image, boxes=BOXES):
         self.points_crop = [
@@ -176,7 +176,7 @@ class TestModel:
         np.testing.assert_allclose(found, expected * 8, atol=1e-2)
 
     def test_flip_of_unknown_scheme(self):
-        model = SimpleNamespace(crop_contract=CropContract("plain5", 64), predict_points=None)
+        model = SimpleNamespace(preprocessor=Preprocessor("plain5", 64), predict_points=None)
         with pytest.raises(ValueError, match=r"Expected flip=False.*plain5"):
             FaceLandmarker(model, flip=True)
 

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 from tiny import randomize
 
-from keras_lotr.layers.embeddings import SineCode, Table, grid_centers, sine_code
+from keras_lotr.layers.embeddings import Embedding, SinePosition, grid_centers, sine_positions
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
@@ -49,7 +49,7 @@ def decoder():
 @pytest.mark.parametrize("dim", [16, 64])
 @pytest.mark.parametrize("grid", [(6, 6), (24, 24), (4, 7)])
 def test_a_place_is_most_like_its_own_code(grid, dim):
-    codes = sine_code(grid_centers(*grid), dim)
+    codes = sine_positions(grid_centers(*grid), dim)
     products = codes @ codes.T
     assert (products.argmax(1) == np.arange(len(codes))).all()
     np.testing.assert_allclose(products.diagonal(), dim / 2, rtol=1e-5)
@@ -58,7 +58,7 @@ def test_a_place_is_most_like_its_own_code(grid, dim):
 @pytest.mark.parametrize("grid", [(6, 6), (24, 24)])
 def test_a_landmark_is_most_like_the_token_that_it_lies_in(grid):
     places = np.random.default_rng(0).uniform(0.1, 0.9, (200, 2))
-    products = sine_code(places, 64) @ sine_code(grid_centers(*grid), 64).T
+    products = sine_positions(places, 64) @ sine_positions(grid_centers(*grid), 64).T
     row, column = np.divmod(products.argmax(1), grid[1])
     cell = np.floor(places * grid[::-1])
     assert (column == cell[:, 0]).mean() > 0.95
@@ -110,7 +110,7 @@ def test_tokens_without_positions_have_no_order(encoder):
 
 
 def test_cross_attention_starts_where_the_landmark_is():
-    codes = sine_code(grid_centers(6, 6), 64)
+    codes = sine_positions(grid_centers(6, 6), 64)
     decoder = DecoderLayer(64, 8, 16, name="decoder")
     decoder.build(*[(None, 36, 64)] * 4)
     silent = np.zeros((1, 36, 64), "float32")
@@ -174,7 +174,7 @@ LAYERS = {
         [(None, 5, 16)] * 2 + [(None, 9, 16)] * 2,
     ),
     "head": (LandmarkHead(64, [[0.1, 0.2]], 8, name="head"), [(None, 1, 16)]),
-    "table": (Table(4, 16, SineCode(grid_centers(2, 2)), name="places"), [(None, 2, 16)]),
+    "table": (Embedding(4, 16, SinePosition(grid_centers(2, 2)), name="places"), [(None, 2, 16)]),
 }
 
 

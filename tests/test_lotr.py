@@ -23,7 +23,7 @@ from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.evaluation.macs import multiply_accumulates
 from keras_lotr.losses import smooth_wing, wing
 from keras_lotr.lotr import VARIANTS
-from keras_lotr.presets.preset import CropContract
+from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.presets.weights import named_weights
 from keras_lotr.schemes import get_scheme
 
@@ -138,8 +138,8 @@ def test_config_survives_json(tiny_lotr):
     assert {name: getattr(again, name) for name in settings} == settings
     assert list(named_weights(again)) == list(named_weights(model))
     assert set(config) == {
-        "backbone", "num_landmarks", "mean_shape", "channels", "deconv_filters", "num_heads",
-        "ffn_dim", "num_encoder_layers", "num_decoder_layers", "head_dim", "dropout", "name",
+        "backbone", "num_landmarks", "mean_shape", "projection_dim", "deconv_filters", "num_heads",
+        "ffn_dim", "num_encoder_layers", "num_decoder_layers", "head_hidden_dim", "dropout", "name",
         "preprocessor", "dtype", "trainable",
     }  # fmt: skip
 
@@ -158,9 +158,9 @@ def test_keras_file(model, tmp_path):
 # === Variants ===
 def test_variants_are_those_of_the_paper():
     sizes = {name: (size, numbers) for name, (_, size, numbers) in VARIANTS.items()}
-    plus = {"channels": 256, "deconv_filters": (128, 64)}
+    plus = {"projection_dim": 256, "deconv_filters": (128, 64)}
     assert sizes == {
-        "lotr_m": (192, {"channels": 64, "deconv_filters": ()}),
+        "lotr_m": (192, {"projection_dim": 64, "deconv_filters": ()}),
         "lotr_m_plus": (192, plus),
         "lotr_r_plus": (192, plus),
         "lotr_hr_plus": (256, plus),
@@ -321,7 +321,7 @@ def test_flip_without_a_flip_order(tiny_lotr):
     ("count", "scheme"), [(68, "ibug68"), (98, "wflw98"), (106, "jd106"), (5, "plain5")]
 )
 def test_scheme_of_a_new_model(count, scheme, tiny_lotr):
-    assert tiny_lotr(count).crop_contract == CropContract(scheme, SIZE)
+    assert tiny_lotr(count).preprocessor == Preprocessor(scheme, SIZE)
 
 
 @pytest.mark.parametrize("loss", [wing, smooth_wing])

@@ -3,7 +3,7 @@ import pytest
 from tiny import randomize, tiny_lotr, weights_of
 
 from keras_lotr import LOTR
-from keras_lotr.layers.embeddings import sine_code
+from keras_lotr.layers.embeddings import sine_positions
 from keras_lotr.layers.mean_shape import (
     TABLES,
     UNTRAINED_ZERO,
@@ -48,7 +48,7 @@ def test_others_look_beside_the_nearest(tables):
     queries, places = (weights_of(model)[key] for key in TABLES)
     nearest = np.linalg.norm(OLD - shape, axis=-1).argmin()
     np.testing.assert_allclose(queries[0], tables[TABLES[0]][nearest], atol=1e-6)
-    way = sine_code(model.mean_shape, 16) - sine_code(OLD[[nearest]], 16)
+    way = sine_positions(model.mean_shape, 16) - sine_positions(OLD[[nearest]], 16)
     assert np.abs(way).max() > 0.01
     np.testing.assert_allclose(places - tables[TABLES[1]][nearest], way, atol=1e-6)
 

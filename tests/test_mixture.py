@@ -12,7 +12,7 @@ from keras_lotr import LOTR
 from keras_lotr.layers.mean_shape import TABLES
 from keras_lotr.layers.transformer import DecoderLayer
 from keras_lotr.losses import SmoothWing
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.training.mixture import Group, LOTRMixture
 
 SHAPES = {number: np.random.default_rng(number).uniform(0.2, 0.8, (number, 2)) for number in (3, 9)}
@@ -20,7 +20,7 @@ SHAPES = {number: np.random.default_rng(number).uniform(0.2, 0.8, (number, 2)) f
 
 def trunk_of(number=5):
     trunk = randomize(tiny_lotr(number))
-    trunk.crop_contract = CropContract(f"plain{number}", 64, 1.4)
+    trunk.preprocessor = Preprocessor(f"plain{number}", 64, 1.4)
     return trunk
 
 
@@ -58,7 +58,7 @@ def test_the_plain_model_of_a_group_has_its_points(mixture, name, tmp_path):
     np.testing.assert_allclose(model.predict_points(crops), points, atol=1e-4)
     model.save_to_preset(tmp_path)
     again = LOTR.from_preset(tmp_path)
-    assert again.crop_contract == CropContract(f"plain{points.shape[1]}", 64, 1.4)
+    assert again.preprocessor == Preprocessor(f"plain{points.shape[1]}", 64, 1.4)
     np.testing.assert_allclose(again.predict_points(crops), points, atol=1e-4)
 
 
@@ -132,7 +132,7 @@ def test_a_saved_mixture(mixture, tmp_path):
     assert [(g.name, g.scheme) for g in again.groups] == [
         (g.name, g.scheme) for g in mixture.groups
     ]
-    assert again.model_of("nine").crop_contract == mixture.model_of("nine").crop_contract
+    assert again.model_of("nine").preprocessor == mixture.model_of("nine").preprocessor
     crops = random_crops(2, seed=4)
     for name in ("five", "nine"):
         expected = mixture.predict_points(crops, name)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from tiny import SHALLOW, tiny_lotr, write_faces
 
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.training.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("tiny_variant")
@@ -30,7 +30,7 @@ def test_rows_have_the_same_number_of_crops(tmp_path):
     (tmp_path / "recipe.json").write_text(json.dumps(asdict(recipe)))
     faces = write_faces(tmp_path / "kit", ["train"] * 4 + ["val"] * 2)
     model = tiny_lotr(68, **SHALLOW)
-    model.crop_contract = CropContract("ibug68", 64, 1.3)
+    model.preprocessor = Preprocessor("ibug68", 64, 1.3)
     model.save_to_preset(tmp_path / "init")
     arguments = [tmp_path / "recipe.json", "--data", f"faces={faces}", "--init", tmp_path / "init"]
     chosen = ["--only", "together", "--only", "one after the other"]

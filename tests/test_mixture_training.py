@@ -15,7 +15,7 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.losses import smooth_wing
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.preset import RECIPE, WEIGHTS, resolve
 from keras_lotr.publishing import card as cards
 from keras_lotr.publishing.publish import prepare
@@ -62,7 +62,7 @@ def start_preset(tmp_path_factory):
     """A trained model of 68 landmarks."""
     folder = tmp_path_factory.mktemp("start")
     model = randomize(tiny_lotr(68, **SHALLOW))
-    model.crop_contract = CropContract("ibug68", 64, 1.3)
+    model.preprocessor = Preprocessor("ibug68", 64, 1.3)
     model.save_to_preset(folder)
     return folder
 
@@ -103,7 +103,7 @@ def test_history_has_a_column_for_each_group(whole):
 def test_each_preset_is_a_plain_lotr_with_the_best_weights(whole, data, number, scheme):
     name = GROUPS[number]["name"]
     model = LOTR.from_preset(whole / "presets" / name)
-    assert model.crop_contract == CropContract(scheme, 64, 1.3)
+    assert model.preprocessor == Preprocessor(scheme, 64, 1.3)
     crops, points = load_crops(read_samples(data[number], "val", scheme), 64, 1.3)
     nme = normalized_mean_error(points, model.predict_points(crops), scheme)
     best = min(history_of(whole), key=lambda row: float(row["val_nme"]))
@@ -225,7 +225,7 @@ def test_groups_start_as_the_nearest_landmarks_or_from_a_preset(data, start_pres
         read_samples(d, "train", s) for d, s in zip(data, ("ibug68", "wflw98"), strict=True)
     )
     other = randomize(tiny_lotr(98, **SHALLOW), seed=5)
-    other.crop_contract = CropContract("wflw98", 64, 1.3)
+    other.preprocessor = Preprocessor("wflw98", 64, 1.3)
     other.save_to_preset(tmp_path / "other")
     groups = [*GROUPS, {**GROUPS[1], "name": "own", "tables": str(tmp_path / "other")}]
     groups.append({**GROUPS[0], "name": "rendered68"})

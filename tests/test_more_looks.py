@@ -8,14 +8,14 @@ from tiny import SIZE
 
 from keras_lotr import geometry
 from keras_lotr.datasets import read_samples
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import more_looks
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
-CONTRACT = CropContract("ibug68", SIZE, 1.3)
+PREPROCESSOR = Preprocessor("ibug68", SIZE, 1.3)
 
 
 class Center:
@@ -27,7 +27,7 @@ class Center:
 
 
 def faces():
-    return more_looks.Faces(CONTRACT, read_samples(RENDERED, "val", "ibug68")[:4])
+    return more_looks.Faces(PREPROCESSOR, read_samples(RENDERED, "val", "ibug68")[:4])
 
 
 def test_looks_are_led_back_to_the_photo():
@@ -36,14 +36,14 @@ def test_looks_are_led_back_to_the_photo():
     for (_, _, shift), found in zip(more_looks.LOOKS, seen, strict=True):
         for sample, points in zip(samples, found, strict=True):
             x0, y0, x1, y1 = sample.box
-            side = CONTRACT.margin * max(x1 - x0, y1 - y0)
+            side = PREPROCESSOR.margin * max(x1 - x0, y1 - y0)
             moved = np.array([x0 + x1, y0 + y1]) / 2 - side * np.array(shift)
             np.testing.assert_allclose(points, np.tile(moved, (68, 1)), atol=1e-3)
 
 
 def test_a_second_look_is_turned_upright():
     mean = np.mean([
-        geometry.apply(geometry.crop_from_box(s.box, SIZE, CONTRACT.margin), s.points_image)
+        geometry.apply(geometry.crop_from_box(s.box, SIZE, PREPROCESSOR.margin), s.points_image)
         for s in faces().samples
     ], axis=0)  # fmt: skip
     turned = geometry.similarity(mean.mean(0), (200, 150), scale=2.0, degrees=33)
@@ -53,4 +53,4 @@ def test_a_second_look_is_turned_upright():
     np.testing.assert_allclose(geometry.box_of(seen).reshape(2, 2).mean(0), (SIZE - 1) / 2)
     back = geometry.fit_similarity(seen, mean)
     np.testing.assert_allclose(back[0, 1], 0, atol=1e-9)
-    np.testing.assert_allclose(np.ptp(seen, axis=0).max(), SIZE / CONTRACT.margin)
+    np.testing.assert_allclose(np.ptp(seen, axis=0).max(), SIZE / PREPROCESSOR.margin)

@@ -59,7 +59,7 @@ class TestPoints:
 
     def test_facts(self, model, path):
         found = OnnxModel(path, threads=1)
-        assert found.crop_contract == model.crop_contract
+        assert found.preprocessor == model.preprocessor
         assert (found.image_size, found.num_landmarks) == (64, 68)
 
     def test_shipped_files_are_of_the_same_weights(self):

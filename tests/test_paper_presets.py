@@ -67,7 +67,7 @@ def small_networks(monkeypatch):
     monkeypatch.setattr(hrnet, "WIDTHS", (4,))
     monkeypatch.setattr(hrnet, "ROUNDS", {2: 1})
     monkeypatch.setattr(hrnet, "_join", lambda branches: branches[-1])
-    numbers = {**tiny.SETTINGS, **tiny.SHALLOW, "channels": 16, "deconv_filters": (16, 16)}
+    numbers = {**tiny.SETTINGS, **tiny.SHALLOW, "projection_dim": 16, "deconv_filters": (16, 16)}
     narrow = functools.partial(hrnet.HRNet, 4)
     monkeypatch.setitem(VARIANTS, "lotr_hr_plus", (narrow, 32, numbers))
     monkeypatch.setitem(VARIANTS, "lotr_m", tiny.tiny_variant())

@@ -15,7 +15,7 @@ import plus_from_m
 
 def test_starts_where_the_small_one_is(monkeypatch, tmp_path):
     small, crops = randomize(tiny_lotr()), random_crops(6)
-    plus = {"channels": 40, "deconv_filters": (32, 16)}
+    plus = {"projection_dim": 40, "deconv_filters": (32, 16)}
     large = randomize(tiny_lotr(**plus), seed=1)
     expected = small.predict_points(crops)
     assert np.abs(large.predict_points(crops) - expected).mean() > 1

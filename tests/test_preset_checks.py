@@ -90,8 +90,8 @@ GIGANTIC = [
     {"num_encoder_layers": 10**7},
     {"num_decoder_layers": 64},
     {"ffn_dim": 10**9},
-    {"ffn_dim": 65_536, "head_dim": 65_536},
-    {"channels": 65_536},
+    {"ffn_dim": 65_536, "head_hidden_dim": 65_536},
+    {"projection_dim": 65_536},
     {"deconv_filters": [65_536, 65_536]},
     {"deconv_filters": [16] * 8},  # 1024 x 1024 tokens
 ]
@@ -118,7 +118,7 @@ def _only_small(make):
 
 def test_gigantic_network_without_weights(copy):
     (copy / WEIGHTS).unlink()
-    change(copy, ffn_dim=65_536, head_dim=65_536)
+    change(copy, ffn_dim=65_536, head_hidden_dim=65_536)
     with pytest.raises(ValueError, match="much larger network than its weights fill"):
         LOTR.from_preset(copy, load_weights=False)
 

@@ -17,8 +17,8 @@ from keras_lotr.presets.preset import (
     METADATA,
     PREPROCESSOR,
     WEIGHTS,
-    CropContract,
-    load_crop_contract,
+    Preprocessor,
+    load_preprocessor,
     local_presets,
     resolve,
 )  # fmt: skip
@@ -27,7 +27,7 @@ from keras_lotr.presets.preset import (
 @pytest.fixture(scope="module")
 def model(tiny_lotr):
     model = randomize(tiny_lotr(68, mean_shape=np.full((68, 2), 0.4)))
-    model.crop_contract = CropContract("ibug68", SIZE, margin=1.7)
+    model.preprocessor = Preprocessor("ibug68", SIZE, margin=1.7)
     return model
 
 
@@ -59,7 +59,7 @@ def add_layer(folder, layer):
 def test_round_trip(model, saved):
     again = LOTR.from_preset(saved)
     assert type(again) is LOTR
-    assert again.crop_contract == model.crop_contract
+    assert again.preprocessor == model.preprocessor
     np.testing.assert_array_equal(again.mean_shape, model.mean_shape)
     assert_same_weights(weights_of(again), weights_of(model))
     crops = random_crops()
@@ -111,7 +111,7 @@ def test_dtype(saved):
 
 def test_without_weights(copy):
     (copy / WEIGHTS).unlink()
-    assert LOTR.from_preset(copy, load_weights=False).crop_contract.margin == 1.7
+    assert LOTR.from_preset(copy, load_weights=False).preprocessor.margin == 1.7
     with pytest.raises(
         ValueError, match=r"no trained weights yet.*keras-lotr train.*load_weights=False"
     ):
@@ -128,7 +128,7 @@ def test_other_number_of_landmarks(model, saved):
     mean_shape = np.random.default_rng(0).uniform(size=(21, 2)).astype("float32")
     other = LOTR.from_preset(saved, num_landmarks=21, mean_shape=mean_shape)
     assert other.output_shape == (None, 21, 2)
-    assert other.crop_contract == CropContract("plain21", SIZE, margin=1.7)
+    assert other.preprocessor == Preprocessor("plain21", SIZE, margin=1.7)
     np.testing.assert_allclose(other.mean_shape, mean_shape, atol=1e-4)
     old, new = weights_of(model), weights_of(other)
     assert old.keys() == new.keys()
@@ -141,7 +141,7 @@ def test_other_number_of_landmarks(model, saved):
 @pytest.mark.parametrize(("count", "scheme"), [(98, "wflw98"), (106, "jd106")])
 def test_other_number_has_its_usual_scheme(saved, count, scheme):
     other = LOTR.from_preset(saved, load_weights=False, num_landmarks=count)
-    assert other.crop_contract == CropContract(scheme, SIZE, margin=1.7)
+    assert other.preprocessor == Preprocessor(scheme, SIZE, margin=1.7)
 
 
 def test_same_number_of_landmarks_keeps_all(model, saved):
@@ -221,16 +221,16 @@ def test_broken_config(copy, text, message, num_landmarks):
 @pytest.mark.parametrize(
     "content", ['{"scheme": "ibug68"}', '{"scheme": "ibug69", "image_size": 64}', "{"]
 )
-def test_broken_crop_contract(copy, content):
+def test_broken_preprocessor(copy, content):
     (copy / PREPROCESSOR).write_text(content)
     with pytest.raises(ValueError, match=PREPROCESSOR):
         LOTR.from_preset(copy, load_weights=False)
 
 
-def test_no_crop_contract(copy):
+def test_no_preprocessor(copy):
     (copy / PREPROCESSOR).unlink()
-    assert load_crop_contract(resolve(copy)) is None
-    assert LOTR.from_preset(copy).crop_contract == CropContract("ibug68", SIZE)
+    assert load_preprocessor(resolve(copy)) is None
+    assert LOTR.from_preset(copy).preprocessor == Preprocessor("ibug68", SIZE)
 
 
 def test_broken_weights(copy):
@@ -283,7 +283,7 @@ def put_into_cache(cache, preset, revision="0123456789" * 4):
 def test_hub_preset_from_the_cache(hub_cache, saved, model, handle):
     put_into_cache(hub_cache, saved)
     again = LOTR.from_preset(handle)
-    assert again.crop_contract == model.crop_contract
+    assert again.preprocessor == model.preprocessor
     assert_same_weights(weights_of(again), weights_of(model))
 
 
@@ -340,7 +340,7 @@ def test_untrained_preset_names_trained_ones_with_its_landmarks():
         {"dropout": 0.25},
         {"name": "other"},
         {"trainable": False},
-        {"preprocessor": CropContract("ibug68", SIZE, margin=1.9)},
+        {"preprocessor": Preprocessor("ibug68", SIZE, margin=1.9)},
     ],
     ids=str,
 )
@@ -352,8 +352,8 @@ def test_overrides_that_keep_the_weights(saved, override):
 
 def test_overrides_that_change_the_network(saved):
     with pytest.warns(UserWarning, match=r"start untrained: head/coordinates, head/hidden1, head/"):
-        model = LOTR.from_preset(saved, head_dim=8)
-    assert model.head_dim == 8
+        model = LOTR.from_preset(saved, head_hidden_dim=8)
+    assert model.head_hidden_dim == 8
     before, after = weights_of(LOTR.from_preset(saved)), weights_of(model)
     np.testing.assert_array_equal(after["encoder1/ffn1/kernel"], before["encoder1/ffn1/kernel"])
 
@@ -375,7 +375,8 @@ def test_backbone_whose_inner_layers_have_counted_names(tmp_path):
     small = keras.Model(
         network.inputs, network.get_layer("convnext_tiny_stage_0_block_0_identity").output
     )
-    model = LOTR(keras.Model(images, small(scaled), name="convnext"), 5, channels=16, num_heads=4)
+    backbone = keras.Model(images, small(scaled), name="convnext")
+    model = LOTR(backbone, 5, projection_dim=16, num_heads=4)
     randomize(model).save_to_preset(tmp_path)
     keras.layers.Conv2D(2, 1)  # the counters of this process go on
     again = LOTR.from_preset(tmp_path)
@@ -416,7 +417,7 @@ class Forgetful(keras.layers.Layer):
 def test_what_could_not_be_loaded_is_not_saved(tmp_path, layer, sentence):
     images = keras.Input((SIZE, SIZE, 3))
     x = layer()(keras.layers.AveragePooling2D(16)(images))
-    model = LOTR(keras.Model(images, x), 5, channels=16, num_heads=4)
+    model = LOTR(keras.Model(images, x), 5, projection_dim=16, num_heads=4)
     with pytest.raises(ValueError, match=sentence):
         model.save_to_preset(tmp_path / "new")
     assert not (tmp_path / "new").exists()

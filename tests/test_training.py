@@ -34,7 +34,7 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO
 from keras_lotr.metrics import normalized_mean_error
-from keras_lotr.presets.preset import RECIPE, WEIGHTS, CropContract
+from keras_lotr.presets.preset import RECIPE, WEIGHTS, Preprocessor
 from keras_lotr.presets.weights import save_arrays
 from keras_lotr.training import memory, training, validation
 from keras_lotr.training.checkpoint import CHECKPOINT, HISTORY
@@ -86,7 +86,7 @@ def test_history(whole):
 
 def test_preset_has_the_best_weights(whole, rendered_faces):
     model = LOTR.from_preset(whole / "preset")
-    assert model.crop_contract == CropContract("ibug68", 64, 1.3)
+    assert model.preprocessor == Preprocessor("ibug68", 64, 1.3)
     crops, points = load_crops(read_samples(rendered_faces, "val", "ibug68"), 64, 1.3)
     nme = normalized_mean_error(points, model.predict_points(crops), "ibug68")
     best = min(float(row["val_nme"]) for row in history_of(whole))
@@ -254,7 +254,7 @@ def test_start_from_a_preset_of_other_landmarks(groups, tmp_path):
     init.save_to_preset(tmp_path)
     model = build(RUN, groups, tmp_path)
     assert model.output_shape == (None, 68, 2)
-    assert model.crop_contract == CropContract("ibug68", 64, 1.3)
+    assert model.preprocessor == Preprocessor("ibug68", 64, 1.3)
     old, new = weights_of(init), weights_of(model)
     for key in old:
         if key not in (*TABLES, UNTRAINED_ZERO):
@@ -319,7 +319,8 @@ def test_a_recipe_names_what_it_starts_from(groups, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "model", [{"num_heads": 5}, {"channels": "wide"}, {"channels": -4}, {"deconv_filters": 8}]
+    "model",
+    [{"num_heads": 5}, {"projection_dim": "wide"}, {"channels": -4}, {"deconv_filters": 8}],
 )
 def test_a_model_that_cannot_be_built(groups, model):
     with pytest.raises(ValueError, match="Expected a model .* of 64 pixels that can be built: ."):

@@ -54,7 +54,7 @@ def test_push_and_pull(hub, folder, model):
     assert hub.files("me/tiny").keys() == PRESET_FILES | {".gitattributes"}
     for handle in (HANDLE, version):
         again = LOTR.from_preset(handle)
-        assert again.crop_contract == model.crop_contract
+        assert again.preprocessor == model.preprocessor
         assert_same_weights(weights_of(again), weights_of(model))
     crops = random_crops()
     np.testing.assert_allclose(

@@ -17,7 +17,7 @@ from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.weights import named_weights
 
 SIZE = 64
-SETTINGS = {"channels": 16, "num_heads": 4, "ffn_dim": 16, "head_dim": 16}
+SETTINGS = {"projection_dim": 16, "num_heads": 4, "ffn_dim": 16, "head_hidden_dim": 16}
 SHALLOW = {"num_encoder_layers": 1, "num_decoder_layers": 1}
 
 

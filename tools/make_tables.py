@@ -122,9 +122,9 @@ def sizes():
     yield "|---|---|---|---|"
     for name, folder in sorted(local_presets().items()):
         files = resolve(folder)
-        facts, contract = files.json(METADATA) or {}, files.json(PREPROCESSOR)
-        if contract and "multiply_accumulates" in facts:
-            size, weights = contract["image_size"], f"{facts['parameters'] / 1e6:.1f} M"
+        facts, preprocessor = files.json(METADATA) or {}, files.json(PREPROCESSOR)
+        if preprocessor and "multiply_accumulates" in facts:
+            size, weights = preprocessor["image_size"], f"{facts['parameters'] / 1e6:.1f} M"
             cost = f"{facts['multiply_accumulates'] / 1e9:.2f} G"
             yield f"| [{name}](presets/{name}/README.md) | {size} | {weights} | {cost} |"
 

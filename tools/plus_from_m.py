@@ -1,4 +1,4 @@
-"""A LOTR-M+ that starts where a trained LOTR-M of the same landmarks is: for `train --init`.
+"""A LOTR-M+ that starts where a trained LOTR-M of the same landmarks is: for `--initial-weights`.
 
     python tools/plus_from_m.py lotr_m_300w m_plus.safetensors --faces FOLDER
 
@@ -32,20 +32,20 @@ NOISE = 0.1  # of the usual random start, on top of the enlargement: the sixteen
 @click.option("--faces", required=True, help="Data set whose training faces give the statistics.")
 def main(preset, output, faces):
     small = LOTR.from_preset(preset)
-    contract = small.crop_contract
+    preprocessor = small.preprocessor
     large = LOTR.from_variant(
         "lotr_m_plus", small.num_landmarks, small.image_size, mean_shape=small.mean_shape
     )
-    samples = read_samples(faces, "train", contract.scheme)[::8]
-    crops, _ = load_crops(samples, small.image_size, contract.margin)
+    samples = read_samples(faces, "train", preprocessor.scheme)[::8]
+    crops, _ = load_crops(samples, small.image_size, preprocessor.margin)
     load_fitting_weights(large, resolve(preset).path(WEIGHTS))
     enlarge(small, large, crops)
     save_weights(large, output)
     crops, points = load_crops(
-        read_samples(faces, "val", contract.scheme), small.image_size, contract.margin
+        read_samples(faces, "val", preprocessor.scheme), small.image_size, preprocessor.margin
     )
     for name, model in (("LOTR-M", small), ("LOTR-M+ at its start", large)):
-        nme = normalized_mean_error(points, model.predict_points(crops), contract.scheme)
+        nme = normalized_mean_error(points, model.predict_points(crops), preprocessor.scheme)
         mean = float(np.mean(keras.ops.convert_to_numpy(nme)))
         print(f"{name}: {mean:.2f} % on val, no flip")
 

@@ -18,7 +18,7 @@ def facts():
     """The content of the file."""
     return {
         "detector": {"model": DETECTOR, **_detector_settings()},
-        "landmarker": {"model": LANDMARKER, **_crop_contract()},
+        "landmarker": {"model": LANDMARKER, **_preprocessor()},
         "schemes": {name: _scheme(scheme) for name, scheme in SCHEMES.items()},
         "drawing": {
             "regions": drawing._COLORS,
@@ -42,9 +42,9 @@ def _detector_settings():
     return {**settings, "landmarks_in_box": yunet.LANDMARKS_BOX.tolist()}
 
 
-def _crop_contract():
-    contract = resolve(LANDMARKER).json(PREPROCESSOR)
-    return {name: contract[name] for name in ("image_size", "margin", "scheme")}
+def _preprocessor():
+    preprocessor = resolve(LANDMARKER).json(PREPROCESSOR)
+    return {name: preprocessor[name] for name in ("image_size", "margin", "scheme")}
 
 
 def _scheme(scheme):

@@ -93,7 +93,7 @@ def check_exists(what, *paths):
 
 
 def check_start(init, backbone_weights):
-    """Refuse starting weights that are not there: of `--init` and of `--backbone-weights`."""
+    """Refuse starting weights that are not there: initial ones, and those of the backbone."""
     if init is not None and init.endswith(".safetensors"):
         check_exists("file of weights", init)
     elif init is not None:

@@ -10,7 +10,7 @@ from keras_lotr.cli.errors import Commands
 from keras_lotr.cli.export import export
 from keras_lotr.cli.options import examples
 from keras_lotr.cli.predict import predict, video
-from keras_lotr.cli.publish import card, prepare, publish, publish_space
+from keras_lotr.cli.publish import model_card, package_preset, publish, publish_space
 from keras_lotr.cli.report import evaluate, report
 from keras_lotr.cli.train import train, train_detector
 
@@ -40,6 +40,6 @@ def presets():
 
 for command in (
     *(predict, video, train, train_detector, evaluate, report, export, demo),
-    *(prepare, card, publish, publish_space),
+    *(package_preset, model_card, publish, publish_space),
 ):
     main.add_command(command)

@@ -14,7 +14,16 @@ _READERS = {"cv2", "_csv", "onnx", "onnxruntime", "safetensors", "safetensors_ru
 
 
 class Commands(click.Group):
-    """A group whose subcommands answer errors of the input with a sentence, not a traceback."""
+    """A group whose subcommands answer errors of the input with a sentence, not a traceback.
+
+    Attributes:
+        former_names: {former name of a subcommand: name}; they still run, and are not listed.
+    """
+
+    former_names = {"prepare": "package-preset", "card": "model-card"}
+
+    def get_command(self, context, name):
+        return super().get_command(context, self.former_names.get(name, name))
 
     def invoke(self, context):
         try:

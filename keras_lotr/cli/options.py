@@ -7,7 +7,7 @@ from keras_lotr.presets.files import ONNX
 from keras_lotr.quiet import start_keras
 
 # The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
-READERS = ("kit", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
+READERS = ("labels_json", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
 # Those of `keras_lotr.landmark_scheme`, likewise.
 NORMALIZERS = ("outer_eyes", "box", "interpupil")
 
@@ -18,13 +18,17 @@ engine = click.option(
     "it is installed and the preset has a model.onnx; else keras.",
 )  # fmt: skip
 flip = click.option(
-    "--flip", is_flag=True, help="Mean of the landmarks of each face and of its mirror image."
+    "--flip-test",
+    "--flip",
+    "flip",
+    is_flag=True,
+    help="Mean of the landmarks of each face and of its mirror image.",
 )
 reader = click.option(
-    "--reader", type=click.Choice(READERS),
-    help="Format of the data sets [recognised from their files]. kit: images/ and labels.json; "
-    "facesynth: rendered faces; wflw: WFLW; jd106: JD-landmark; coco: COCO keypoints; csv: a file "
-    "image,x0,y0,x1,y1,...; ibug: a tree of .pts files, as 300-W.",
+    "--data-format", "--reader", "reader", type=click.Choice((*READERS, "kit")),
+    help="Format of the data sets [recognised from their files]. labels_json (formerly kit): "
+    "images/ and labels.json; facesynth: rendered faces; wflw: WFLW; jd106: JD-landmark; coco: "
+    "COCO keypoints; csv: a file image,x0,y0,x1,y1,...; ibug: a tree of .pts files, as 300-W.",
 )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def images_of(sources, recursive):
 
 
 @click.command(
-    epilog=examples("video in.mp4 out.webm", "video in.mp4 out.webm --points out.json --flip")
+    epilog=examples("video in.mp4 out.webm", "video in.mp4 out.webm --points out.json --flip-test")
 )
 @click.argument("source", type=Path)
 @click.argument("output", type=Path)

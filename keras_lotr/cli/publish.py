@@ -1,4 +1,4 @@
-"""`keras-lotr prepare`, `card`, `publish`, `publish-space`: from a run to the Hub."""
+"""`keras-lotr package-preset`, `model-card`, `publish`, `publish-space`: from a run to the Hub."""
 
 from pathlib import Path
 
@@ -15,12 +15,15 @@ dry_run = click.option("--dry-run", is_flag=True, help="List of what would be up
 
 
 @click.command(
-    epilog=examples("prepare runs/mine my_model", "prepare runs/mine my_model --float16")
+    "package-preset",
+    epilog=examples(
+        "package-preset runs/mine my_model", "package-preset runs/mine my_model --float16"
+    ),
 )
 @click.argument("run", type=Path)
 @click.argument("folder", type=Path)
 @click.option("--float16", is_flag=True, help="Weights in 16 bits: half the size.")
-def prepare(run, folder, float16):
+def package_preset(run, folder, float16):
     """Make a preset FOLDER to ship from a training RUN: weights, recipe, history."""
     best_of(run)
     start_keras()
@@ -30,12 +33,15 @@ def prepare(run, folder, float16):
     click.echo(f"Wrote {folder}")
 
 
-@click.command(epilog=examples("card my_model", "card presets/lotr_m_300w --examples examples"))
+@click.command(
+    "model-card",
+    epilog=examples("model-card my_model", "model-card presets/lotr_m_300w --examples examples"),
+)
 @click.argument("folder", type=Path)
 @click.option(
     "--examples", type=Path, help="Folder of rendered faces, on which samples.jpg shows the model."
 )
-def card(folder, examples):
+def model_card(folder, examples):
     """Fill in metadata.json of a preset FOLDER and write its card, README.md, from its files."""
     resolve(folder)
     if examples is not None:

@@ -13,7 +13,7 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 @click.command(
     epilog=examples(
         "evaluate lotr_m_300w --data examples/rendered_faces --split val",
-        "evaluate runs/mine/preset --data FOLDER --split val --flip --output results/mine.json",
+        "evaluate runs/mine/preset --data FOLDER --split val --flip-test --output mine.json",
     )
 )
 @annotated_faces

@@ -32,7 +32,10 @@ resume = click.option("--resume", is_flag=True, help="Continuation of an interru
     "--output", "--out", "out", type=Path, help="Folder of the run [runs/ and the recipe's name]."
 )
 @click.option(
-    "--init", help="Starting weights: a preset, or a .safetensors file of which what fits is used."
+    "--initial-weights",
+    "--init",
+    "init",
+    help="Starting weights: a preset, or a .safetensors file of which what fits is used.",
 )
 @click.option(
     "--backbone-weights",
@@ -145,7 +148,9 @@ def _folder_of(data):
     show_default=True,
     help="Peak learning rate, from which a cosine falls to zero.",
 )
-@click.option("--init", help="Starting weights: a preset of a face detector.")
+@click.option(
+    "--initial-weights", "--init", "init", help="Starting weights: a preset of a face detector."
+)
 @click.option("--freeze-batch-norm", is_flag=True, help="Batch norm with the statistics of --init.")
 @click.option(
     "--features-weight",

@@ -11,7 +11,7 @@ __all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
 
 # In the order in which a folder is recognised.
 READERS = {
-    "kit": labels_json,
+    "labels_json": labels_json,
     "facesynth": facesynth,
     "wflw": wflw,
     "jd106": jd106,
@@ -20,6 +20,7 @@ READERS = {
     "ibug": ibug,
 }
 
+FORMER_READERS = {"kit": "labels_json"}
 _SPLITS = ("train", "val", "test")
 
 
@@ -27,14 +28,15 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     """Read one split of a data set.
 
     Args:
-        folder: the data set as its authors hand it out, or a kit folder, or a COCO or CSV file.
+        folder: the data set as its authors hand it out, or a folder with labels.json, or a COCO or
+            CSV file.
         split: "train", "val" or "test".
         scheme: wanted landmark scheme. Of data sets that carry several, the faces with labels of
             this scheme are read; labels of another are converted as far as the two have landmarks
             in common (`keras_lotr.conversions`), and the rest are gaps. None: the reader's own.
         reader: a name of `READERS`; None recognises the folder by its files.
-        only: tags, such as names of sets in a kit or subsets of WFLW; faces that have none of them
-            are left out. Empty: all faces.
+        only: tags, such as names of sets in labels.json or subsets of WFLW; faces that have none
+            of them are left out. Empty: all faces.
 
     Returns:
         Non-empty list of `Sample`, all of one scheme.
@@ -58,6 +60,7 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
                 f"{folder} is no data set of a known kind. Say which with a reader, one of "
                 f"{list(READERS)}."
             )
+    reader = FORMER_READERS.get(reader, reader)
     if reader not in READERS:
         raise ValueError(f"Expected a reader, one of {list(READERS)}. Received: {reader!r}")
     options = {} if scheme is None else {"scheme": scheme}

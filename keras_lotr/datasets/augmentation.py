@@ -43,7 +43,7 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
             landmark has no label.
         box: (4,) the face's box in photo pixels.
         scheme: landmark scheme, for the flip; schemes without a flip order are not mirrored.
-        size, margin: of the crop contract, around which the jitter is drawn.
+        size, margin: of the preprocessor, around which the jitter is drawn.
         augmentation: `Augmentation`.
         rng: `numpy.random.Generator`.
 

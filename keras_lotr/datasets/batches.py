@@ -9,7 +9,7 @@ from keras_lotr.images.reading import read_image
 
 
 def load_crops(samples, size, margin):
-    """The crops of samples as the crop contract says, without augmentation.
+    """The crops of samples as the preprocessor says, without augmentation.
 
     Returns:
         crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
@@ -37,7 +37,7 @@ class LandmarkBatches(keras.utils.PyDataset):
 
     Args:
         groups: lists of `Sample`, one scheme.
-        size, margin: of the crop contract.
+        size, margin: of the preprocessor.
         augmentation: `Augmentation`.
         batch_size: faces in a batch.
         samples_per_epoch: None: the length of the first list times the number of lists.

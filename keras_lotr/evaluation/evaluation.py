@@ -17,7 +17,7 @@ from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import area_under_ced, failures, landmark_errors
-from keras_lotr.presets.preset import CropContract, write_json
+from keras_lotr.presets.preset import Preprocessor, write_json
 from keras_lotr.schemes import get_scheme
 
 THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
@@ -51,7 +51,7 @@ def evaluate(preset, data, split="test", flip=False, reader=None, only=(), norma
         ValueError: if no face has a normaliser.
     """
     measured = measure(preset, data, split, flip, reader, only, normalizer)
-    scheme = get_scheme(measured.crop_contract.scheme)
+    scheme = get_scheme(measured.preprocessor.scheme)
     samples, errors = measured.samples, measured.errors
     sources = {sample.converted_from for sample in samples} - {None}
     results = {
@@ -86,7 +86,7 @@ class MeasuredFaces:
     """Faces with what a model found on them.
 
     Attributes:
-        crop_contract: `CropContract` of the model.
+        preprocessor: `Preprocessor` of the model.
         samples: list of F `Sample`.
         truth, predicted: (F, N, 2) float32, crop pixels; truth is NaN without label.
         errors: (F, N) float32, of each landmark, in per cent of its face's normaliser; NaN without
@@ -94,7 +94,7 @@ class MeasuredFaces:
         left_out: list of `Sample` that have no normaliser.
     """
 
-    crop_contract: CropContract
+    preprocessor: Preprocessor
     samples: list
     truth: np.ndarray
     predicted: np.ndarray
@@ -114,18 +114,19 @@ def measure(preset, data, split="test", flip=False, reader=None, only=(), normal
         `MeasuredFaces`.
     """
     model = OnnxModel(preset) if str(preset).endswith(".onnx") else LOTR.from_preset(preset)
-    contract = model.crop_contract
-    samples = _read(data, split, contract.scheme, reader, only)
-    samples, left_out = _with_normalizer(samples, contract.scheme, normalizer)
+    preprocessor = model.preprocessor
+    samples = _read(data, split, preprocessor.scheme, reader, only)
+    samples, left_out = _with_normalizer(samples, preprocessor.scheme, normalizer)
     truth, predicted = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
-        crops, points = load_crops(chunk, contract.image_size, contract.margin)
+        crops, points = load_crops(chunk, preprocessor.image_size, preprocessor.margin)
         truth.append(points)
         predicted.append(model.predict_points(crops, flip))
     truth, predicted = np.concatenate(truth), np.concatenate(predicted)
-    errors = ops.convert_to_numpy(landmark_errors(truth, predicted, contract.scheme, normalizer))
-    return MeasuredFaces(contract, samples, truth, predicted, errors, left_out)
+    errors = landmark_errors(truth, predicted, preprocessor.scheme, normalizer)
+    errors = ops.convert_to_numpy(errors)
+    return MeasuredFaces(preprocessor, samples, truth, predicted, errors, left_out)
 
 
 def _read(data, split, scheme, reader, only):

@@ -133,8 +133,9 @@ def _draw_face(axis, measured, faces):
     if not len(faces):
         axis.text(0.5, 0.5, "none", ha="center", va="center", transform=axis.transAxes)
         return
-    face, contract = faces[0], measured.crop_contract
-    crops, (truth,) = load_crops([measured.samples[face]], contract.image_size, contract.margin)
+    face, preprocessor = faces[0], measured.preprocessor
+    size, margin = preprocessor.image_size, preprocessor.margin
+    crops, (truth,) = load_crops([measured.samples[face]], size, margin)
     axis.imshow(crops[0])
     axis.plot(*truth.T, ".", color="white", markersize=2.5, alpha=0.8)
     axis.plot(*measured.predicted[face].T, ".", color="#ff3b30", markersize=2.5)

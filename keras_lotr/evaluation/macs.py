@@ -36,7 +36,7 @@ def multiply_accumulates(model):
     encoder = _attention(tokens, tokens, dim) + _feed_forward(tokens, dim, ffn)
     decoder = _attention(landmarks, landmarks, dim) + _attention(landmarks, tokens, dim)
     decoder += _feed_forward(landmarks, dim, ffn)
-    hidden = model.head_dim
+    hidden = model.head_hidden_dim
     counts = {
         "backbone": _of_layers(model.backbone.layers),
         "tokens": _of_layers(added),

@@ -9,12 +9,12 @@ from keras_lotr.inference.landmarker import crop_faces
 MAX_CROPS = 128
 
 
-def calibration_crops(sources, contract):
+def calibration_crops(sources, preprocessor):
     """The faces that the library's own detector finds in pictures.
 
     Args:
         sources: list of pictures, folders or patterns.
-        contract: `CropContract`.
+        preprocessor: `Preprocessor`.
 
     Returns:
         (F, S, S, 3) uint8 RGB, at most `MAX_CROPS`: of the first pictures.
@@ -24,14 +24,14 @@ def calibration_crops(sources, contract):
 
     Example:
 
-    >>> from keras_lotr.preprocessor import CropContract
-    >>> calibration_crops(["examples/astronaut.jpg"], CropContract("ibug68", 64)).shape
+    >>> from keras_lotr.preprocessor import Preprocessor
+    >>> calibration_crops(["examples/astronaut.jpg"], Preprocessor("ibug68", 64)).shape
     (1, 64, 64, 3)
     """
     detect, crops = load_detector(), []
     for picture in expand(sources):
         image = read_image(picture)
-        crops += crop_faces(image, detect(image), contract)[1]
+        crops += crop_faces(image, detect(image), preprocessor)[1]
         if len(crops) >= MAX_CROPS:
             break
     if not crops:

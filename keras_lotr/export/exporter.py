@@ -31,7 +31,7 @@ def export(model, path, format="onnx", batch=None, float16=False):
             left as it was if anything fails.
         format:
             - "onnx": "images" (B, 3, S, S) float32 RGB 0..255 -> "points_crop" (B, N, 2), crop
-              pixels; the same from every backend. Its metadata hold the crop contract, so that it
+              pixels; the same from every backend. Its metadata hold the preprocessor, so that it
               is all that `FaceLandmarker.from_onnx` needs.
             - "openvino": the same network as .xml and .bin.
             - "litert": a .tflite file that takes (B, S, S, 3); on the TensorFlow backend.
@@ -114,5 +114,5 @@ def export_preset(preset, path, format="onnx", batch=None, calibration=None, flo
     if calibration is None:
         export(model, path, format, batch, float16)
         return Exported(trained)
-    crops = calibration_crops(calibration, model.crop_contract)
+    crops = calibration_crops(calibration, model.preprocessor)
     return Exported(trained, export_int8(model, path, crops, batch), len(crops))

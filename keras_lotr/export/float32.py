@@ -29,7 +29,7 @@ def in_float32(model):
         path = Path(folder, "model.weights.h5")  # adapters (LoRA) are added to the weights in it
         model.save_weights(path)
         copy.load_weights(path)
-    copy.crop_contract = model.crop_contract
+    copy.preprocessor = model.preprocessor
     return copy
 
 

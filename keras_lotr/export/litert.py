@@ -18,7 +18,7 @@ def export_litert(model, path, batch=None):
     """Write a LOTR for LiteRT, after the content was run and compared with the model.
 
     The file takes crops (B, S, S, 3) float32 RGB 0..255 and gives landmarks (B, N, 2), crop pixels.
-    The crop contract is in its metadata "keras_lotr".
+    The preprocessor is in its metadata "keras_lotr".
 
     Args:
         model: `LOTR`.
@@ -68,7 +68,7 @@ def _content(model, batch):
 
 
 def litert_facts(content):
-    """The crop contract that a .tflite file holds, as JSON; None if it holds none.
+    """The preprocessor that a .tflite file holds, as JSON; None if it holds none.
 
     Args:
         content: of the file, bytes.

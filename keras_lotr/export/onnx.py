@@ -66,5 +66,5 @@ def _check_features(model, graph, inputs, batch):
 
 
 def facts(model):
-    """The crop contract as JSON, which travels in exported files."""
-    return json.dumps({**asdict(model.crop_contract), "channels": "RGB"})
+    """The preprocessor as JSON, which travels in exported files."""
+    return json.dumps({**asdict(model.preprocessor), "channels": "RGB"})

@@ -41,11 +41,11 @@ def lotr_graph(model, batch=None):
         x = _feed_forward(graph, layer, x, f"encoder{i}")
     memory = _norm(graph, _layer(model, "encoder_norm"), x, "encoder_norm")
     x = graph.constant("landmark_queries", _table(model, "landmark_queries")[None])
-    places = _table(model, "landmark_places")
+    query_positions = _table(model, "landmark_places")
     for i in range(1, model.num_decoder_layers + 1):
         layer = _layer(model, f"decoder{i}")
-        x = _attend_to_self(graph, layer, x, places, f"decoder{i}")
-        x = _attend_to_memory(graph, layer, x, places, memory, positions, f"decoder{i}")
+        x = _attend_to_self(graph, layer, x, query_positions, f"decoder{i}")
+        x = _attend_to_memory(graph, layer, x, query_positions, memory, positions, f"decoder{i}")
         x = _feed_forward(graph, layer, x, f"decoder{i}")
     x = _norm(graph, _layer(model, "decoder_norm"), x, "decoder_norm")
     _head(graph, _layer(model, "head"), x)
@@ -85,26 +85,31 @@ def _table(model, name):
     return array(_layer(model, name).table)
 
 
-def _attend_to_self(graph, layer, x, places, name):
-    """x + attention(x' + places, x' + places, x') of the normed x'."""
+def _attend_to_self(graph, layer, x, query_positions, name):
+    """x + attention(x' + query_positions, x' + query_positions, x') of the normed x'."""
     name, attention = f"{name}/self_attention", layer.self_attention
     y = _norm(graph, layer.self_attention_norm, x, f"{name}_norm")
     kernels, offsets = _projections(attention)
     kernel = np.concatenate(kernels, axis=1)
-    at_places = np.concatenate(
-        [places @ kernels[0], places @ kernels[1], np.zeros_like(places)], axis=1
+    at_positions = np.concatenate(
+        [
+            query_positions @ kernels[0],
+            query_positions @ kernels[1],
+            np.zeros_like(query_positions),
+        ],
+        axis=1,
     )
-    all_three = _linear(graph, y, kernel, at_places + np.concatenate(offsets), f"{name}/qkv")
+    all_three = _linear(graph, y, kernel, at_positions + np.concatenate(offsets), f"{name}/qkv")
     query, key, value = _split(graph, all_three, [kernel.shape[0]] * 3, f"{name}/split")
     return _add_attended(graph, attention, x, query, key, value, name)
 
 
-def _attend_to_memory(graph, layer, x, places, memory, positions, name):
-    """x + attention(x' + places, memory + positions, memory) of the normed x'."""
+def _attend_to_memory(graph, layer, x, query_positions, memory, positions, name):
+    """x + attention(x' + query_positions, memory + positions, memory) of the normed x'."""
     name, attention = f"{name}/cross_attention", layer.cross_attention
     y = _norm(graph, layer.cross_attention_norm, x, f"{name}_norm")
     kernels, offsets = _projections(attention)
-    query = _linear(graph, y, kernels[0], places @ kernels[0] + offsets[0], f"{name}/q")
+    query = _linear(graph, y, kernels[0], query_positions @ kernels[0] + offsets[0], f"{name}/q")
     kernel = np.concatenate(kernels[1:], axis=1)
     at_positions = np.concatenate([positions @ kernels[1], np.zeros_like(positions)], axis=1)
     both = _linear(graph, memory, kernel, at_positions + np.concatenate(offsets[1:]), f"{name}/kv")

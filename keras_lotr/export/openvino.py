@@ -19,7 +19,7 @@ _MISSING = object()
 def export_openvino(model, path, batch=None):
     """Write a LOTR for OpenVINO, after the written file was run and compared with the model.
 
-    Input and output are those of the ONNX file. The crop contract is in the `rt_info` of the .xml.
+    Input and output are those of the ONNX file. The preprocessor is in the `rt_info` of the .xml.
 
     Args:
         model: `LOTR`.

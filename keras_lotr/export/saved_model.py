@@ -18,7 +18,7 @@ def export_saved_model(model, path, batch=None):
     """Write a LOTR as a SavedModel, after it was loaded, run and compared with the model.
 
     Its endpoint `serve` takes crops (B, S, S, 3) float32 RGB 0..255 and gives landmarks (B, N, 2),
-    crop pixels. The crop contract is in `assets.extra/keras_lotr.json`.
+    crop pixels. The preprocessor is in `assets.extra/keras_lotr.json`.
 
     Args:
         model: `LOTR`.

@@ -30,7 +30,7 @@ class FaceLandmarker:
             an `OnnxModel`, which needs no Keras.
         detector: "builtin", "yunet", path of a detector's .onnx file, or a callable: see
             `face_detector`. It is loaded when the first photo without `boxes` comes.
-        preprocessor: `CropContract`, how faces are cropped; None: the model's own.
+        preprocessor: `Preprocessor`, how faces are cropped; None: the model's own.
         flip: average with the landmarks of the mirrored crop: a little better, twice the time.
         engine, threads, providers, dtype, token: of a model that is named, see
             `engine.load_model`.
@@ -94,7 +94,7 @@ class FaceLandmarker:
             )
         self.model, self.flip = model, flip
         given = preprocessor or contract
-        self.preprocessor = model.crop_contract if given is None else _checked(given, model)
+        self.preprocessor = model.preprocessor if given is None else _checked(given, model)
         settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
         self._detector = detector, {k: v for k, v in settings.items() if v is not None}
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
@@ -219,20 +219,20 @@ class FaceLandmarker:
             yield replace(photo, faces=landmarks)
 
 
-def crop_faces(image, faces, contract):
-    """What a model with this contract sees of the faces of a photo.
+def crop_faces(image, faces, preprocessor):
+    """What a model with this preprocessor sees of the faces of a photo.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         faces: list of F `Face`.
-        contract: `CropContract`.
+        preprocessor: `Preprocessor`.
 
     Returns:
         matrices: list of F (2, 3) `crop_from_image`.
         crops: list of F (S, S, 3) uint8.
     """
-    size = contract.image_size
-    matrices = [geometry.crop_from_box(f.box, size, contract.margin, f.degrees) for f in faces]
+    size = preprocessor.image_size
+    matrices = [geometry.crop_from_box(f.box, size, preprocessor.margin, f.degrees) for f in faces]
     return matrices, [geometry.warp(image, matrix, size) for matrix in matrices]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.files import ONNX, resolve
 from keras_lotr.running.crop_batches import predict_points
 from keras_lotr.schemes import get_scheme
@@ -59,7 +59,7 @@ class OnnxModel:
                 f"metadata {FACTS!r}."
             )
         try:
-            self.preprocessor = CropContract.from_dict(json.loads(facts))
+            self.preprocessor = Preprocessor.from_dict(json.loads(facts))
         except (ValueError, RecursionError) as error:
             raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {error}") from None
         self.image_size = self.preprocessor.image_size

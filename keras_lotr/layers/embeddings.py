@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 
-def sine_code(points_unit, dim, temperature=20.0):
+def sine_positions(points_unit, dim, temperature=20.0):
     """A code of 2-D positions whose inner product falls off with distance.
 
     Sine and cosine of x and y at `dim / 4` frequencies; the four numbers of a frequency lie side
@@ -28,7 +28,7 @@ def sine_code(points_unit, dim, temperature=20.0):
     Example:
 
     >>> import numpy as np
-    >>> sine_code(np.array([[0.5, 0.25]]), dim=8).round(3)[0, :4].tolist()  # sin, cos of y, x
+    >>> sine_positions(np.array([[0.5, 0.25]]), dim=8).round(3)[0, :4].tolist()  # sin, cos of y, x
     [1.0, 0.0, 0.0, -1.0]
     """
     count = dim // 4
@@ -46,9 +46,9 @@ def grid_centers(height, width):
     return np.stack([x.ravel(), y.ravel()], axis=-1)
 
 
-@keras.saving.register_keras_serializable(package="keras_lotr")
-class SineCode(keras.initializers.Initializer):
-    """Starts row p of a table as `sine_code` of the position p.
+@keras.saving.register_keras_serializable(package="keras_lotr", name="SineCode")  # in saved files
+class SinePosition(keras.initializers.Initializer):
+    """Starts row p of a table as `sine_positions` of the position p.
 
     Args:
         points_unit: (P, 2), fractions of the crop.
@@ -58,14 +58,14 @@ class SineCode(keras.initializers.Initializer):
         self.points_unit = np.asarray(points_unit, np.float32)
 
     def __call__(self, shape, dtype=None):
-        return ops.cast(sine_code(self.points_unit, shape[1]), dtype)
+        return ops.cast(sine_positions(self.points_unit, shape[1]), dtype)
 
     def get_config(self):
         return {"points_unit": self.points_unit.tolist()}
 
 
-@keras.saving.register_keras_serializable(package="keras_lotr")
-class Table(layers.Layer):
+@keras.saving.register_keras_serializable(package="keras_lotr", name="Table")  # in saved files
+class Embedding(layers.Layer):
     """A learned vector for each of P rows, the same for every face of the batch.
 
     Args:

@@ -3,7 +3,7 @@
 from keras import layers
 
 
-def feature_tokens(features, channels, deconv_filters, prefix=""):
+def feature_tokens(features, projection_dim, deconv_filters, prefix=""):
     """1x1 convolution, then deconvolutions that double the map (the "+" variants), then a row.
 
     Deconvolutions are 4x4 with stride 2, batch norm and ReLU; the paper gives their filters and
@@ -11,15 +11,16 @@ def feature_tokens(features, channels, deconv_filters, prefix=""):
 
     Args:
         features: (B, h, w, C).
-        channels: output channels of the 1x1 convolution.
+        projection_dim: width of the 1x1 convolution.
         deconv_filters: filters of each deconvolution, () for none.
         prefix: beginning of the layers' names.
 
     Returns:
-        tokens (B, h' * w', D), and (h', w'), where D is `channels` or the last of `deconv_filters`.
+        tokens (B, h' * w', D), and (h', w'), where D is `projection_dim` or the last of
+            `deconv_filters`.
     """
     x = layers.Conv2D(
-        channels, 1, kernel_initializer="he_normal", data_format="channels_last",
+        projection_dim, 1, kernel_initializer="he_normal", data_format="channels_last",
         name=f"{prefix}reduce",
     )(features)  # fmt: skip
     for i, filters in enumerate(deconv_filters, start=1):

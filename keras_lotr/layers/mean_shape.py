@@ -6,7 +6,7 @@ It also tells what a model of other landmarks takes over from the nearest of a t
 import numpy as np
 from keras import ops
 
-from keras_lotr.layers.embeddings import sine_code
+from keras_lotr.layers.embeddings import sine_positions
 
 # The tables with a row for each landmark; all other weights fit any number of landmarks.
 TABLES = ("landmark_queries/table", "landmark_places/table")
@@ -81,5 +81,5 @@ def nearest_rows(new, dim, mean_shape, tables):
             f"Received: {queries.shape} and {places.shape}"
         )
     nearest = np.linalg.norm(new[:, None] - old, axis=-1).argmin(1)
-    way = sine_code(new, dim) - sine_code(old[nearest], dim)
+    way = sine_positions(new, dim) - sine_positions(old[nearest], dim)
     return dict(zip(TABLES, (queries[nearest], places[nearest] + way), strict=True))

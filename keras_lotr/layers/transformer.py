@@ -111,7 +111,7 @@ class DecoderLayer(_TransformerLayer):
 
     Call arguments:
         landmarks: (B, N, D).
-        places: (B, N, D), positions of the landmarks.
+        query_positions: (B, N, D), positions of the landmarks.
         memory: (B, T, D), the encoder's output.
         positions: (B, T, D), positions of the tokens.
         attention_mask: (B, N, N) bool, which landmarks (last axis) each landmark attends to in the
@@ -128,7 +128,7 @@ class DecoderLayer(_TransformerLayer):
         self.cross_attention = self._attention("cross_attention")
         self.cross_attention_norm = self._norm("cross_attention_norm")
 
-    def build(self, landmarks_shape, places_shape, memory_shape, positions_shape):
+    def build(self, landmarks_shape, query_positions_shape, memory_shape, positions_shape):
         self.self_attention.build(landmarks_shape, landmarks_shape, landmarks_shape)
         self.cross_attention.build(landmarks_shape, memory_shape, memory_shape)
         self.cross_attention_norm.build(landmarks_shape)
@@ -138,11 +138,17 @@ class DecoderLayer(_TransformerLayer):
         _build_feed_forward(self, landmarks_shape)
 
     def call(
-        self, landmarks, places, memory, positions, attention_mask=None, return_attention=False
+        self,
+        landmarks,
+        query_positions,
+        memory,
+        positions,
+        attention_mask=None,
+        return_attention=False,
     ):
-        x = self._attend_to_self(landmarks, places, attention_mask)
+        x = self._attend_to_self(landmarks, query_positions, attention_mask)
         attended = self.cross_attention(
-            self.cross_attention_norm(x) + places,
+            self.cross_attention_norm(x) + query_positions,
             value=memory,
             key=memory + positions,
             return_attention_scores=return_attention,
@@ -151,11 +157,19 @@ class DecoderLayer(_TransformerLayer):
         x = self._feed_forward(x + self.drop(y))
         return (x, attention) if return_attention else x
 
-    def compute_output_shape(self, landmarks_shape, places_shape, memory_shape, positions_shape):
+    def compute_output_shape(
+        self, landmarks_shape, query_positions_shape, memory_shape, positions_shape
+    ):
         return landmarks_shape
 
     def compute_output_spec(
-        self, landmarks, places, memory, positions, return_attention=False, attention_mask=None
+        self,
+        landmarks,
+        query_positions,
+        memory,
+        positions,
+        return_attention=False,
+        attention_mask=None,
     ):
         x = keras.KerasTensor(landmarks.shape, self.compute_dtype)
         if not return_attention:

@@ -17,7 +17,8 @@ MAX_WEIGHTS_WITHOUT_FILE = 2**28  # twice those of the paper's largest network
 # No number of a config is larger, whatever it counts; these in particular are not.
 _LARGEST = 2**16
 _LIMITS = {"num_landmarks": 10_000, "num_encoder_layers": 64, "num_decoder_layers": 64}
-_LIMITS |= {"channels": 4096, "deconv_filters": 4096}  # attention starts as a matrix of this side
+# Attention starts as a matrix of this side; "channels" is the former name of projection_dim.
+_LIMITS |= dict.fromkeys(("projection_dim", "channels", "deconv_filters"), 4096)
 
 # Layers of Keras that run code or read files which a config gives them.
 _REFUSED = {

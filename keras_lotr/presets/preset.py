@@ -1,13 +1,13 @@
-"""Presets: a folder with a model's numbers, its crop contract, its history and its weights."""
+"""Presets: a folder with a model's numbers, its preprocessor, its history and its weights."""
 
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from keras_lotr.arguments import arguments_of, refuse_unknown
+from keras_lotr.arguments import arguments_of, refuse_unknown, with_current_names
 from keras_lotr.configured_model import dtype_policy
 from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO, start_at_nearest
-from keras_lotr.preprocessor import CropContract
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.config import build, check_loadable, config_of, is_of, read_config
 from keras_lotr.presets.files import (
     CONFIG,
@@ -34,13 +34,13 @@ __all__ = [
     "RECIPE",
     "RESULTS",
     "WEIGHTS",
-    "CropContract",
+    "Preprocessor",
     "PresetFiles",
     "PresetMixin",
     "build",
     "config_of",
     "dtype_policy",
-    "load_crop_contract",
+    "load_preprocessor",
     "local_presets",
     "read_config",
     "resolve",
@@ -49,13 +49,13 @@ __all__ = [
 ]
 
 
-def load_crop_contract(files):
-    """The `CropContract` of a preset; None if it has none."""
+def load_preprocessor(files):
+    """The `Preprocessor` of a preset; None if it has none."""
     entries = files.json(PREPROCESSOR)
     if entries is None:
         return None
     try:
-        return CropContract.from_dict(entries)
+        return Preprocessor.from_dict(entries)
     except ValueError as error:
         raise ValueError(f"{PREPROCESSOR} of {files.name} is not valid: {error}") from None
 
@@ -113,9 +113,10 @@ class PresetMixin:
         >>> model.output_shape
         (None, 21, 2)
         """
+        overrides = with_current_names(cls, overrides)
         refuse_unknown(cls, {k: v for k, v in overrides.items() if k not in arguments_of(cls)})
         files = resolve(preset, token)
-        config = read_config(files, cls)
+        config = with_current_names(cls, read_config(files, cls))
         if "num_landmarks" not in config:
             raise ValueError(f"{files.name}/{CONFIG} is not valid: it has no num_landmarks.")
         weights = files.path(WEIGHTS) if load_weights else None
@@ -177,11 +178,11 @@ _SAME_WEIGHTS = {"num_landmarks", "mean_shape", "dropout", "preprocessor", "name
 
 def _preprocessor_of(files, num_landmarks, other):
     """That of the preset, or None; for other landmarks with their usual scheme."""
-    preprocessor = load_crop_contract(files)
+    preprocessor = load_preprocessor(files)
     if preprocessor is None:
         return None
     if other:
-        scheme = CropContract.default(num_landmarks, preprocessor.image_size).scheme
+        scheme = Preprocessor.default(num_landmarks, preprocessor.image_size).scheme
         preprocessor = replace(preprocessor, scheme=scheme)
     return preprocessor
 
@@ -198,13 +199,13 @@ def _load_what_fits(model, weights, skip, name):
 
 
 def _no_weights(files, known):
-    wanted = load_crop_contract(files)
+    wanted = load_preprocessor(files)
     others = [
         name
         for name in known
         if (other := resolve(name)).path(WEIGHTS) is not None
         and wanted is not None
-        and (found := load_crop_contract(other)) is not None
+        and (found := load_preprocessor(other)) is not None
         and found.scheme == wanted.scheme
     ]
     trained = f" Trained ones with the same landmarks: {', '.join(others)}." if others else ""

@@ -44,7 +44,7 @@ def card(name, files, facts, model, pictures):
         "## Use",
         *(_use(name, model, ONNX in pictures) if facts["trained"] else [_not_trained(name)]),
         "## Input and output",
-        _detector_contract() if detector else _crop_contract(model),
+        _detector_preprocessor() if detector else _preprocessor(model),
         _picture(SCHEME_PICTURE, "The numbers of the landmarks", pictures),
         "## Size and speed",
         _size(facts),
@@ -102,19 +102,19 @@ def _not_trained(name):
     )
 
 
-def _crop_contract(model):
-    contract = model.crop_contract
-    size = contract.image_size
+def _preprocessor(model):
+    preprocessor = model.preprocessor
+    size = preprocessor.image_size
     return (
         f"- in: crops (B, {size}, {size}, 3), RGB 0..255, each with one face; a square of "
-        f"{contract.margin} times the longer side of the box around the landmarks\n"
+        f"{preprocessor.margin} times the longer side of the box around the landmarks\n"
         f"- out: ({model.num_landmarks}, 2) x, y in crop pixels, integers are pixel centres, in "
-        f"the order of `{contract.scheme}`\n"
+        f"the order of `{preprocessor.scheme}`\n"
         "- `FaceLandmarker` finds faces, crops, and leads back to photo pixels"
     )
 
 
-def _detector_contract():
+def _detector_preprocessor():
     return (
         "- in: a photo (H, W, 3), RGB 0..255\n"
         "- out: boxes x0, y0, x1, y1, five points (eyes, nose tip, mouth corners) and a score"
@@ -204,7 +204,7 @@ def _recipe(name, files):
         names = sorted({name for group in recipe["mixture"] for name in group["data"]})
         command = f"keras-lotr train {name} " + " ".join(f"--data {n}=FOLDER" for n in names)
     if start and not can_be_had(start):
-        command += " --init PRESET"
+        command += " --initial-weights PRESET"
     yield f"## Recipe\n\n```\n{command}\n```"
     if recipe.get("mixture"):
         groups = ", ".join(group["name"] for group in recipe["mixture"])

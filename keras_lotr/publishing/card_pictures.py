@@ -21,7 +21,7 @@ def scheme_picture(model, size=560):
     low, high = shape.min(0), shape.max(0)
     points = (shape - (low + high) / 2) / (high - low).max() * 0.86 * size + size / 2
     box = np.concatenate([points.min(0), points.max(0)])
-    face = FaceLandmarks(points, box, None, model.crop_contract.scheme)
+    face = FaceLandmarks(points, box, None, model.preprocessor.scheme)
     canvas = np.full((size, size, 3), _GREY, np.uint8)
     drawn = draw(canvas, [face], numbers=True)
     return _encode(".png", drawn, cv2.IMWRITE_PNG_COMPRESSION, 9)

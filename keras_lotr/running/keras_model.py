@@ -53,7 +53,7 @@ class KerasModel:
         """See `LOTR.predict_points`."""
         check_process()
         model = self._model
-        preprocessor, count = model.crop_contract, model.num_landmarks
+        preprocessor, count = model.preprocessor, model.num_landmarks
 
         def padded(number):
             """A power of two, so that few shapes are ever compiled, for each of the devices."""
@@ -104,11 +104,13 @@ class _Attention(keras.Model):
         self.decoder = [model.get_layer(f"decoder{i}") for i in layers]
 
     def call(self, crops):
-        landmarks, places, memory, positions = self.inputs_of_decoder(crops, training=False)
+        landmarks, query_positions, memory, positions = self.inputs_of_decoder(
+            crops, training=False
+        )
         maps = []
         for layer in self.decoder:
             landmarks, attention = layer(
-                landmarks, places, memory, positions, return_attention=True
+                landmarks, query_positions, memory, positions, return_attention=True
             )
             maps.append(ops.cast(attention, "float32"))
         return ops.stack(maps, axis=1)

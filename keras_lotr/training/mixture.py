@@ -39,7 +39,7 @@ class Group:
         """The landmarks of a `LOTR` as they are."""
         named = named_weights(model)
         tables = {key: ops.convert_to_numpy(named[key].value) for key in TABLES}
-        return cls(name, model.crop_contract.scheme, model.mean_shape, tables)
+        return cls(name, model.preprocessor.scheme, model.mean_shape, tables)
 
     def as_scheme(self, scheme, mean_shape):
         """Landmarks of another scheme, each of which starts as the nearest of these.
@@ -93,11 +93,11 @@ class LOTRMixture(keras.Model):
         memory = trunk.get_layer("encoder_norm").output
         positions = trunk.get_layer("token_positions").output
         tables = {key: GroupTable(len(groups), rows, dim, name=key.split("/")[0]) for key in TABLES}
-        landmarks, places = (table(group) for table in tables.values())
+        landmarks, query_positions = (table(group) for table in tables.values())
         mask = LandmarkMask(sizes, name="landmark_mask")(group)
         for i in range(trunk.num_decoder_layers):
             layer = trunk.get_layer(f"decoder{i + 1}")
-            landmarks = layer(landmarks, places, memory, positions, attention_mask=mask)
+            landmarks = layer(landmarks, query_positions, memory, positions, attention_mask=mask)
         landmarks = trunk.get_layer("decoder_norm")(landmarks)
         mean_shapes = _padded([group.mean_shape for group in groups])
         points_crop = GroupHead(head, mean_shapes, name="group_head")(landmarks, group)
@@ -106,7 +106,7 @@ class LOTRMixture(keras.Model):
         for key, table in tables.items():
             table.table.assign(_padded([group.tables[key] for group in groups]))
         self.backbone = trunk.backbone
-        self.crop_contract = trunk.crop_contract
+        self.preprocessor = trunk.preprocessor
         self.trunk_config = trunk.get_config()
         self.groups = [replace(group, tables={}) for group in groups]  # the weights have them
 
@@ -159,7 +159,7 @@ class LOTRMixture(keras.Model):
         group = self.groups[number]
         count = len(group.mean_shape)
         config = copy.deepcopy(self.trunk_config)  # Keras empties what it reads
-        preprocessor = replace(self.crop_contract, scheme=group.scheme)
+        preprocessor = replace(self.preprocessor, scheme=group.scheme)
         config |= {"num_landmarks": count, "mean_shape": group.mean_shape}
         model = LOTR.from_config({**config, "preprocessor": preprocessor})
         own = named_weights(self)

@@ -13,7 +13,7 @@ from keras_lotr.datasets.mixture_batches import MixtureBatches
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
-from keras_lotr.presets.preset import RECIPE, CropContract, dtype_policy, write_json
+from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.detector_boxes import with_detector_boxes
 from keras_lotr.training.mixture import Group, LOTRMixture
@@ -169,11 +169,11 @@ def build_mixture(recipe, samples, init):
     with dtype_policy(recipe.dtype):
         if init is not None and is_preset(init):
             trunk = trained_model(recipe, init)
-            scheme = trunk.crop_contract.scheme
+            scheme = trunk.preprocessor.scheme
         else:
             scheme = recipe.groups[0].scheme
             trunk = starting_model(recipe, mean_shape_of(samples[0], recipe.margin), init)
-        trunk.crop_contract = CropContract(scheme, recipe.size, recipe.margin)
+        trunk.preprocessor = Preprocessor(scheme, recipe.size, recipe.margin)
         freeze(trunk, recipe, init)
         start = Group.of_model("trunk", trunk)
         groups = []

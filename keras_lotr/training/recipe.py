@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from keras_lotr.arguments import with_current_names
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.lotr import LOTR, VARIANTS
 from keras_lotr.presets.hub import PREFIX
@@ -40,7 +41,7 @@ class Recipe:
         variant: of the paper's Table 1, see `keras_lotr.lotr.VARIANTS`.
         scheme: landmark scheme.
         image_size: side of the crop; None: the variant's.
-        margin: of the crop contract.
+        margin: of the preprocessor.
         model: further arguments of `LOTR`.
         init: what the training starts from if not told: a preset. Words that name none say what it
             was ("the sixth part of lotr_m_300w"); training then asks what to start from.
@@ -155,6 +156,8 @@ class Recipe:
         for name, (kind, least, below) in _NUMBERS.items():
             self._check_number(name, kind, least, below)
         known = inspect.signature(LOTR.__init__).parameters.keys() - _NOT_OF_MODEL
+        if isinstance(self.model, dict):
+            object.__setattr__(self, "model", with_current_names(LOTR, self.model))
         _check_keys("model", self.model, known)
         _check_keys("augmentation", self.augmentation, Augmentation.__dataclass_fields__)
         names = [group.name for group in self.groups]

@@ -8,7 +8,7 @@ import numpy as np
 from keras_lotr.backbones.pretrained import load_backbone_weights
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import resolve
-from keras_lotr.presets.preset import CropContract, load_crop_contract
+from keras_lotr.presets.preset import Preprocessor, load_preprocessor
 from keras_lotr.presets.weights import load_fitting_weights
 from keras_lotr.training.recipe import can_be_had
 
@@ -28,7 +28,7 @@ def start_of(recipe, init):
             that nobody has trained.
     """
     trained_backbone = recipe.backbone_weights not in (None, "none")
-    hint = "Give what to start from: --init PRESET, or --backbone-weights FILE."
+    hint = "Give what to start from: --initial-weights PRESET, or --backbone-weights FILE."
     if init is None and recipe.init is not None and recipe.backbone_weights is None:
         init = recipe.init
         if not can_be_had(init):
@@ -57,14 +57,14 @@ def build(recipe, groups, init):
     init = start_of(recipe, init)
     mean_shape = mean_shape_of([s for group in groups for s in group], recipe.margin)
     if init is not None and is_preset(init):
-        preprocessor = load_crop_contract(resolve(init))
+        preprocessor = load_preprocessor(resolve(init))
         same = preprocessor is not None and preprocessor.scheme == recipe.scheme
         # The same landmarks stay where the preset has them.
         shape = None if same else mean_shape
         model = trained_model(recipe, init, num_landmarks=len(mean_shape), mean_shape=shape)
     else:
         model = starting_model(recipe, mean_shape, init)
-    model.crop_contract = CropContract(recipe.scheme, recipe.size, recipe.margin)
+    model.preprocessor = Preprocessor(recipe.scheme, recipe.size, recipe.margin)
     freeze(model, recipe, init)
     return model
 

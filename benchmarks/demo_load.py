@@ -1,6 +1,6 @@
 """Many uploads at once to a running demo: `python benchmarks/demo_load.py`. Needs gradio.
 
-Starts `keras-lotr demo --engine onnxruntime` and sends 50 pictures from 5 clients at the same time:
+Starts `keras-lotr demo --engine onnxruntime` and sends 50 images from 5 clients at the same time:
 good ones of several sizes, broken ones, one that claims 900 megapixels and one that has 48. Each
 answer is compared with the library's. Prints how long it took and how much memory the server took.
 """
@@ -37,7 +37,7 @@ def pictures(folder):
     header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 30_000, 30_000)
     claims.write_bytes(header + bytes(64))
     text = folder / "text.jpg"
-    text.write_text("no picture")
+    text.write_text("no image")
     cut = folder / "cut.jpg"
     cut.write_bytes((EXAMPLES / "group.jpg").read_bytes()[:9000])
     heavy = folder / "heavy.png"

@@ -67,7 +67,7 @@ class Faces:
         self.truth = np.stack([sample.points_image for sample in samples])
 
     def looks(self, model, flip):
-        """(looks, F, N, 2) photo pixels, one look for each of LOOKS."""
+        """(looks, F, N, 2) image pixels, one look for each of LOOKS."""
         size, margin = self.preprocessor.image_size, self.preprocessor.margin
         center = np.full(2, (size - 1) / 2)
         found = []
@@ -97,7 +97,7 @@ class Faces:
         return crops_from_images
 
     def seen(self, model, crops_from_images, flip):
-        """(F, N, 2) photo pixels."""
+        """(F, N, 2) image pixels."""
         size = self.preprocessor.image_size
         pairs = list(zip(self.photos, crops_from_images, strict=True))
         crops = np.stack([geometry.warp(photo, matrix, size) for photo, matrix in pairs])

@@ -93,7 +93,7 @@ def if_installed(make):
         return {}
 
 
-# === Landmarks: functions (photo, box) -> (68, 2) photo pixels ===
+# === Landmarks: functions (photo, box) -> (68, 2) image pixels ===
 def ours(preset):
     model = OnnxModel.from_preset(preset, threads=1)
 

@@ -3,7 +3,7 @@
     python examples/fine_tune.py                        rendered faces of examples/, 21 points
     python examples/fine_tune.py --csv faces.csv        your own: image,x0,y0,x1,y1,...,split
 
-Into --out go the loss curve `loss.png`, pictures `before.png` and `after.png`, and the preset.
+Into --out go the loss curve `loss.png`, images `before.png` and `after.png`, and the preset.
 docs/fine_tuning.md tells it step by step.
 """
 

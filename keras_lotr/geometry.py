@@ -123,7 +123,7 @@ def crop_from_box(box, size, margin, degrees=0.0):
     """The similarity of a crop: a square of `margin` times the longer side of the box, centred.
 
     Args:
-        box: x0, y0, x1, y1 in photo pixels, the box around the landmarks.
+        box: x0, y0, x1, y1 in image pixels, the box around the landmarks.
         size: side of the crop in pixels.
         margin: side of the crop over the longer side of the box.
         degrees: turn of the face in the photo that the crop takes out.
@@ -140,7 +140,7 @@ def crop_from_box(box, size, margin, degrees=0.0):
     box = np.asarray(box, np.float64)
     if not is_box(box):
         raise ValueError(
-            "Expected a box x0, y0, x1, y1 in photo pixels with x1 > x0 and y1 > y0. "
+            "Expected a box x0, y0, x1, y1 in image pixels with x1 > x0 and y1 > y0. "
             f"Received: {box.tolist()}"
         )
     scale = size / (margin * (box[2:] - box[:2]).max())
@@ -152,7 +152,7 @@ def crop_from_five(five_points, five_unit, size):
     """The similarity that puts a face's five points nearest to where they are in a mean crop.
 
     Args:
-        five_points: (5, 2) photo pixels: centre of the eye on the left of the image, of the eye
+        five_points: (5, 2) image pixels: centre of the eye on the left of the image, of the eye
             on the right, nose tip, mouth corner on the left, on the right.
         five_unit: (5, 2), the same points of the mean face as fractions of the crop.
         size: side of the crop in pixels.

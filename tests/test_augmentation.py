@@ -1,4 +1,4 @@
-"""Augmentation and batches: repeatable, and picture and points move together."""
+"""Augmentation and batches: repeatable, and image and points move together."""
 
 from dataclasses import replace
 

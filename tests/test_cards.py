@@ -168,7 +168,7 @@ def test_pictures(folder):
 
 def test_examples_without_rendered_faces(folder, tmp_path):
     (tmp_path / "boxes.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"Expected pictures rendered\*"):
+    with pytest.raises(ValueError, match=r"Expected images rendered\*"):
         card_pictures.samples_picture(folder, tmp_path)
 
 

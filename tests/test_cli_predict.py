@@ -162,7 +162,7 @@ class TestSources:
         assert names == ["stdin.jpg", "stdin.json"]
         result = predict("-", boxes="stdin.json", input=data[:100])
         assert result.exit_code == 2
-        assert "keras-lotr: standard input: Expected a picture" in result.stderr
+        assert "keras-lotr: standard input: Expected an image" in result.stderr
 
     def test_recursive(self, predict, photos, tmp_path):
         deep = photos / "more" / "still"
@@ -202,7 +202,7 @@ class TestBadInput:
         (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
         result = predict("in/a.jpg", boxes="far.json")
         assert result.exit_code == 2
-        assert "in/a.jpg: Expected a box x0, y0, x1, y1 in photo pixels, of which" in result.stderr
+        assert "in/a.jpg: Expected a box x0, y0, x1, y1 in image pixels, of which" in result.stderr
         assert "1 image, 0 faces, 1 failed, nothing was written" in result.stderr
         assert result.stdout == ""
 

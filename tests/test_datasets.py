@@ -78,7 +78,7 @@ class TestReadSamples:
 
     def test_landmarks_of_another_picture(self, tmp_path):
         write_pts(tmp_path / "a.jpg", make_points(5) + 100)
-        with pytest.raises(ValueError, match=r"inside the picture, .* 64 x 64 .*a.jpg \(.*a.pts\)"):
+        with pytest.raises(ValueError, match=r"inside the image, .* 64 x 64 .*a.jpg \(.*a.pts\)"):
             read_samples(tmp_path)
 
     def test_a_face_that_the_edge_of_the_picture_cuts(self, tmp_path):

@@ -31,7 +31,7 @@ def service():
     return Service("onnxruntime")
 
 
-# === Pictures ===
+# === Images ===
 def test_the_answer_is_the_librarys(service):
     answer = service.annotate(GROUP.read_bytes(), SETTINGS, "group.jpg")
     landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")

@@ -238,5 +238,5 @@ def test_paths_of_folders_and_lists(tmp_path):
 
 def test_empty_list(tmp_path):
     (tmp_path / "list.txt").write_text("\n")
-    with pytest.raises(ValueError, match="Expected pictures"):
+    with pytest.raises(ValueError, match="Expected images"):
         photo_paths([tmp_path / "list.txt"])

@@ -105,7 +105,7 @@ def test_generators_of_photos_and_boxes(model):
     assert [len(faces) for faces in found] == [1, 1, 1]
     with pytest.raises(ValueError, match="boxes of 1 only"):
         list(landmarker.stream([PHOTO, PHOTO], boxes=iter([[BOX]])))
-    with pytest.raises(ValueError, match="each of 1 pictures. Received: more"):
+    with pytest.raises(ValueError, match="each of 1 images. Received: more"):
         list(landmarker.stream([PHOTO], boxes=iter([[BOX], [BOX]])))
 
 

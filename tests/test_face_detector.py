@@ -74,7 +74,7 @@ class TestFaceDetector:
         small = load(which)(photo)[0]
         large = load(which)(cv2.resize(photo, None, fx=3, fy=3))[0]
         side = small.box[2] - small.box[0]
-        # It sees another picture, of 640 pixels instead of 512; a slip would be a factor.
+        # It sees another image, of 640 pixels instead of 512; a slip would be a factor.
         np.testing.assert_allclose(large.box / 3, small.box, atol=0.15 * side)
 
     @pytest.mark.parametrize("shape", [(1, 1), (2, 3000), (3000, 2), (31, 47)])

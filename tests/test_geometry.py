@@ -162,7 +162,7 @@ def test_wholly_outside_the_photo_is_black(place, scale):
 
 
 def test_small_photo_in_a_coarse_crop_is_not_lost():
-    """Fewer photo pixels than one block of the averaging."""
+    """Fewer image pixels than one block of the averaging."""
     matrix = geometry.similarity([1, 1], [32, 32], 0.1)
     crop = geometry.warp(np.full((3, 3, 3), 255, np.uint8), matrix, 64)
     assert crop.shape == (64, 64, 3)

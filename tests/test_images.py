@@ -1,4 +1,4 @@
-"""Whatever a user hands over as a picture, good and bad."""
+"""Whatever a user hands over as an image, good and bad."""
 
 import http.server
 import io
@@ -86,7 +86,7 @@ class TestSources:
             read_image(3)
 
     def test_missing_and_folder(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"no picture .*nowhere.jpg"):
+        with pytest.raises(FileNotFoundError, match=r"no image .*nowhere.jpg"):
             read_image(tmp_path / "nowhere.jpg")
         with pytest.raises(ValueError, match="is a folder"):
             read_image(tmp_path)
@@ -132,7 +132,7 @@ class TestFiles:
         path = tmp_path / f"cut{ending}"
         for length in (0, 3, 20, len(data) // 2, len(data) - 2):
             path.write_bytes(data[:length])
-            with pytest.raises(ValueError, match=r"Expected a picture .*cut\."):
+            with pytest.raises(ValueError, match=r"Expected an image .*cut\."):
                 read_image(path)
 
     def test_no_picture(self, tmp_path):
@@ -147,7 +147,7 @@ class TestFiles:
             read_image(png_claiming(20000, 20000))
 
     def test_broken_header_with_huge_size(self):
-        with pytest.raises(ValueError, match="Expected a picture"):
+        with pytest.raises(ValueError, match="Expected an image"):
             read_image(png_claiming(2000, 2000))
 
 
@@ -194,7 +194,7 @@ class TestArrays:
 
     @pytest.mark.parametrize("shape", [(4,), (2, 4, 5, 3), (4, 5, 2), (0, 5, 3), (4, 0)])
     def test_wrong_shape(self, shape):
-        with pytest.raises(ValueError, match="Expected one picture as an array"):
+        with pytest.raises(ValueError, match="Expected one image as an array"):
             read_image(np.zeros(shape, np.uint8))
 
     @pytest.mark.parametrize("dtype", [np.int64, bool, complex])

@@ -1,4 +1,4 @@
-"""Int8 files: smaller, near the float32 points, made from pictures."""
+"""Int8 files: smaller, near the float32 points, made from images."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class TestCommand:
         cv2.imwrite(str(tmp_path / "black.png"), np.zeros((64, 64, 3), np.uint8))
         result = self.export(preset, "--calibration", tmp_path)
         assert result.exit_code == 2
-        assert "Expected pictures with faces. None was found in" in result.stderr
+        assert "Expected images with faces. None was found in" in result.stderr
 
     def test_other_format(self, preset):
         result = self.export(preset, "--format", "openvino", "--calibration", EXAMPLES)

@@ -141,7 +141,7 @@ class TestBoxes:
         assert np.isfinite(face.points).all()
 
     def test_wrong_number_of_lists(self, landmarker):
-        with pytest.raises(ValueError, match=r"boxes for each picture. Received: boxes of 1 only"):
+        with pytest.raises(ValueError, match=r"boxes for each image. Received: boxes of 1 only"):
             landmarker([PHOTO, PHOTO], [BOXES])
 
 

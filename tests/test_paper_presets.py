@@ -47,7 +47,7 @@ def write_wflw(folder, train=5, test=3):
 
 
 def write_jd(folder, train=6, test=3):
-    """Rendered faces as JD-landmark has them: a picture and a text file for each."""
+    """Rendered faces as JD-landmark has them: an image and a text file for each."""
     samples = read_samples(RENDERED, "train", "jd106")
     parts = (("Training_data/AFW", samples[:train]), ("Test_data", samples[train:][:test]))
     for place, part in parts:

@@ -122,7 +122,7 @@ def face_layout():
 
 
 def draw_face(rng, size=120):
-    """A face of ellipses somewhere in a picture: image (size, size, 3) and points (68, 2)."""
+    """A face of ellipses somewhere in an image: image (size, size, 3) and points (68, 2)."""
     side = size * rng.uniform(0.5, 0.7)
     points = face_layout() * side + rng.uniform(0.05, 0.25, 2) * size
     image = rng.integers(0, 80, (size, size, 3), dtype=np.uint8)

@@ -51,7 +51,7 @@ def main(data, rendered, teacher, out):
     out.mkdir(parents=True, exist_ok=True)
     (out / "train.txt").write_text("\n".join(train) + "\n")
     (out / "held_out.txt").write_text("\n".join(groups[True]) + "\n")
-    print(f"{len(train)} pictures to learn from, {len(groups[True])} held out")
+    print(f"{len(train)} images to learn from, {len(groups[True])} held out")
 
 
 def hard_photos(paths, teacher):

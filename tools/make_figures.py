@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation: `python tools/make_figures.py`. Needs matplotlib."""
+"""Draw the images of the documentation: `python tools/make_figures.py`. Needs matplotlib."""
 
 import csv
 from pathlib import Path
@@ -67,14 +67,14 @@ def draw_schemes():
 
 
 def draw_predictions(preset):
-    """The example pictures with the landmarks that a preset finds."""
+    """The example images with the landmarks that a preset finds."""
     drawn = draw_examples(preset, EXAMPLES, 512)
     rows = [np.hstack(drawn[i : i + 3]) for i in range(0, len(drawn), 3)]
     cv2.imwrite(str(FIGURES / "predictions.jpg"), np.vstack(rows)[..., ::-1])
 
 
 def draw_group():
-    """`examples/group.jpg`: rendered faces large and small in one picture, like a video call."""
+    """`examples/group.jpg`: rendered faces large and small in one image, like a video call."""
     group = np.full((480, 640, 3), 32, np.uint8)
     places = [(1, 10, 50, 360), (2, 390, 20, 150), (5, 550, 40, 80), (3, 390, 190, 110)]
     places += [(4, 520, 180, 110), (5, 400, 330, 64), (2, 490, 330, 48)]

@@ -2,7 +2,7 @@
 
 keras.applications scales images to [-1, 1] and uses batch norm epsilon 1e-3; both are folded into
 the weights here, exactly but for the border of the first layer. Its stride-2 layers pad right and
-bottom only: the same filters then look one pixel further up and left here, as if the picture were
+bottom only: the same filters then look one pixel further up and left here, as if the image were
 shifted, which costs nothing once the network is fine-tuned.
 """
 

@@ -16,7 +16,7 @@ def predict_files(landmarker, pictures, results, boxes=None):
 
     Args:
         landmarker: `FaceLandmarker`.
-        pictures: paths and URLs, as `expand` gives them, or "-", the image in standard input.
+        images: paths and URLs, as `expand` gives them, or "-", the image in standard input.
         results: where they go, from `open_results`.
         boxes: {file name or path: (F, 4)}, see `boxes_file.read_boxes`; None: the detector looks.
 

@@ -16,10 +16,10 @@ _KIND_OF_ENDING = {".json": "json", ".csv": "csv", ".pts": "pts"}
 
 
 def open_results(pictures, output=None, kinds=None, drawn=False):
-    """Where the landmarks of these pictures go.
+    """Where the landmarks of these images go.
 
     Args:
-        pictures: paths and URLs, or "-".
+        images: paths and URLs, or "-".
         output: a file .json, .csv or .pts for all images, or a folder for a file of each; None:
             standard output.
         kinds: some of `FORMATS`; None: what the name of the file says, otherwise JSON.

@@ -44,8 +44,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     Raises:
         FileNotFoundError: no such folder, or files of the data set are missing.
         ValueError: unknown reader, folder of no known kind, or a face of which more than half of
-            the landmarks lie outside of its picture: the labels are those of another picture, or
-            of another size of it. A few outside are usual where the picture cuts a face.
+            the landmarks lie outside of its image: the labels are those of another image, or
+            of another size of it. A few outside are usual where the image cuts a face.
         NoFaces: no face in this split, or with such a tag; a ValueError.
     """
     folder = Path(folder)
@@ -104,7 +104,7 @@ def _check(samples, folder):
         size = sizes[sample.path]
         if size is not None and share_outside(sample.points_image, size) > 0.5:
             raise ValueError(
-                f"Expected landmarks inside the picture, which has {size[0]} x {size[1]} pixels, "
+                f"Expected landmarks inside the image, which has {size[0]} x {size[1]} pixels, "
                 f"for {sample.where}. Received: landmarks in x {_range(sample, 0)}, "
                 f"y {_range(sample, 1)}"
             )

@@ -19,8 +19,8 @@ class Augmentation:
         shift: of the crop's centre, in sides of the crop, to each side.
         flip: chance of a mirrored face, with the scheme's permutation.
         color: brightness, contrast and channel gains change by up to this part.
-        gray: chance of a picture without colour.
-        blur: chance of a blurred, coarse or noisy picture.
+        gray: chance of an image without colour.
+        blur: chance of a blurred, coarse or noisy image.
         cutout: chance of a rectangle of one colour or of noise somewhere on the face.
     """
 
@@ -39,9 +39,9 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
 
     Args:
         image: (H, W, 3) uint8 photo.
-        points_image: (N, 2) photo pixels, or (N, 3) with what each landmark weighs; NaN where a
+        points_image: (N, 2) image pixels, or (N, 3) with what each landmark weighs; NaN where a
             landmark has no label.
-        box: (4,) the face's box in photo pixels.
+        box: (4,) the face's box in image pixels.
         scheme: landmark scheme, for the flip; schemes without a flip order are not mirrored.
         size, margin: of the preprocessor, around which the jitter is drawn.
         augmentation: `Augmentation`.
@@ -88,7 +88,7 @@ def change_look(crop, augmentation, rng):
 
 
 def without_color(crop):
-    """A grey picture that still has three channels."""
+    """A grey image that still has three channels."""
     return cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 

@@ -15,7 +15,7 @@ def load_crops(samples, size, margin):
         crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
 
     Raises:
-        FileNotFoundError, ValueError: naming the file, if it is missing, cut off or no picture.
+        FileNotFoundError, ValueError: naming the file, if it is missing, cut off or no image.
     """
     crops = np.empty((len(samples), size, size, 3), np.uint8)
     points = []

@@ -10,7 +10,7 @@ code that reads the set, none of it official; LaPa as in MMPose's lapa2coco.py).
 
 Any pair of folders `picture` or `images` and `landmark` or `landmarks` is read. Names on the way
 to it tell the split and the tags (AFW, HELEN, ...). The box of a face is that of its landmarks, as
-the challenge's error is defined; `rect` is not used. Pictures without landmarks are left out.
+the challenge's error is defined; `rect` is not used. Images without landmarks are left out.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Whether labels belong to a picture, as far as its size tells; nothing is decoded."""
+"""Whether labels belong to an image, as far as its size tells; nothing is decoded."""
 
 import numpy as np
 
@@ -15,11 +15,11 @@ def picture_size(path):
 
 
 def share_outside(points_image, size):
-    """The part of the labelled landmarks that lie outside of a picture.
+    """The part of the labelled landmarks that lie outside of an image.
 
     Args:
-        points_image: (N, 2) photo pixels, NaN where a landmark has no label; not all.
-        size: width and height as stored; EXIF data may turn the picture by 90 degrees, so the
+        points_image: (N, 2) image pixels, NaN where a landmark has no label; not all.
+        size: width and height as stored; EXIF data may turn the image by 90 degrees, so the
             better of both ways counts.
 
     Returns:

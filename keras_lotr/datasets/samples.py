@@ -1,4 +1,4 @@
-"""What every reader returns, faces with their landmarks in photo pixels, and what readers share."""
+"""What every reader returns, faces with their landmarks in image pixels, and what readers share."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Sample:
 
     Attributes:
         path: the image file.
-        points_image: (N, 2) float32, photo pixels; NaN where a landmark has no label (a gap).
+        points_image: (N, 2) float32, image pixels; NaN where a landmark has no label (a gap).
         scheme: name of the landmark scheme.
         box: (4,) float32 x0, y0, x1, y1; the box around the labelled landmarks unless the data
             set's own is given.
@@ -114,7 +114,7 @@ class Sample:
 
     @property
     def where(self):
-        """The picture and where its landmarks are written, for messages."""
+        """The image and where its landmarks are written, for messages."""
         return f"{self.path} ({self.origin})" if self.origin else os.fspath(self.path)
 
 

@@ -17,7 +17,7 @@ from keras_lotr.demo.uploads import LimitBody, picture_input
 _TITLE = "Face landmarks"
 _INTRO = """# Face landmarks
 Where eyes, brows, nose, mouth and chin are, found by [LOTR](https://arxiv.org/abs/2109.10057), a \
-CNN and a small Transformer. Pictures are not kept."""
+CNN and a small Transformer. Images are not kept."""
 _PLACES = ["face", "score", "x", "y", "width", "height"]
 # Results as files, made in the browser: the server keeps none.
 _DOWNLOAD = """(text) => {
@@ -63,7 +63,7 @@ def build(preset="lotr_m_300w", engine="keras"):
 
 
 def example_pictures():
-    """Paths of the bundled pictures: inside an installed wheel, or in the checkout."""
+    """Paths of the bundled images: inside an installed wheel, or in the checkout."""
     here = Path(__file__).parent
     installed = here / "examples"
     folder = installed if installed.is_dir() else here.parents[1] / "examples"
@@ -108,7 +108,7 @@ def _image_tab(service, controls):
         )
         annotated = gr.Image(label="Landmarks", height=420, format="webp", interactive=False,
                              elem_id="landmarks", buttons=["download", "fullscreen"])  # fmt: skip
-    message = gr.Markdown("Choose, drop, paste or take a picture, or click an example.")
+    message = gr.Markdown("Choose, drop, paste or take an image, or click an example.")
     examples = [str(path) for path in example_pictures()]
     shown = gr.Dataset(components=["image"], samples=[[path] for path in examples],
                        type="index", label="Examples")  # fmt: skip

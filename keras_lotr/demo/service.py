@@ -1,4 +1,4 @@
-"""What the demo does with a picture, a camera frame or a video. Knows nothing of Gradio."""
+"""What the demo does with an image, a camera frame or a video. Knows nothing of Gradio."""
 
 import time
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ from keras_lotr.schemes import get_scheme
 MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000
 MAX_FRAMES = 900  # of a video: half a minute
-_MAX_SHOWN = 1600  # longer side in pixels of the picture that goes back to the browser
+_MAX_SHOWN = 1600  # longer side in pixels of the image that goes back to the browser
 DRAWN = ("points", "contours", "numbers", "boxes")
 ATTENTION = "attention"
 
@@ -60,12 +60,12 @@ class Settings:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found in a picture.
+    """What was found in an image.
 
     Attributes:
-        picture: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
+        image: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
         message: one sentence.
-        photo: {"source", "width", "height", "faces"}, in pixels of the picture as it was given.
+        photo: {"source", "width", "height", "faces"}, in pixels of the image as it was given.
     """
 
     picture: np.ndarray
@@ -99,7 +99,7 @@ class Service:
     >>> service = Service()
     >>> black = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
     >>> service.annotate(black, Settings("lotr_m_300w")).message
-    'No face was found. Try a lower threshold, or a picture with larger faces.'
+    'No face was found. Try a lower threshold, or an image with larger faces.'
     """
 
     def __init__(self, engine="keras"):
@@ -143,18 +143,18 @@ class Service:
         self.detector(settings.threshold)(grey)
 
     def annotate(self, picture, settings, name="picture"):
-        """Find the landmarks in a picture.
+        """Find the landmarks in an image.
 
         Args:
-            picture: bytes of a picture file.
+            image: bytes of an image file.
             settings: `Settings`.
-            name: what the picture is called in the answer.
+            name: what the image is called in the answer.
 
         Returns:
             `Answer`.
 
         Raises:
-            ValueError: not a picture, or too large, in a sentence for the visitor.
+            ValueError: not an image, or too large, in a sentence for the visitor.
         """
         image = checked_image(picture)
         landmarker = self.landmarker(settings)
@@ -197,12 +197,12 @@ class Service:
 
 
 def checked_image(picture):
-    """(H, W, 3) uint8 RGB of a picture file's bytes; size and kind are checked before decoding."""
+    """(H, W, 3) uint8 RGB of an image file's bytes; size and kind are checked before decoding."""
     _check_bytes(len(picture), "picture")
     size = claimed_size(picture)
     if size is not None and size[0] * size[1] > MAX_PIXELS:
         raise ValueError(
-            f"Expected a picture of at most {MAX_PIXELS // 10**6} megapixels. "
+            f"Expected an image of at most {MAX_PIXELS // 10**6} megapixels. "
             f"This one has {size[0]} x {size[1]}: make it smaller."
         )
     try:
@@ -221,7 +221,7 @@ def _check_bytes(count, kind):
 
 def _sentence(num_faces, milliseconds):
     if not num_faces:
-        return "No face was found. Try a lower threshold, or a picture with larger faces."
+        return "No face was found. Try a lower threshold, or an image with larger faces."
     return f"{num_faces} {'face' if num_faces == 1 else 'faces'} in {milliseconds:.0f} ms."
 
 

@@ -1,4 +1,4 @@
-"""What reaches the demo from outside: pictures as bytes, and requests of limited size."""
+"""What reaches the demo from outside: images as bytes, and requests of limited size."""
 
 import base64
 import binascii
@@ -36,7 +36,7 @@ def _of_data_url(url):
     try:
         return base64.b64decode(url.partition(",")[2][: 2 * MAX_BYTES], validate=True)
     except binascii.Error:
-        raise gr.Error("Expected a picture in base64.", print_exception=False) from None
+        raise gr.Error("Expected an image in base64.", print_exception=False) from None
 
 
 class LimitBody:

@@ -22,7 +22,7 @@ SIZES = 640, 320  # of the large views, for the largest faces, and of the others
 
 
 class Teacher:
-    """What YuNet (Wu, Peng, Yu, Machine Intelligence Research 2023) makes of pictures.
+    """What YuNet (Wu, Peng, Yu, Machine Intelligence Research 2023) makes of images.
 
     Args:
         path: face_detection_yunet_2023mar.onnx.

@@ -45,10 +45,10 @@ def distill(
     Into `out` go `preset/` (the best weights so far), `history.csv` and a checkpoint.
 
     Args:
-        photos: paths of pictures to learn from.
+        photos: paths of images to learn from.
         teacher: path of face_detection_yunet_2023mar.onnx.
         out: folder of the run; new or empty unless `resume`.
-        held_out: paths of pictures to validate on.
+        held_out: paths of images to validate on.
         epochs: of 200 batches.
         learning_rate: the highest; it falls to zero along a cosine.
         init: preset whose weights to start from.
@@ -148,10 +148,10 @@ def features_loss(y_true, y_pred):
 
 
 def photo_paths(sources):
-    """The pictures of folders, and those that text files list, a path in each line.
+    """The images of folders, and those that text files list, a path in each line.
 
     Raises:
-        ValueError, FileNotFoundError: a source is missing or has no picture.
+        ValueError, FileNotFoundError: a source is missing or has no image.
     """
     paths = []
     for source in map(Path, sources):
@@ -161,5 +161,5 @@ def photo_paths(sources):
         else:
             paths += expand([str(source)])
     if not paths:
-        raise ValueError(f"Expected pictures. There are none in {', '.join(map(str, sources))}.")
+        raise ValueError(f"Expected images. There are none in {', '.join(map(str, sources))}.")
     return paths

@@ -33,7 +33,7 @@ class DetectorNetwork(ConfiguredModel):
     """RGB photos (B, H, W, 3), 0..255 -> (B, cells, 15); H and W are multiples of 32.
 
     Cells are those of stride 8, row by row, then of 16, then of 32. With a cell's place (x, y) in
-    its grid and its stride s, its numbers are, in photo pixels:
+    its grid and its stride s, its numbers are, in image pixels:
 
     - 0: the logit of the score,
     - 1..4: centre of the box ((x + v1) s, (y + v2) s), width exp(v3) s, height exp(v4) s,

@@ -1,4 +1,4 @@
-"""Face crops of given pictures, from which an int8 file learns its ranges."""
+"""Face crops of given images, from which an int8 file learns its ranges."""
 
 import numpy as np
 
@@ -10,14 +10,14 @@ MAX_CROPS = 128
 
 
 def calibration_crops(sources, preprocessor):
-    """The faces that the library's own detector finds in pictures.
+    """The faces that the library's own detector finds in images.
 
     Args:
-        sources: list of pictures, folders or patterns.
+        sources: list of images, folders or patterns.
         preprocessor: `Preprocessor`.
 
     Returns:
-        (F, S, S, 3) uint8 RGB, at most `MAX_CROPS`: of the first pictures.
+        (F, S, S, 3) uint8 RGB, at most `MAX_CROPS`: of the first images.
 
     Raises:
         ValueError: there is no face in them.
@@ -35,5 +35,5 @@ def calibration_crops(sources, preprocessor):
         if len(crops) >= MAX_CROPS:
             break
     if not crops:
-        raise ValueError(f"Expected pictures with faces. None was found in {', '.join(sources)}.")
+        raise ValueError(f"Expected images with faces. None was found in {', '.join(sources)}.")
     return np.array(crops[:MAX_CROPS])

@@ -99,7 +99,7 @@ def export_preset(preset, path, format="onnx", batch=None, calibration=None, flo
     Args:
         preset: short name, folder or hf:// handle; one without weights is written untrained.
         path, format, batch: see `export`.
-        calibration: pictures of faces, as `keras-lotr predict` takes them, for int8 weights and
+        calibration: images of faces, as `keras-lotr predict` takes them, for int8 weights and
             activations in an ONNX file, see `export_int8`; None: float32.
         float16: see `export`.
 

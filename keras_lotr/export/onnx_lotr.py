@@ -1,8 +1,8 @@
 """A LOTR as an ONNX graph: `write_model` writes the backbone, this the rest of Fig. 1.
 
-What does not depend on the picture is computed here once: positions go through the projections of
+What does not depend on the image is computed here once: positions go through the projections of
 attention beforehand, so that each attention is one matrix product for queries, keys and values, and
-all that the decoder does before it first looks at the picture becomes constants.
+all that the decoder does before it first looks at the image becomes constants.
 """
 
 import keras

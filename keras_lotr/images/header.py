@@ -1,4 +1,4 @@
-"""How many pixels a picture file claims to have, read from its first bytes without decoding it.
+"""How many pixels an image file claims to have, read from its first bytes without decoding it.
 
 OpenCV decodes whatever a header says, up to 2^30 pixels, and its limit can only be set before the
 process starts; a file of a few kilobytes must not be able to ask for gigabytes.

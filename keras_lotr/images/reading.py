@@ -1,4 +1,4 @@
-"""Whatever a user has as a picture -> (H, W, 3) uint8 RGB, upright."""
+"""Whatever a user has as an image -> (H, W, 3) uint8 RGB, upright."""
 
 import glob
 import http.client
@@ -20,13 +20,13 @@ _KINDS = "JPEG, PNG, WebP, BMP, GIF or TIFF"
 
 
 def read_image(source):
-    """Read a picture.
+    """Read an image.
 
-    An EXIF orientation is applied, so that the picture is upright as viewers show it. Grey becomes
+    An EXIF orientation is applied, so that the image is upright as viewers show it. Grey becomes
     RGB, an alpha channel is dropped (the colours stay as stored), 16 bits become 8.
 
     Args:
-        source: path; http(s) URL; bytes of a picture file (JPEG, PNG, WebP, BMP, GIF, TIFF; the
+        source: path; http(s) URL; bytes of an image file (JPEG, PNG, WebP, BMP, GIF, TIFF; the
             first frame); PIL image; NumPy array in **RGB** order, (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4): uint8, uint16, or float in 0..1 or in 0..255.
 
@@ -36,7 +36,7 @@ def read_image(source):
     Raises:
         FileNotFoundError: no such file.
         OSError: the URL cannot be downloaded.
-        ValueError: no picture, cut off, more than 100 megapixels, or not such an array.
+        ValueError: no image, cut off, more than 100 megapixels, or not such an array.
 
     Example:
 
@@ -55,7 +55,7 @@ def read_image(source):
     if hasattr(source, "convert"):
         return _from_pil(source)
     raise ValueError(
-        "Expected a picture: a path, URL, bytes, PIL image or RGB array. "
+        "Expected an image: a path, URL, bytes, PIL image or RGB array. "
         f"Received: {type(source).__name__}"
     )
 
@@ -66,21 +66,21 @@ def is_url(source):
 
 
 def expand(sources):
-    """Files, folders, globs and URLs -> the list of pictures, each folder in natural order.
+    """Files, folders, globs and URLs -> the list of images, each folder in natural order.
 
     A file is taken as it is, whether it exists or not: reading it tells.
 
     Args:
-        sources: list of str or Path. A folder stands for the pictures directly in it.
+        sources: list of str or Path. A folder stands for the images directly in it.
 
     Raises:
-        ValueError: a folder without pictures, or a pattern that matches nothing.
+        ValueError: a folder without images, or a pattern that matches nothing.
     """
     pictures = []
     for source in sources:
         found = _expand_one(source)
         if not found:
-            raise ValueError(f"Expected pictures ({_KINDS}). There is none in {source}.")
+            raise ValueError(f"Expected images ({_KINDS}). There is none in {source}.")
         pictures += found
     return list(dict.fromkeys(pictures))
 
@@ -100,9 +100,9 @@ def _expand_one(source):
 
 def _read_file(path):
     if path.is_dir():
-        raise ValueError(f"Expected a picture. {path} is a folder.")
+        raise ValueError(f"Expected an image. {path} is a folder.")
     if not path.exists():
-        raise FileNotFoundError(f"There is no picture {path}.")
+        raise FileNotFoundError(f"There is no image {path}.")
     return path.read_bytes()
 
 
@@ -114,16 +114,16 @@ def _download(url):
     except (OSError, http.client.HTTPException) as error:
         raise OSError(f"Cannot download {url}: {error}") from None
     if len(data) > _MAX_DOWNLOAD_BYTES:
-        raise ValueError(f"Expected a picture of at most {_MAX_DOWNLOAD_BYTES:,} bytes at {url}.")
+        raise ValueError(f"Expected an image of at most {_MAX_DOWNLOAD_BYTES:,} bytes at {url}.")
     return data
 
 
 def _decode(data, name):
     if not data:
-        raise ValueError(f"Expected a picture ({_KINDS}). {name} is empty.")
+        raise ValueError(f"Expected an image ({_KINDS}). {name} is empty.")
     size = claimed_size(data)
     if size is None:
-        raise ValueError(f"Expected a picture ({_KINDS}). {name} is of another kind or cut off.")
+        raise ValueError(f"Expected an image ({_KINDS}). {name} is of another kind or cut off.")
     _check_pixels(size, name)
     try:
         # From memory OpenCV refuses a file that is cut off; from a file it fills up with grey.
@@ -131,7 +131,7 @@ def _decode(data, name):
     except cv2.error:
         image = None
     if image is None:
-        raise ValueError(f"Expected a picture ({_KINDS}). {name} is cut off or damaged.")
+        raise ValueError(f"Expected an image ({_KINDS}). {name} is cut off or damaged.")
     return image
 
 
@@ -139,7 +139,7 @@ def _check_pixels(size, name):
     width, height = size
     if width * height > MAX_PIXELS:
         raise ValueError(
-            f"Expected a picture of at most {MAX_PIXELS:,} pixels. {name} says {width} x {height}: "
+            f"Expected an image of at most {MAX_PIXELS:,} pixels. {name} says {width} x {height}: "
             "make it smaller, or read it yourself and give the array."
         )
 
@@ -159,7 +159,7 @@ def _from_array(array):
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or not array.size:
         raise ValueError(
-            "Expected one picture as an array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; "
+            "Expected one image as an array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; "
             f"several as a list. Received: shape {array.shape}"
         )
     array = _to_uint8(array[..., :3])
@@ -173,7 +173,7 @@ def _to_uint8(array):
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(
-            "Expected a picture of uint8, uint16 or float; astype('uint8') if it holds 0..255. "
+            "Expected an image of uint8, uint16 or float; astype('uint8') if it holds 0..255. "
             f"Received: {array.dtype}"
         )
     low, high = array.min(), array.max()

@@ -14,7 +14,7 @@ def check_box(box, shape, giver="a box"):
     """A box as an array, if it can be meant.
 
     Args:
-        box: x0, y0, x1, y1, photo pixels.
+        box: x0, y0, x1, y1, image pixels.
         shape: of the photo, (H, W, 3).
         giver: what stands after "Expected" in the error.
 
@@ -29,14 +29,14 @@ def check_box(box, shape, giver="a box"):
 
     >>> check_box([0.33, 0.16, 0.53, 0.34], (480, 640, 3))
     Traceback (most recent call last):
-    ValueError: Expected a box x0, y0, x1, y1 in photo pixels, at least 4 wide and high; these look
+    ValueError: Expected a box x0, y0, x1, y1 in image pixels, at least 4 wide and high; these look
     like fractions of the photo, multiply them by its width and height. Received: [0.33, ...]
     """
     try:
         array = np.asarray(box, np.float32)
     except (TypeError, ValueError):
         array = np.zeros(0)
-    pixels = f"Expected {giver} x0, y0, x1, y1 in photo pixels"
+    pixels = f"Expected {giver} x0, y0, x1, y1 in image pixels"
     received = f"Received: {np.round(array.astype(float), 4).tolist() if array.size else box!r}"
     if not is_box(array):
         raise ValueError(f"{pixels} with x1 > x0 and y1 > y0. {received}")
@@ -62,7 +62,7 @@ def check_boxes(boxes, shape):
     """The boxes that a user gave for a photo.
 
     Args:
-        boxes: (F, 4) x0, y0, x1, y1, photo pixels; or one box (4,).
+        boxes: (F, 4) x0, y0, x1, y1, image pixels; or one box (4,).
         shape: of the photo, (H, W, 3).
 
     Returns:

@@ -25,7 +25,7 @@ _SCORE = 14
 
 _OWN = "a detector that returns a list of Face or boxes (F, 4)"
 
-# What turns a picture back in which faces are turned clockwise by so many degrees.
+# What turns an image back in which faces are turned clockwise by so many degrees.
 _TURNS = {
     90: cv2.ROTATE_90_COUNTERCLOCKWISE,
     180: cv2.ROTATE_180,
@@ -38,8 +38,8 @@ class Face:
     """A face that a detector found.
 
     Attributes:
-        box: (4,) float32 x0, y0, x1, y1, photo pixels: the box around the landmarks.
-        five_points: (5, 2) float32 photo pixels: eye on the left of the image, eye on the right,
+        box: (4,) float32 x0, y0, x1, y1, image pixels: the box around the landmarks.
+        five_points: (5, 2) float32 image pixels: eye on the left of the image, eye on the right,
             nose tip, mouth corner on the left, on the right; None if the detector has none.
         score: 0..1, how sure the detector is.
         degrees: how far the face is turned clockwise from upright, in steps of what the detector
@@ -55,7 +55,7 @@ class Face:
 class FaceDetector:
     """Runs a detector network of YuNet's format (`keras_lotr.detector`) in OpenCV.
 
-    The photo is looked at as a picture of `max_side` pixels (smaller photos are left as they are)
+    The photo is looked at as an image of `max_side` pixels (smaller photos are left as they are)
     and as small copies for the faces that are too large for that, up to one that fills the photo
     (`face_pyramid`). A face is the mean of what all cells say that see it, weighted by their scores
     (as in BlazeFace, Bazarevsky et al., 2019): that is steadier than the surest one alone. No Keras
@@ -65,8 +65,8 @@ class FaceDetector:
         path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
         threshold: 0..1; faces that it is less sure of are left out.
         nms_threshold: 0..1; two boxes that overlap more than this (IoU) are of one face.
-        max_side: longer side in pixels of the largest picture that it sees; larger finds smaller
-            faces (of about 10 pixels in that picture) and takes longer.
+        max_side: longer side in pixels of the largest image that it sees; larger finds smaller
+            faces (of about 10 pixels in that image) and takes longer.
         rotations: degrees, clockwise, of the faces to look for: of 0, 90, 180, 270. Each takes as
             long as the first; faces are found up to about 40 degrees from one of them.
         score_threshold: the former name of `threshold`.
@@ -169,7 +169,7 @@ class FaceDetector:
             list of pairs: whether faces of this size are seen best in this copy, and the `Face`.
         """
         picture = level.picture if degrees == 0 else cv2.rotate(level.picture, _TURNS[degrees])
-        with self._lock:  # size and picture are two calls
+        with self._lock:  # size and image are two calls
             self._network.setInputSize(picture.shape[1::-1])
             found = self._network.detect(picture)[1]
         if found is None:
@@ -190,7 +190,7 @@ class FaceDetector:
 
 
 def _turn_back(points, degrees, last):
-    """Points of the turned-back picture -> of the picture; `last` is its lower right pixel."""
+    """Points of the turned-back image -> of the image; `last` is its lower right pixel."""
     x, y = points.T
     columns = {
         0: (x, y),

@@ -32,10 +32,10 @@ class Level:
     """A copy of a photo.
 
     Attributes:
-        picture: (h, w, 3) uint8 BGR, with its border.
+        image: (h, w, 3) uint8 BGR, with its border.
         border: (2,) its width in pixels, in x and in y.
-        scale: (2,) photo pixels for a pixel of the copy, in x and in y.
-        smallest, largest: longer sides, photo pixels, of the faces that are seen best in it.
+        scale: (2,) image pixels for a pixel of the copy, in x and in y.
+        smallest, largest: longer sides, image pixels, of the faces that are seen best in it.
     """
 
     picture: np.ndarray
@@ -45,7 +45,7 @@ class Level:
     largest: float
 
     def sees_best(self, side):
-        """Whether faces with this longer side (photo pixels) are seen best in this copy."""
+        """Whether faces with this longer side (image pixels) are seen best in this copy."""
         return self.smallest < side <= self.largest
 
     def may_see(self, side):

@@ -1,4 +1,4 @@
-"""Photo -> faces with their landmarks: detector, crop, LOTR, and back into photo pixels."""
+"""Photo -> faces with their landmarks: detector, crop, LOTR, and back into image pixels."""
 
 import os
 from dataclasses import replace
@@ -38,18 +38,18 @@ class FaceLandmarker:
         contract: the former name of `preprocessor`.
 
     Call arguments:
-        source: a picture, everything that `read_image` takes, or a list or another iterable of
-            pictures.
-        boxes: (F, 4) x0, y0, x1, y1 in photo pixels, or one box (4,), boxes **around the
-            landmarks** (brows to chin, without the forehead); for several pictures as many such
+        source: an image, everything that `read_image` takes, or a list or another iterable of
+            images.
+        boxes: (F, 4) x0, y0, x1, y1 in image pixels, or one box (4,), boxes **around the
+            landmarks** (brows to chin, without the forehead); for several images as many such
             arrays. None: the detector looks for faces.
 
     Returns:
         List of `FaceLandmarks`, in the order of the boxes or the largest first; for several
-        pictures a list of such lists.
+        images a list of such lists.
 
     Raises:
-        ValueError, OSError: a picture cannot be read; a box is not finite, turned round or
+        ValueError, OSError: an image cannot be read; a box is not finite, turned round or
             outside its photo.
 
     Example:
@@ -175,11 +175,11 @@ class FaceLandmarker:
         """Photo by photo, for many: only crops and results of a few are held in memory.
 
         Args:
-            sources: iterable of pictures.
+            sources: iterable of images.
             boxes: iterable of as many arrays (F, 4), or None.
 
         Yields:
-            `PhotoLandmarks` in the order of the sources. A picture that cannot be read does not
+            `PhotoLandmarks` in the order of the sources. An image that cannot be read does not
             stop the others: its error is in the result.
         """
         waiting, num_crops = [], 0
@@ -253,7 +253,7 @@ def _checked(preprocessor, model):
 
 
 def _pairs(sources, boxes):
-    """Pictures with the boxes of each; None for all without any."""
+    """Images with the boxes of each; None for all without any."""
     if boxes is None:
         yield from zip(sources, repeat(None), strict=False)
         return
@@ -261,8 +261,8 @@ def _pairs(sources, boxes):
     for source in sources:
         given = next(boxes, end)
         if given is end:
-            raise ValueError(f"Expected boxes for each picture. Received: boxes of {count} only")
+            raise ValueError(f"Expected boxes for each image. Received: boxes of {count} only")
         yield source, given
         count += 1
     if next(boxes, end) is not end:
-        raise ValueError(f"Expected boxes for each of {count} pictures. Received: more than that")
+        raise ValueError(f"Expected boxes for each of {count} images. Received: more than that")

@@ -15,8 +15,8 @@ class FaceLandmarks:
     """The landmarks of a face.
 
     Attributes:
-        points: (N, 2) float32, photo pixels; integers are pixel centres.
-        box: (4,) float32 x0, y0, x1, y1, photo pixels: what the crop was made from.
+        points: (N, 2) float32, image pixels; integers are pixel centres.
+        box: (4,) float32 x0, y0, x1, y1, image pixels: what the crop was made from.
         score: 0..1, how sure the detector was; None for a box that was given.
         scheme: name of the landmark scheme.
         degrees: how far the face is turned in the photo, a turn that the crop took out.

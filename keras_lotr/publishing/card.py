@@ -32,7 +32,7 @@ def card(name, files, facts, model, pictures):
         files: `PresetFiles` of a local preset.
         facts: see `complete_facts`.
         model: its network.
-        pictures: the filenames of what lies beside the card.
+        images: the filenames of what lies beside the card.
     """
     title = name.rpartition("/")[2]
     detector = not isinstance(model, LOTR)
@@ -72,7 +72,7 @@ def _use(name, model, with_onnx):
         lines = [
             f'landmarker = keras_lotr.FaceLandmarker.from_preset("{name}")',
             f'faces = landmarker("photo.jpg")  # faces[0].points: ({model.num_landmarks}, 2), '
-            "photo pixels",
+            "image pixels",
         ]
     else:
         lines = [
@@ -110,7 +110,7 @@ def _preprocessor(model):
         f"{preprocessor.margin} times the longer side of the box around the landmarks\n"
         f"- out: ({model.num_landmarks}, 2) x, y in crop pixels, integers are pixel centres, in "
         f"the order of `{preprocessor.scheme}`\n"
-        "- `FaceLandmarker` finds faces, crops, and leads back to photo pixels"
+        "- `FaceLandmarker` finds faces, crops, and leads back to image pixels"
     )
 
 

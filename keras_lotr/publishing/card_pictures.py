@@ -1,4 +1,4 @@
-"""The pictures of a model card: which number is where, and what the preset finds on faces."""
+"""The images of a model card: which number is where, and what the preset finds on faces."""
 
 import json
 from pathlib import Path
@@ -31,18 +31,18 @@ def samples_picture(preset, examples, size=320):
     """What a preset finds on the rendered faces of a folder, side by side: JPEG file, bytes.
 
     Args:
-        preset, examples, size: see `draw_examples`. Only pictures named rendered* are taken:
+        preset, examples, size: see `draw_examples`. Only images named rendered* are taken:
             nobody's face needs a permission there.
     """
     return _encode(".jpg", np.hstack(draw_examples(preset, examples, size, "rendered")))
 
 
 def draw_examples(preset, examples, size, prefix=""):
-    """What a preset finds on example pictures: list of (size, size, 3) uint8 RGB, by name.
+    """What a preset finds on example images: list of (size, size, 3) uint8 RGB, by name.
 
     Args:
         preset: see `resolve`.
-        examples: folder of pictures, with `boxes.json`: {filename: [[x0, y0, x1, y1]]}.
+        examples: folder of images, with `boxes.json`: {filename: [[x0, y0, x1, y1]]}.
         size: side of each in pixels.
         prefix: beginning of the names of those that are taken.
     """
@@ -54,7 +54,7 @@ def draw_examples(preset, examples, size, prefix=""):
             pictures.append(warp(read_image(Path(examples) / name), here_from_image, size))
             crops.append(apply(here_from_image, np.reshape(box, (2, 2))).reshape(1, 4))
     if not pictures:
-        raise ValueError(f"Expected pictures {prefix}* in {Path(examples) / 'boxes.json'}.")
+        raise ValueError(f"Expected images {prefix}* in {Path(examples) / 'boxes.json'}.")
     found = FaceLandmarker.from_preset(preset, flip=True)(pictures, crops)
     return [draw(picture, faces) for picture, faces in zip(pictures, found, strict=True)]
 

@@ -68,12 +68,12 @@ def prepare(run, folder, dtype=None):
 
 
 def write_card(folder, examples=None):
-    """Fill in `metadata.json`, draw the pictures and write the card `README.md` of a preset.
+    """Fill in `metadata.json`, draw the images and write the card `README.md` of a preset.
 
     Args:
         folder: the preset's.
-        examples: folder of example pictures for `samples.jpg`, see `samples_picture`; None leaves
-            the picture as it is.
+        examples: folder of example images for `samples.jpg`, see `samples_picture`; None leaves
+            the image as it is.
 
     Returns:
         The path of the card.

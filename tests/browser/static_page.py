@@ -64,7 +64,7 @@ def run_node(module, expression, values):
 
 
 def write_video(path, frame, count=5):
-    """A Y4M file that shows one picture, (H, W, 3) uint8 RGB, both sides even."""
+    """A Y4M file that shows one image, (H, W, 3) uint8 RGB, both sides even."""
     height, width = frame.shape[:2]
     planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
     header = f"YUV4MPEG2 W{width} H{height} F20:1 Ip A1:1 C420jpeg\n".encode()

@@ -44,7 +44,7 @@ def page(browser, demo_url, requests):
 def keep(page, name):
     folder = ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
-    page.wait_for_timeout(800)  # pictures fade in
+    page.wait_for_timeout(800)  # images fade in
     page.screenshot(path=folder / f"{name}.png")
 
 

@@ -29,7 +29,7 @@ def test_crops_are_those_of_the_library():
 
 @pytest.fixture(scope="module")
 def picture():
-    """Smooth noise, as the pictures of the page have it: RGBA."""
+    """Smooth noise, as the images of the page have it: RGBA."""
     noise = np.random.default_rng(0).uniform(0, 255, (20, 30, 4))
     image = cv2.resize(noise, (333, 217), interpolation=cv2.INTER_CUBIC).clip(0, 255)
     return image.astype(np.uint8)

@@ -69,11 +69,11 @@ def expect(locator):
 def upload(page, name, content):
     """Choose a file; gives what the page says in the end."""
     page.locator("#status").evaluate("element => (element.textContent = '')")
-    page.get_by_label("Choose a picture").set_input_files(
+    page.get_by_label("Choose an image").set_input_files(
         {"name": name, "mimeType": "", "buffer": content}
     )
     expect(page.locator("#status")).to_have_text(
-        re.compile(f"{DONE.pattern}|picture"), timeout=SOON
+        re.compile(f"{DONE.pattern}|image"), timeout=SOON
     )
     return page.locator("#status").inner_text()
 
@@ -112,7 +112,7 @@ def enlarged(content):
 def test_finds_what_the_library_finds(page, landmarker, name, change):
     content = change((EXAMPLES / name).read_bytes())
     (expected,) = landmarker.stream([content])
-    # A tenth of a pixel of the picture that the detector sees, 640 pixels at most.
+    # A tenth of a pixel of the image that the detector sees, 640 pixels at most.
     tolerance = 0.1 * max(1, expected.width / 640)
     assert upload(page, name, content).startswith(f"{len(expected.faces)} face")
     found = downloaded(page)
@@ -149,7 +149,7 @@ def test_a_picture_without_a_face(page):
 
 
 def test_a_file_that_is_no_picture(page):
-    assert upload(page, "notes.txt", b"no picture").startswith("notes.txt is not a picture that")
+    assert upload(page, "notes.txt", b"no image").startswith("notes.txt is not an image that")
 
 
 def test_a_picture_that_is_too_large(page):
@@ -184,7 +184,7 @@ def test_the_camera(launch_browser, address, landmarker, tmp_path):
     page.goto(address)
     page.get_by_role("button", name="Start camera").click()
     expect(page.locator("#status")).to_have_text(
-        re.compile(r"^Camera: \d+ faces?, [\d.]+ pictures per second"), timeout=SOON
+        re.compile(r"^Camera: \d+ faces?, [\d.]+ images per second"), timeout=SOON
     )
     page.get_by_role("button", name="Stop camera").click()
     expect(page.locator("#status")).to_have_text(re.compile("^The camera is off"))

@@ -1,4 +1,4 @@
-// Where the faces of a picture are, as in keras_lotr/inference/face_detector.py: a network of YuNet's format,
+// Where the faces of an image are, as in keras_lotr/inference/face_detector.py: a network of YuNet's format,
 // decoded as OpenCV's FaceDetectorYN does, its cells merged as merge_cells does. (Its five points
 // are not needed here.)
 
@@ -8,7 +8,7 @@ const STRIDES = [8, 16, 32];
 const DIVISOR = 32; // sides of the network's input are multiples of it
 
 // `run`: planes (1, 3, H, W), H, W -> {cls_8, obj_8, bbox_8, ...}. Gives [{box, score}] in pixels
-// of the picture, the largest first; boxes are those around the landmarks.
+// of the image, the largest first; boxes are those around the landmarks.
 export async function findFaces(image, run, settings, maxSide = settings.max_side) {
   const { width, height } = image;
   const factor = Math.min(1, maxSide / Math.max(width, height));

@@ -1,4 +1,4 @@
-// Landmarks on a picture, as keras_lotr/images/drawing.py draws them.
+// Landmarks on an image, as keras_lotr/images/drawing.py draws them.
 
 const LONGER_SIDE = 1600; // pixels of the canvas
 const MAX_MAGNIFICATION = 4;

@@ -1,4 +1,4 @@
-// Both models in onnxruntime-web: a picture -> faces with their landmarks.
+// Both models in onnxruntime-web: an image -> faces with their landmarks.
 
 import * as ort from "onnxruntime-web/wasm";
 

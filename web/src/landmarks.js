@@ -1,9 +1,9 @@
-// The landmarks of faces: crop, model, and back into pixels of the picture.
+// The landmarks of faces: crop, model, and back into pixels of the image.
 
 import { apply, cropFromBox, invert } from "./geometry.js";
 import { warp, writePlanes } from "./pixels.js";
 
-const FACES_AT_ONCE = 8; // bounds the memory for a picture of a crowd
+const FACES_AT_ONCE = 8; // bounds the memory for an image of a crowd
 
 // `run`: planes (B, 3, S, S), B -> points (B, N, 2), flat, in pixels of the crops.
 // Gives the points [[x, y], ...] of each box.

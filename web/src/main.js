@@ -19,7 +19,7 @@ const finder = loadFinder(facts, showProgress).catch((error) => {
   throw new Error(`The models could not be loaded; try to reload the page. (${error.message})`);
 });
 finder
-  .then(() => !lastTask && say("Ready. Choose a picture, or start the camera."))
+  .then(() => !lastTask && say("Ready. Choose an image, or start the camera."))
   .catch((error) => say(error.message, true))
   .finally(() => (element("progress").hidden = true));
 
@@ -94,7 +94,7 @@ async function showCamera() {
     camera = started;
     element("camera").textContent = "Stop camera";
     await showFrames(await finder, isLast);
-    if (isLast()) say("The camera is off. The last picture stays.");
+    if (isLast()) say("The camera is off. The last image stays.");
   } catch (error) {
     if (isLast()) say(error.message, true);
   } finally {
@@ -112,7 +112,7 @@ async function showFrames(find, isLast) {
     frames += 1;
     const seconds = (performance.now() - since) / 1000;
     if (seconds > 1) {
-      say(`Camera: ${count(faces)}, ${(frames / seconds).toFixed(1)} pictures per second.`);
+      say(`Camera: ${count(faces)}, ${(frames / seconds).toFixed(1)} images per second.`);
       [frames, since] = [0, performance.now()];
     }
   }

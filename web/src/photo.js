@@ -1,4 +1,4 @@
-// A picture file -> its pixels, upright.
+// An image file -> its pixels, upright.
 
 const MAX_PIXELS = 50_000_000; // more would not fit into the memory of phones
 const STRIP_PIXELS = 4_000_000; // nor a whole photo into a canvas
@@ -10,7 +10,7 @@ export async function readPhoto(file) {
   const { width, height } = await claimedSize(file);
   if (width * height > MAX_PIXELS) {
     const limit = `at most ${MAX_PIXELS / 1e6} million pixels can be looked at`;
-    throw new Error(`This picture is too large: ${width} x ${height}; ${limit}.`);
+    throw new Error(`This image is too large: ${width} x ${height}; ${limit}.`);
   }
   let bitmap;
   try {
@@ -50,7 +50,7 @@ async function claimedSize(file) {
 function notAPicture(file) {
   const name = file.name || "This";
   const advice = "Try a JPEG, PNG or WebP file.";
-  return new Error(`${name} is not a picture that this browser can read. ${advice}`);
+  return new Error(`${name} is not an image that this browser can read. ${advice}`);
 }
 
 function pixels(bitmap) {

@@ -1,16 +1,16 @@
-// Pictures as OpenCV resizes and warps them, so that the models see what they see in Python; the
-// filters of a canvas are not specified. A picture is {data, width, height}: RGBA, 8 bits.
+// Images as OpenCV resizes and warps them, so that the models see what they see in Python; the
+// filters of a canvas are not specified. An image is {data, width, height}: RGBA, 8 bits.
 
 import { apply, compose, determinant, invert } from "./geometry.js";
 
-// Make a picture smaller; each pixel is the mean of the area that it covers (cv2.INTER_AREA).
+// Make an image smaller; each pixel is the mean of the area that it covers (cv2.INTER_AREA).
 export function resizeArea(image, width, height) {
   if (image.width === width && image.height === height) return image;
   const columns = overlaps(image.width, width);
   const rows = overlaps(image.height, height);
   const sums = new Float32Array(4 * width * height);
   const line = new Float32Array(4 * width);
-  let lineOf = -1; // the row of the picture that `line` was made from
+  let lineOf = -1; // the row of the image that `line` was made from
   for (let i = 0; i < rows.weight.length; i++) {
     if (rows.from[i] !== lineOf) {
       lineOf = rows.from[i];
@@ -54,7 +54,7 @@ function shrinkLine(data, start, { from, to, weight }, line) {
   }
 }
 
-// Cut a square crop out of the picture; what lies outside the picture is black. As geometry.warp.
+// Cut a square crop out of the image; what lies outside the image is black. As geometry.warp.
 export function warp(image, cropFromImage, size) {
   const factor = Math.trunc(1 / Math.sqrt(Math.abs(determinant(cropFromImage))));
   if (factor > 1) {
@@ -111,7 +111,7 @@ function bilinear(image, cropFromImage, size) {
       if (left < -1 || top < -1 || left >= width || top >= height) continue;
       const right = x - left; // weight of the pixels on the right
       const below = y - top;
-      // A neighbour outside of the picture is black: its weight is 0.
+      // A neighbour outside of the image is black: its weight is 0.
       const inLeft = left >= 0 ? 1 - right : 0;
       const inRight = left + 1 < width ? right : 0;
       const inTop = top >= 0 ? 1 - below : 0;
@@ -131,8 +131,8 @@ function bilinear(image, cropFromImage, size) {
   return { data: crop, width: size, height: size };
 }
 
-// Write a picture as three planes of floats into `planes`, from `start` on.
-// `channels`: [0, 1, 2] for RGB, [2, 1, 0] for BGR; the planes may be larger than the picture.
+// Write an image as three planes of floats into `planes`, from `start` on.
+// `channels`: [0, 1, 2] for RGB, [2, 1, 0] for BGR; the planes may be larger than the image.
 export function writePlanes(image, channels, planes, start, planeWidth, planeHeight) {
   channels.forEach((channel, plane) => {
     for (let y = 0; y < image.height; y++) {

@@ -37,7 +37,7 @@ export function count(faces) {
   return faces.length === 1 ? "1 face" : `${faces.length} faces`;
 }
 
-// One sentence about a picture.
+// One sentence about an image.
 export function summary(faces, { detector, landmarks }) {
   if (!faces.length) {
     return "No face was found. Faces should be upright, not tiny, and not seen from the side.";

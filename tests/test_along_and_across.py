@@ -5,12 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from keras_lotr.landmark_scheme import Contour
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import along_and_across
+
+pytestmark = pytest.mark.once
 
 
 def parts(points, errors_xy, contour):

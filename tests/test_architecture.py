@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 PACKAGE = Path(__file__).parents[1] / "keras_lotr"
 
 # From the bottom to the top: a room imports itself and what lies below it. Modules of the root that

@@ -12,6 +12,8 @@ from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.geometry import apply, box_of, crop_from_box
 from keras_lotr.schemes import get_scheme
 
+pytestmark = pytest.mark.once
+
 STILL = Augmentation(0, 0, 0, 0, 0, 0, 0, 0)
 
 

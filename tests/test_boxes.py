@@ -5,6 +5,8 @@ import pytest
 
 from keras_lotr.inference.boxes import check_box, check_boxes
 
+pytestmark = pytest.mark.once
+
 SHAPE = (480, 640, 3)
 
 

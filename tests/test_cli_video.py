@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from keras_lotr import FaceLandmarker
 from keras_lotr.cli import main
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("onnxruntime")
 
 

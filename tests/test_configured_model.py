@@ -1,6 +1,7 @@
 """What is set on a network and its layers survives Keras' own ways to save and copy it."""
 
 import copy
+import gc
 import json
 import pickle
 
@@ -100,6 +101,15 @@ def test_settings_within_a_frozen_model(tmp_path):
     assert len(again.trainable_variables) == len(tiny_lotr(5).trainable_variables)
 
 
+@pytest.fixture
+def few_objects():
+    """Keras collects garbage after each layer that it quantizes, among all objects there are."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("few_objects")
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a .quantize. method")
 @pytest.mark.parametrize("way", [by_keras_file, by_preset])
 def test_quantized_weights(way, tmp_path):

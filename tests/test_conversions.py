@@ -8,6 +8,8 @@ import pytest
 from keras_lotr.conversions import common_landmarks, convert
 from keras_lotr.schemes import SCHEMES, get_scheme
 
+pytestmark = pytest.mark.once
+
 # The widely copied map of InsightFace's 106 landmarks to iBUG's 68, outside of contour and brows.
 IBUG_OF_INSIGHTFACE = {36: 35, 39: 39, 42: 89, 45: 93, 48: 52, 54: 61, 30: 86, 33: 80}
 

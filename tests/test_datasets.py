@@ -10,8 +10,11 @@ import pytest
 from keras_lotr.conversions import convert
 from keras_lotr.datasets import READERS, NoFaces, Sample, ibug, jd106, read_samples, wflw
 from keras_lotr.datasets.label_check import picture_size, share_outside
-from keras_lotr.datasets.samples import natural_key, scheme_of, split_of
+from keras_lotr.datasets.samples import scheme_of, split_of
+from keras_lotr.images.names import natural_key
 from keras_lotr.schemes import get_scheme
+
+pytestmark = pytest.mark.once
 
 KIT = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
 
@@ -48,7 +51,7 @@ class TestReadSamples:
             read_samples(tmp_path / "nowhere")
 
     def test_unknown_kind(self, tmp_path):
-        with pytest.raises(ValueError, match="no data set of a known kind.*'kit'.*'ibug'"):
+        with pytest.raises(ValueError, match="no data set of a known kind.*'labels_json'.*'ibug'"):
             read_samples(tmp_path)
 
     def test_unknown_reader(self, tmp_path):

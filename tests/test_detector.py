@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from keras import ops
-from keras_lotr.detector import distillation, onnx_export, views
 from safetensors.numpy import load_file
 
+from keras_lotr.detector_training import batches, distillation, onnx
 from keras_lotr.detector_training.distillation import distill, features_loss, maps_loss, photo_paths
 from keras_lotr.detector_training.network import NUM_MAPS, DetectorNetwork
 from keras_lotr.detector_training.onnx import export_detector
@@ -85,8 +85,8 @@ def test_export_has_yunets_outputs(tmp_path):
 
 
 def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
-    content = onnx_export._content(DetectorNetwork(**SMALL))
-    monkeypatch.setattr(onnx_export, "_content", lambda model: content)
+    content = onnx._content(DetectorNetwork(**SMALL))
+    monkeypatch.setattr(onnx, "_content", lambda model: content)
     with pytest.raises(ExportDiffers, match="to compute 'cls' as the model does"):
         export_detector(DetectorNetwork(**SMALL), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
@@ -94,7 +94,9 @@ def test_wrong_file_is_not_kept(tmp_path, monkeypatch):
 
 # === Views ===
 def test_views_are_repeatable_and_differ():
-    one, same, other = (views.random_view(PHOTOS, 64, np.random.default_rng(s)) for s in (0, 0, 1))
+    one, same, other = (
+        batches.random_view(PHOTOS, 64, np.random.default_rng(s)) for s in (0, 0, 1)
+    )
     assert one.shape == (64, 64, 3)
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
@@ -102,7 +104,7 @@ def test_views_are_repeatable_and_differ():
 
 def test_lights_are_added_to_half_of_the_views():
     view = picture(64, 64, 3)
-    lit = [views.add_lights(view, np.random.default_rng(seed)) for seed in range(60)]
+    lit = [batches.add_lights(view, np.random.default_rng(seed)) for seed in range(60)]
     changed = [not np.array_equal(one, view) for one in lit]
     assert 20 <= sum(changed) <= 40
     assert all(one.shape == view.shape and one.dtype == np.uint8 for one in lit)
@@ -110,7 +112,7 @@ def test_lights_are_added_to_half_of_the_views():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_looks_keep_shape_and_kind(seed):
-    view = views.change_look(picture(32, 32, 3), np.random.default_rng(seed))
+    view = batches.change_look(picture(32, 32, 3), np.random.default_rng(seed))
     assert view.shape == (32, 32, 3)
     assert view.dtype == np.uint8
 
@@ -120,7 +122,7 @@ def test_teacher_sees_what_opencv_sees():
     image = cv2.imread(str(EXAMPLES / "astronaut.jpg"))[:320, :320]
     detector = cv2.FaceDetectorYN.create(str(YUNET), "", (320, 320), 0.7, 0.3)
     row = detector.detect(image)[1][0]
-    maps = views.Teacher(YUNET)(image[None, ..., ::-1].copy())["cells"][0]
+    maps = batches.Teacher(YUNET)(image[None, ..., ::-1].copy())["cells"][0]
     best = maps[:, 0].argmax()
     assert maps[best, 0] == pytest.approx(row[14], abs=1e-3)
     stride, first, width = (
@@ -138,7 +140,7 @@ def test_teacher_sees_what_opencv_sees():
 def test_another_file_is_no_teacher(tmp_path):
     export_detector(DetectorNetwork(**SMALL), tmp_path / "model.onnx")
     with pytest.raises(ValueError, match="Expected face_detection_yunet_2023mar.onnx"):
-        views.Teacher(tmp_path / "model.onnx")
+        batches.Teacher(tmp_path / "model.onnx")
 
 
 # === Losses ===
@@ -190,7 +192,7 @@ def short(monkeypatch):
     small = partial(DetectorNetwork, **SMALL)
     small.from_preset = DetectorNetwork.from_preset
     monkeypatch.setattr(distillation, "DetectorNetwork", small)
-    monkeypatch.setattr(views, "SIZES", (64, 32))
+    monkeypatch.setattr(batches, "SIZES", (64, 32))
 
 
 class StoppedRun(Checkpoint):

@@ -41,7 +41,7 @@ PAGES = [
 # What stands in a document: what is run here.
 REPLACED = {
     "FOLDER": "examples/rendered_faces",
-    "--init PRESET": "--init lotr_m_300w",
+    "--initial-weights PRESET": "--initial-weights lotr_m_300w",
     "WFLW": "examples/rendered_faces",
     "NAME": "my_model",
     "<name>": "lotr_m_300w",
@@ -143,6 +143,7 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     shutil.copytree(presets, folder / "presets")
     shutil.copytree(ROOT / "results", folder / "results")
     shutil.copytree(ROOT / "demo", folder / "demo", ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copytree(ROOT / "web", folder / "web", ignore=shutil.ignore_patterns("node_modules"))
     (folder / "web" / "dist").mkdir(exist_ok=True)
     (folder / "web" / "dist" / "index.html").write_text("<p>built")
     (folder / "examples").symlink_to(ROOT / "examples")

@@ -8,6 +8,8 @@ import pytest
 from keras_lotr.images.drawing import _pieces, draw
 from keras_lotr.schemes import get_scheme
 
+pytestmark = pytest.mark.once
+
 
 def make_face(size, scheme="ibug68", at=(40, 40)):
     count = get_scheme(scheme).num_landmarks

@@ -18,6 +18,8 @@ from keras_lotr.inference.face_detector import (
 )
 from keras_lotr.inference.face_pyramid import merge_cells
 
+pytestmark = pytest.mark.once
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
 EXAMPLES = Path(__file__).parents[1] / "examples"

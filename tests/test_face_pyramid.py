@@ -12,6 +12,8 @@ from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import FaceDetector
 from keras_lotr.inference.face_pyramid import pyramid
 
+pytestmark = pytest.mark.once
+
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 
 

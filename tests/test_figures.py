@@ -13,6 +13,8 @@ from keras_lotr.cli import main
 from keras_lotr.evaluation.figures import BANDS, _band_names, _loss_values
 from keras_lotr.losses import smooth_wing, wing
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("matplotlib")
 
 

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_lotr.datasets import coco, ibug, points_csv
+from keras_lotr.datasets import coco, csv_points, ibug
 from keras_lotr.inference import formats
 from keras_lotr.schemes import get_scheme
+
+pytestmark = pytest.mark.once
 
 
 def make_face(scheme="ibug68", seed=0, score=0.9):
@@ -49,7 +51,7 @@ def test_json(entries):
 def test_csv(entries, tmp_path):
     folder = tmp_path / "out"
     formats.write_text(folder / "a.csv", formats.to_csv(entries, folder))
-    check(points_csv.read(folder), entries)
+    check(csv_points.read(folder), entries)
 
 
 def test_csv_without_faces_and_of_two_schemes(entries):

@@ -10,6 +10,8 @@ from test_datasets import make_image, make_points, write
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.gaps import labelled_samples, points_of_json
 
+pytestmark = pytest.mark.once
+
 GAPS = [0, 5, 50]
 
 

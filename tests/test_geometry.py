@@ -14,6 +14,8 @@ from keras_lotr.geometry import (
 )
 from keras_lotr.metrics import normalized_mean_error
 
+pytestmark = pytest.mark.once
+
 FIVE_UNIT = np.array([[0.34, 0.4], [0.66, 0.4], [0.5, 0.58], [0.38, 0.74], [0.62, 0.74]])
 every_seed = pytest.mark.parametrize("seed", range(20))
 

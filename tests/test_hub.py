@@ -9,6 +9,8 @@ from hub_server import READER, WRITER, sha256
 
 from keras_lotr.presets.hub import Handle, at_commit, fetch
 
+pytestmark = pytest.mark.once
+
 HANDLE = Handle("me/tiny")
 WEIGHTS = b"weights " * 1000
 FILES = {"config.json": b"{}", "model.safetensors": WEIGHTS}

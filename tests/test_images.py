@@ -14,6 +14,8 @@ from PIL import Image
 from keras_lotr.images.header import claimed_size
 from keras_lotr.images.reading import expand, read_image
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def rgb():

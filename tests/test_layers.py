@@ -93,9 +93,9 @@ def test_decoder_positions_reach_no_value(decoder):
     np.testing.assert_allclose(*outputs, atol=1e-5)
 
 
-@pytest.mark.parametrize("moved", ["places", "positions"])
+@pytest.mark.parametrize("moved", ["query_positions", "positions"])
 def test_decoder_positions_steer_attention(decoder, moved):
-    inputs = {"places": normal(1, 5, 16), "positions": normal(1, 9, 16)}
+    inputs = {"query_positions": normal(1, 5, 16), "positions": normal(1, 9, 16)}
     rest = {"landmarks": normal(1, 5, 16, seed=5), "memory": normal(1, 9, 16, seed=6)}
     before = of(decoder(**rest, **inputs))
     inputs[moved] = 1 - inputs[moved]

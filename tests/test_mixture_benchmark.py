@@ -12,7 +12,7 @@ from tiny import SHALLOW, tiny_lotr, write_faces
 from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.training.recipe import Recipe
 
-pytestmark = pytest.mark.usefixtures("tiny_variant")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tiny_variant")]
 
 
 def load_benchmark():

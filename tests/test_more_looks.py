@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tiny import SIZE
 
 from keras_lotr import geometry
@@ -13,6 +14,8 @@ from keras_lotr.preprocessor import Preprocessor
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import more_looks
+
+pytestmark = pytest.mark.once
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 PREPROCESSOR = Preprocessor("ibug68", SIZE, 1.3)

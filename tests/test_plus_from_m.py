@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tiny import random_crops, randomize, tiny_lotr
 
 from keras_lotr.presets.weights import load_fitting_weights, save_weights
@@ -11,6 +12,8 @@ from keras_lotr.presets.weights import load_fitting_weights, save_weights
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import plus_from_m
+
+pytestmark = pytest.mark.once
 
 
 def test_starts_where_the_small_one_is(monkeypatch, tmp_path):

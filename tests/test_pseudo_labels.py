@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import pseudo_labels
 
+pytestmark = pytest.mark.once
+
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 OFFSETS = np.linspace(-0.1, 0.1, 136).reshape(68, 2)
 

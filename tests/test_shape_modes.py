@@ -6,6 +6,8 @@ from tiny import face_layout
 
 from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 
+pytestmark = pytest.mark.once
+
 
 def shapes(coefficients, modes):
     """Faces of a mean shape plus small known variations: (F, 68, 2)."""

@@ -23,7 +23,7 @@ RECIPE = Recipe(
     backbone_weights="none",
 )  # fmt: skip
 
-pytestmark = pytest.mark.usefixtures("tiny_variant")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tiny_variant")]
 
 
 def test_a_plain_regressor_begins_at_the_mean_landmarks():

@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from keras_lotr.cli import main
 from keras_lotr.evaluation.tables import PUBLISHED, tables
 
+pytestmark = pytest.mark.once
+
 PAPERS = json.loads(PUBLISHED.read_text())
 SUBSETS = ["pose", "expression", "illumination", "make-up", "occlusion", "blur"]
 

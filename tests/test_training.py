@@ -198,6 +198,7 @@ train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
 """
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", [CHECKPOINT, HISTORY])
 def test_resume_after_a_kill(name, whole, rendered_faces, tmp_path):
     out = tmp_path / "killed"

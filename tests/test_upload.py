@@ -26,7 +26,10 @@ from keras_lotr.publishing.card_metadata import model_class
 from keras_lotr.publishing.upload import upload
 
 # huggingface_hub 2.4 uploads with an argument that its HTTP library no longer likes.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
 
 HANDLE = "hf://me/tiny"
 PRESET_FILES = {CONFIG, PREPROCESSOR, WEIGHTS, METADATA, "README.md", "scheme.png"}

@@ -8,6 +8,8 @@ from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import save_arrays
 from keras_lotr.writing import check_file_target, check_folder_target, replace_folder, replaced
 
+pytestmark = pytest.mark.once
+
 
 def content(folder):
     return sorted(path.name for path in folder.iterdir())

@@ -53,9 +53,9 @@ def main(preset, output, faces):
 def enlarge(small, large, crops):
     """Tokens of the large model as those of the small one, seen between its cells too."""
     rng = np.random.default_rng(0)
-    dim = small.channels
+    dim = small.projection_dim
     weights, bias = small.get_layer("reduce").get_weights()
-    others = rng.normal(0, np.std(weights), (*weights.shape[:3], large.channels - 2 * dim))
+    others = rng.normal(0, np.std(weights), (*weights.shape[:3], large.projection_dim - 2 * dim))
     large.get_layer("reduce").set_weights([
         np.concatenate([weights, -weights, others], axis=-1),
         np.concatenate([bias, -bias, np.zeros(others.shape[-1])]),

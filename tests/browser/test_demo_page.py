@@ -12,6 +12,8 @@ import tiny
 
 from keras_lotr import FaceLandmarker, read_image
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 GROUP = ROOT / "examples" / "group.jpg"
 FOUND = re.compile(r"^\d+ faces? in ")

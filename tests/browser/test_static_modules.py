@@ -10,6 +10,8 @@ import static_page
 from keras_lotr import geometry
 from keras_lotr.inference.face_detector import merge_cells
 
+pytestmark = pytest.mark.once
+
 
 def test_the_facts_are_those_of_the_library():
     path = static_page.STATIC.parent / "tools" / "web_facts.py"

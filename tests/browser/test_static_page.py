@@ -10,6 +10,8 @@ import static_page
 
 import keras_lotr
 
+pytestmark = pytest.mark.once
+
 EXAMPLES = static_page.STATIC.parent / "examples"
 SOON = 60_000  # milliseconds
 DONE = re.compile(r"^\d+ faces? in |^No face")
@@ -72,9 +74,7 @@ def upload(page, name, content):
     page.get_by_label("Choose an image").set_input_files(
         {"name": name, "mimeType": "", "buffer": content}
     )
-    expect(page.locator("#status")).to_have_text(
-        re.compile(f"{DONE.pattern}|image"), timeout=SOON
-    )
+    expect(page.locator("#status")).to_have_text(re.compile(f"{DONE.pattern}|image"), timeout=SOON)
     return page.locator("#status").inner_text()
 
 

@@ -66,6 +66,7 @@ def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
     results = json.loads(output.read_text())
     assert list(results) == [
         "preset", "data", "split", "only", "scheme", "converted_from", "normalizer", "flip",
+        "boxes", "not_detected",
         "faces", "points", "nme", "failure_rate", "auc", "without_normalizer", "regions", "subsets",
         "landmarks", "shape_modes",
     ]  # fmt: skip

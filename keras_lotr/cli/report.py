@@ -17,13 +17,17 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
     )
 )
 @annotated_faces
+@click.option(
+    "--boxes", type=click.Choice(["ground-truth", "detector"]), default="ground-truth",
+    show_default=True, help="What faces are cropped by: the data set's boxes, or the detector's.",
+)  # fmt: skip
 @click.option("--output", type=Path, help="JSON file of all results; a CSV of the faces beside it.")
-def evaluate(preset, data, split, flip, reader, only, normalizer, engine, output):
+def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes, output):
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
     model = measured_model(preset, data, engine)
     from keras_lotr.evaluation import evaluation
 
-    results, faces = evaluation.evaluate(model, data, split, flip, reader, only, normalizer)
+    results, faces = evaluation.evaluate(model, data, split, flip, reader, only, normalizer, boxes)
     results["preset"] = preset  # not the file that is in it
     click.echo(evaluation.as_text(results))
     if output:

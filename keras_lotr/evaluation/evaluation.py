@@ -2,7 +2,7 @@
 
 import contextlib
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from keras import ops
 from keras_lotr.conversions import sources_of
 from keras_lotr.datasets import NoFaces, name_some, read_samples
 from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.detector_boxes import detector_boxes
 from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 from keras_lotr.inference.onnx_model import OnnxModel
@@ -21,11 +22,21 @@ from keras_lotr.presets.preset import Preprocessor, write_json
 from keras_lotr.schemes import get_scheme
 
 THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
+BOXES = ("ground-truth", "detector")
 CHUNK = 512  # crops in memory at a time
 
 
-def evaluate(preset, data, split="test", flip=False, reader=None, only=(), normalizer=None):
-    """Evaluate a preset on one split of a data set, faces cropped by their true boxes.
+def evaluate(
+    preset,
+    data,
+    split="test",
+    flip=False,
+    reader=None,
+    only=(),
+    normalizer=None,
+    boxes="ground-truth",
+):
+    """Evaluate a preset on one split of a data set.
 
     Landmarks without label do not count. Labels of another scheme than the preset's are converted
     if there are no others. Faces without normaliser, such as those that lack the label of an eye
@@ -39,6 +50,9 @@ def evaluate(preset, data, split="test", flip=False, reader=None, only=(), norma
         reader: name of the reader; None recognises the data set.
         only: tags, such as names of sets: other faces are left out, see `read_samples`.
         normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
+        boxes: what faces are cropped by: "ground-truth", the boxes of the data set or around its
+            labelled landmarks; or "detector", those of the built-in face detector, and ground truth
+            where it does not find the face.
 
     Returns:
         results: dict, the content of `results.json`; number of faces and of labelled landmarks;
@@ -50,7 +64,7 @@ def evaluate(preset, data, split="test", flip=False, reader=None, only=(), norma
     Raises:
         ValueError: if no face has a normaliser.
     """
-    measured = measure(preset, data, split, flip, reader, only, normalizer)
+    measured = measure(preset, data, split, flip, reader, only, normalizer, boxes)
     scheme = get_scheme(measured.preprocessor.scheme)
     samples, errors = measured.samples, measured.errors
     sources = {sample.converted_from for sample in samples} - {None}
@@ -63,6 +77,8 @@ def evaluate(preset, data, split="test", flip=False, reader=None, only=(), norma
         "converted_from": ", ".join(sorted(sources)) or None,
         "normalizer": scheme.check_normalizer(normalizer),
         "flip": flip,
+        "boxes": boxes,
+        "not_detected": measured.not_detected,
         **summary(errors),
         "without_normalizer": [Path(sample.path).name for sample in measured.left_out],
         "regions": _regions(errors, scheme, digits=3),
@@ -92,6 +108,7 @@ class MeasuredFaces:
         errors: (F, N) float32, of each landmark, in per cent of its face's normaliser; NaN without
             label.
         left_out: list of `Sample` that have no normaliser.
+        not_detected: number of samples that the detector did not find; None if it was not asked.
     """
 
     preprocessor: Preprocessor
@@ -100,6 +117,7 @@ class MeasuredFaces:
     predicted: np.ndarray
     errors: np.ndarray
     left_out: list
+    not_detected: int = None
 
     @property
     def nme(self):
@@ -107,16 +125,30 @@ class MeasuredFaces:
         return mean_of_measured(self.errors, 1)
 
 
-def measure(preset, data, split="test", flip=False, reader=None, only=(), normalizer=None):
+def measure(
+    preset,
+    data,
+    split="test",
+    flip=False,
+    reader=None,
+    only=(),
+    normalizer=None,
+    boxes="ground-truth",
+):
     """Predict the faces of one split of a data set; arguments as of `evaluate`.
 
     Returns:
         `MeasuredFaces`.
     """
+    if boxes not in BOXES:
+        raise ValueError(f"Expected boxes, one of {list(BOXES)}. Received: {boxes!r}")
     model = OnnxModel(preset) if str(preset).endswith(".onnx") else LOTR.from_preset(preset)
     preprocessor = model.preprocessor
     samples = _read(data, split, preprocessor.scheme, reader, only)
     samples, left_out = _with_normalizer(samples, preprocessor.scheme, normalizer)
+    not_detected = None
+    if boxes == "detector":
+        samples, not_detected = _with_boxes(samples, detector_boxes(samples))
     truth, predicted = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
@@ -126,7 +158,14 @@ def measure(preset, data, split="test", flip=False, reader=None, only=(), normal
     truth, predicted = np.concatenate(truth), np.concatenate(predicted)
     errors = landmark_errors(truth, predicted, preprocessor.scheme, normalizer)
     errors = ops.convert_to_numpy(errors)
-    return MeasuredFaces(preprocessor, samples, truth, predicted, errors, left_out)
+    return MeasuredFaces(preprocessor, samples, truth, predicted, errors, left_out, not_detected)
+
+
+def _with_boxes(samples, boxes):
+    """Samples with other boxes, and how many keep their own, as there is none."""
+    pairs = zip(samples, boxes, strict=True)
+    samples = [s if box is None else replace(s, box=box) for s, box in pairs]
+    return samples, sum(box is None for box in boxes)
 
 
 def _read(data, split, scheme, reader, only):
@@ -243,6 +282,11 @@ def _remarks(results):
             for name, landmarks in scheme.regions.items()
         )
         yield f"Landmarks that count: {counted}."
+    if results["boxes"] == "detector":
+        yield (
+            "Faces are cropped by the boxes of the built-in detector, "
+            f"{results['not_detected']} that it does not find by ground truth."
+        )
     if names := results["without_normalizer"]:
         yield (
             f"{len(names)} faces have no normaliser {results['normalizer']} and do not count: "

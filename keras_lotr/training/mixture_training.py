@@ -9,13 +9,13 @@ import numpy as np
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
+from keras_lotr.datasets.detector_boxes import with_detector_boxes
 from keras_lotr.datasets.mixture_batches import MixtureBatches
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_json
 from keras_lotr.seeds import seeded
-from keras_lotr.training.detector_boxes import with_detector_boxes
 from keras_lotr.training.mixture import Group, LOTRMixture
 from keras_lotr.training.parts import TrainingParts
 from keras_lotr.training.run_files import PRESETS

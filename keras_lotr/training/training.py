@@ -9,12 +9,12 @@ import numpy as np
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
+from keras_lotr.datasets.detector_boxes import with_detector_boxes
 from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit
-from keras_lotr.training.detector_boxes import with_detector_boxes
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, header
 from keras_lotr.training.starting_model import build

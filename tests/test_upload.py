@@ -73,10 +73,10 @@ def test_only_files_of_presets_are_uploaded(hub, folder):
     for name in (".env", "notes.txt", "weights.h5", "model.pkl", PIN, ".README.md.swp"):
         (folder / name).write_text("private")
     (folder / "runs").mkdir()
-    for name in ("recipe.json", "recipe_part1.json", "model.onnx", "model.tflite"):
+    for name in ("recipe.json", "recipe_stage1.json", "model.onnx", "model.tflite"):
         (folder / name).write_text("{}")
     push_to_hub(folder, HANDLE)
-    more = {"recipe.json", "recipe_part1.json", "model.onnx", "model.tflite", ".gitattributes"}
+    more = {"recipe.json", "recipe_stage1.json", "model.onnx", "model.tflite", ".gitattributes"}
     assert hub.files("me/tiny").keys() == PRESET_FILES | more
     (folder / "model.onnx").unlink()
     push_to_hub(folder, HANDLE)  # an export of older weights does not stay

@@ -56,8 +56,8 @@ def tables():
 
 
 def runs():
-    """Lines of a table of the trainings behind the landmark presets, part by part."""
-    yield "| preset | part | epochs | minutes | loss | best val NME | slopes of shape modes |"
+    """Lines of a table of the trainings behind the landmark presets, stage by stage."""
+    yield "| preset | stage | epochs | minutes | loss | best val NME | slopes of shape modes |"
     yield "|---|---|---|---|---|---|---|"
     for name, folder in sorted(local_presets().items()):
         measured = resolve(folder).json(RESULTS) or {}
@@ -66,12 +66,14 @@ def runs():
         for path in (*sorted(folder.glob("history_*.csv")), folder / "history.csv"):
             with open(path, newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            part = path.stem.removeprefix("history").removeprefix("_part") or "last"
-            slopes = " ".join(f"{s:.2f}" for s in measured["shape_modes"]) if part == "last" else ""
+            stage = path.stem.removeprefix("history").removeprefix("_stage") or "last"
+            slopes = (
+                " ".join(f"{s:.2f}" for s in measured["shape_modes"]) if stage == "last" else ""
+            )
             minutes = sum(float(row["seconds"]) for row in rows) / 60
             loss, nme = float(rows[-1]["loss"]), min(float(row["val_nme"]) for row in rows)
             yield (
-                f"| {name} | {part} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
+                f"| {name} | {stage} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
                 f"| {slopes} |"
             )
 

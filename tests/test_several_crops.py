@@ -1,4 +1,4 @@
-"""Averages over looks at the same face (benchmarks/more_looks.py)."""
+"""Averages over looks at the same face (benchmarks/several_crops.py)."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from keras_lotr.preprocessor import Preprocessor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-import more_looks
+import several_crops
 
 pytestmark = pytest.mark.once
 
@@ -30,13 +30,13 @@ class Center:
 
 
 def faces():
-    return more_looks.Faces(PREPROCESSOR, read_samples(RENDERED, "val", "ibug68")[:4])
+    return several_crops.Faces(PREPROCESSOR, read_samples(RENDERED, "val", "ibug68")[:4])
 
 
 def test_looks_are_led_back_to_the_photo():
     seen = faces().looks(Center(), flip=False)
     samples = faces().samples
-    for (_, _, shift), found in zip(more_looks.LOOKS, seen, strict=True):
+    for (_, _, shift), found in zip(several_crops.LOOKS, seen, strict=True):
         for sample, points in zip(samples, found, strict=True):
             x0, y0, x1, y1 = sample.box
             side = PREPROCESSOR.margin * max(x1 - x0, y1 - y0)

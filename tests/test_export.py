@@ -132,12 +132,13 @@ def test_file_is_replaced(tmp_path):
 def test_preset(tmp_path):
     """The graph of the shipped file, which is fast: each layer is one node, if it is one at all."""
     assert export_preset("lotr_m_300w", tmp_path / "model.onnx", float16=True).trained
-    shipped = onnx.load(resolve("lotr_m_300w").path(ONNX))
+    shipped = onnx.load(resolve("lotr_m_300w").path(ONNX), load_external_data=False)
     nodes = [
         [(node.op_type, list(node.output)) for node in model.graph.node if node.op_type != "Cast"]
         for model in (onnx.load(tmp_path / "model.onnx"), shipped)
     ]
-    assert nodes[0] == nodes[1]
+    # The shipped file begins with the arithmetic of the constants that its weights become.
+    assert nodes[0] == nodes[1][-len(nodes[0]) :]
     assert "Pad" not in {kind for kind, _ in nodes[0]}
 
 

@@ -1,6 +1,8 @@
 """Exported files run without Keras, and give the points of the model."""
 
 import json
+import pickle
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +17,10 @@ from keras_lotr import LOTR, FaceLandmarker
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
+from keras_lotr.export.check import ExportDiffers
 from keras_lotr.export.onnx import export_onnx
 from keras_lotr.inference.onnx_model import FACTS, OnnxModel
-from keras_lotr.presets.files import ONNX
+from keras_lotr.presets.files import ONNX, WEIGHTS
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -66,15 +69,70 @@ class TestPoints:
         crops, _ = load_crops(read_samples(FACES, "val", "ibug68"), 192, 1.3)
         expected = LOTR.from_preset("lotr_m_300w").predict_points(crops)
         found = OnnxModel.from_preset("lotr_m_300w").predict_points(crops)
-        # Batch norms were folded before weights were rounded to 16 bits.
-        assert np.abs(found - expected).mean() < 0.02
-        np.testing.assert_allclose(found, expected, atol=0.2)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
 
     def test_threads_of_python(self, path):
         model, crops = OnnxModel(path, threads=2), random_crops(8)
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda i: model.predict_points(crops[i % 8][None])[0], range(32)))
         np.testing.assert_allclose(found, [*model.predict_points(crops)] * 4, atol=1e-4)
+
+
+@pytest.fixture(scope="module", params=[None, "float16"])
+def preset(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("preset")
+    model = randomize(tiny_lotr(5, deconv_filters=(16, 16)))
+    model.save_to_preset(folder, request.param)
+    model = LOTR.from_preset(folder)
+    export_onnx(model, folder / ONNX, weights=folder / WEIGHTS)
+    return model, folder
+
+
+class TestWeightsBeside:
+    """A preset's model.onnx reads its weights from model.safetensors."""
+
+    def test_points(self, preset):
+        model, folder = preset
+        crops = random_crops(3)
+        expected = model.predict_points(crops)
+        for found in (OnnxModel(folder / ONNX), OnnxModel.from_preset(folder)):
+            np.testing.assert_allclose(found.predict_points(crops), expected, atol=1e-3)
+            found = pickle.loads(pickle.dumps(found))
+            np.testing.assert_allclose(found.predict_points(crops), expected, atol=1e-3)
+
+    def test_it_has_no_weights(self, preset):
+        _, folder = preset
+        content = onnx.load(folder / ONNX, load_external_data=False)
+        assert sum(len(tensor.raw_data) for tensor in content.graph.initializer) < 2_000
+
+    def test_without_them(self, preset, tmp_path):
+        _, folder = preset
+        shutil.copy(folder / ONNX, tmp_path)
+        with pytest.raises(ValueError, match=r"Expected model\.safetensors beside .*model\.onnx"):
+            OnnxModel(tmp_path / ONNX)
+
+    def test_weights_of_another_network(self, preset, tmp_path):
+        _, folder = preset
+        tiny_lotr(7).save_to_preset(tmp_path)
+        shutil.copy(folder / ONNX, tmp_path)
+        with pytest.raises(ValueError, match="Expected the weights that .*model.onnx was written"):
+            OnnxModel(tmp_path / ONNX)
+
+    def test_weights_behind_a_link(self, preset, tmp_path):
+        """As in the cache of the Hub."""
+        model, folder = preset
+        for name in (ONNX, WEIGHTS):
+            (tmp_path / name).symlink_to(folder / name)
+        crops = random_crops(1)
+        found = OnnxModel(tmp_path / ONNX).predict_points(crops)
+        np.testing.assert_allclose(found, model.predict_points(crops), atol=1e-3)
+
+    def test_model_of_other_numbers_is_refused(self, preset, tmp_path):
+        _, folder = preset
+        other = randomize(LOTR.from_preset(folder), seed=1)
+        with pytest.raises(ExportDiffers):
+            export_onnx(other, tmp_path / ONNX, weights=folder / WEIGHTS)
+        assert not (tmp_path / ONNX).exists()
 
 
 def rewritten(path, target, edit):

@@ -7,21 +7,20 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const project = join(here, "..");
 
-const MODELS = ["face_detector", "lotr_m_300w"];
+const MODELS = ["face_detector/model.onnx", "lotr_m_300w/model.onnx", "lotr_m_300w/model.safetensors"];
 const EXAMPLES = ["group", "astronaut", "rendered1", "rendered2", "rendered3", "rendered5"];
 
 function copy(from, to) {
   if (!existsSync(from)) {
-    const hint = from.endsWith(".onnx") ? " Make it: keras-lotr export PRESET --output FILE" : "";
-    console.error(`There is no ${from}.${hint}`);
+    console.error(`There is no ${from}.`);
     process.exit(1);
   }
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(from, to);
 }
 
-for (const name of MODELS) {
-  copy(join(project, "presets", name, "model.onnx"), join(here, "public/models", `${name}.onnx`));
+for (const file of MODELS) {
+  copy(join(project, "presets", file), join(here, "public/models", file.replace("/model", "")));
 }
 for (const name of EXAMPLES) {
   copy(join(project, "examples", `${name}.jpg`), join(here, "public/examples", `${name}.jpg`));

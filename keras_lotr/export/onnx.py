@@ -1,6 +1,7 @@
 """A LOTR as an ONNX file that is all that `FaceLandmarker` needs, the same from every backend."""
 
 import json
+import os
 from dataclasses import asdict
 
 import numpy as np
@@ -8,12 +9,15 @@ from keras import ops
 
 from keras_lotr.export.check import check_features, check_points, one_sentence, random_crops
 from keras_lotr.export.float32 import in_float32
+from keras_lotr.export.onnx_graph import WeightsFile
 from keras_lotr.export.onnx_lotr import IMAGES, features, lotr_graph
-from keras_lotr.inference.onnx_model import FACTS, OnnxModel, open_session
+from keras_lotr.inference.onnx_model import FACTS, WEIGHTS_DIGEST, OnnxModel, open_session
 from keras_lotr.presets.files import write_file
+from keras_lotr.presets.layout import layout_of
+from keras_lotr.presets.weights import named_weights
 
 
-def export_onnx(model, path, batch=None, float16=False):
+def export_onnx(model, path, batch=None, float16=False, weights=None):
     """Write a LOTR as ONNX, after the content was run and compared with the model.
 
     A model of another dtype policy is written, and compared, in float32.
@@ -23,6 +27,9 @@ def export_onnx(model, path, batch=None, float16=False):
         path: the .onnx file; left as it was if the comparison fails.
         batch: number of crops that the file takes; None: any.
         float16: keep weights in 16 bits, which halves the file; it computes in float32.
+        weights: the safetensors file of the model's weights, in the folder of `path`: the ONNX file
+            reads them from there and has none of its own, as a preset's model.onnx. None: the file
+            is all that is needed.
 
     Raises:
         ValueError: the backbone has layers that cannot be written, or the model is quantized.
@@ -30,7 +37,22 @@ def export_onnx(model, path, batch=None, float16=False):
         ExportDiffers: the file gives other points than the model.
     """
     content = onnx_content(model, batch, float16)
+    if weights is not None:
+        content = _content_beside(model, weights, batch)
     write_file(path, content)
+
+
+def _content_beside(model, weights, batch):
+    """The content of a file that reads the model's weights from a safetensors file beside it."""
+    with one_sentence("onnx"):
+        model, layout, name = in_float32(model), layout_of(weights), os.path.basename(weights)
+        graph, inputs, outputs = lotr_graph(model, batch)
+        keys = {id(variable): key for key, variable in named_weights(model).items()}
+        beside = WeightsFile(name, layout.places, keys)
+        metadata = {FACTS: facts(model), WEIGHTS_DIGEST: layout.digest}
+        content = graph.to_bytes_beside(beside, inputs, outputs, metadata)
+        check_points(model, OnnxModel(content, weights=weights).predict_points, batch or 3)
+    return content
 
 
 def onnx_content(model, batch=None, float16=False):

@@ -3,15 +3,18 @@
 Kernels of Keras are (h, w, in, out), those of ONNX (out, in, h, w).
 """
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_lotr.export.onnx_activations import write_activation
+from keras_lotr.export.onnx_weights import Weight
 
 
 def array(variable):
-    """A weight as float32, whatever it is kept in; adapters (LoRA) are in it."""
-    return np.array(ops.convert_to_numpy(variable), np.float32)
+    """A weight as float32, whatever it is kept in; with adapters (LoRA) it is a plain array."""
+    numbers = np.array(ops.convert_to_numpy(variable), np.float32)
+    return Weight.of(numbers, variable) if isinstance(variable, keras.Variable) else numbers
 
 
 # === Convolutions ===

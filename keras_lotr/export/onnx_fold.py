@@ -52,7 +52,9 @@ class _Folding:
         by_output = (-1, 1, 1, 1) if before.kind == "Conv" else (1, -1, 1, 1)
         _, kernel, bias = before.inputs
         self.constants[kernel] = self.constants[kernel] * factor.reshape(by_output)
-        self.constants[bias] = (self.constants[bias] - mean) * factor + beta
+        shift = beta - mean * factor
+        own = self.constants[bias]
+        self.constants[bias] = shift + own * factor if np.any(own) else shift
         self.take_out(node)
 
     def padding(self, node):

@@ -15,6 +15,7 @@ from keras_lotr.export.onnx_layers import refuse_quantized, write_model
 IMAGES, POINTS = "images", "points_crop"
 # Names of tensors of the graph, and of the layers whose outputs they are.
 FEATURES = ("tokens", "decoder_norm")
+_NONE = np.float32(0)  # of the positions in attention's values
 
 
 def lotr_graph(model, batch=None):
@@ -91,14 +92,7 @@ def _attend_to_self(graph, layer, x, query_positions, name):
     y = _norm(graph, layer.self_attention_norm, x, f"{name}_norm")
     kernels, offsets = _projections(attention)
     kernel = np.concatenate(kernels, axis=1)
-    at_positions = np.concatenate(
-        [
-            query_positions @ kernels[0],
-            query_positions @ kernels[1],
-            np.zeros_like(query_positions),
-        ],
-        axis=1,
-    )
+    at_positions = query_positions @ np.concatenate([*kernels[:2], kernels[2] * _NONE], axis=1)
     all_three = _linear(graph, y, kernel, at_positions + np.concatenate(offsets), f"{name}/qkv")
     query, key, value = _split(graph, all_three, [kernel.shape[0]] * 3, f"{name}/split")
     return _add_attended(graph, attention, x, query, key, value, name)
@@ -111,7 +105,7 @@ def _attend_to_memory(graph, layer, x, query_positions, memory, positions, name)
     kernels, offsets = _projections(attention)
     query = _linear(graph, y, kernels[0], query_positions @ kernels[0] + offsets[0], f"{name}/q")
     kernel = np.concatenate(kernels[1:], axis=1)
-    at_positions = np.concatenate([positions @ kernels[1], np.zeros_like(positions)], axis=1)
+    at_positions = positions @ np.concatenate([kernels[1], kernels[2] * _NONE], axis=1)
     both = _linear(graph, memory, kernel, at_positions + np.concatenate(offsets[1:]), f"{name}/kv")
     key, value = _split(graph, both, [kernel.shape[0]] * 2, f"{name}/split")
     return _add_attended(graph, attention, x, query, key, value, name)
@@ -184,7 +178,7 @@ def _head(graph, head, x):
         x = _linear(graph, x, array(layer.kernel), array(layer.bias), name)
         x = graph.node("Relu", [x], f"{name}_relu")
     unit = head.image_size / 8
-    mean_points = head.mean_shape * head.image_size - 0.5
+    mean_points = np.float32(head.mean_shape * head.image_size - 0.5)
     kernel = array(head.coordinates.kernel) * np.float32(unit)
     offset = mean_points + array(head.coordinates.bias) * np.float32(unit)
-    _linear(graph, x, kernel, offset.astype(np.float32), POINTS)
+    _linear(graph, x, kernel, offset, POINTS)

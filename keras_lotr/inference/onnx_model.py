@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.preprocessor import Preprocessor
-from keras_lotr.presets.files import ONNX, resolve
+from keras_lotr.presets.files import ONNX, WEIGHTS, resolve
+from keras_lotr.presets.layout import layout_of
 from keras_lotr.running.crop_batches import predict_points
 from keras_lotr.schemes import get_scheme
 
-FACTS = "keras_lotr"  # the key of the preprocessor in the file's metadata
+# Keys in the file's metadata: of the preprocessor, and of the header of the file with its weights.
+FACTS, WEIGHTS_DIGEST = "keras_lotr", "keras_lotr_weights"
 
 
 class OnnxModel:
@@ -25,6 +27,8 @@ class OnnxModel:
         threads: of one call; None leaves it to onnxruntime, which takes one for each core.
         providers: of onnxruntime, in the order in which they are tried, such as
             ["CUDAExecutionProvider", "CPUExecutionProvider"]; None: the CPU's.
+        weights: path of the safetensors file that an .onnx file without weights of its own reads
+            them from; None: model.safetensors beside it, as in a preset.
 
     Attributes:
         preprocessor: what the file says of its crops (`crop_contract` is the former name).
@@ -44,14 +48,18 @@ class OnnxModel:
     (2, 68, 2)
     """
 
-    def __init__(self, source, threads=None, providers=None):
-        self._arguments = source, threads, providers
+    def __init__(self, source, threads=None, providers=None, weights=None):
+        name = "bytes" if isinstance(source, bytes) else os.fspath(source)
         if not isinstance(source, bytes):
             if not Path(source).is_file():
-                raise FileNotFoundError(f"There is no file {os.fspath(source)}.")
-            self._arguments = os.path.abspath(source), threads, providers
-        name = "bytes" if isinstance(source, bytes) else os.fspath(source)
-        self._name, self._session = name, open_session(source, name, threads, providers)
+                raise FileNotFoundError(f"There is no file {name}.")
+            beside = Path(source).absolute().with_name(WEIGHTS)
+            weights = beside if weights is None and beside.is_file() else weights
+            source = os.path.abspath(source)
+        _check_weights(source, name, weights)
+        self._arguments = source, threads, providers, weights
+        self._name = name
+        self._session = open_session(source, name, threads, providers, weights)
         facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
         if facts is None:
             raise ValueError(
@@ -86,7 +94,7 @@ class OnnxModel:
                 f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
                 f"{files.name} --output FOLDER/{ONNX}`."
             )
-        return cls(path, threads, providers)
+        return cls(path, threads, providers, files.path(WEIGHTS))
 
     @property
     def crop_contract(self):
@@ -142,13 +150,30 @@ class OnnxModel:
         self._fixed_batch = batch if isinstance(batch, int) else None
 
 
-def open_session(source, name, threads=None, providers=None):
+def _check_weights(source, name, weights):
+    """Refuse the weights of another network for an .onnx file that has none of its own."""
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    if WEIGHTS_DIGEST.encode() not in content:
+        return
+    if weights is None:
+        raise ValueError(
+            f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
+            "`keras-lotr export PRESET --output FILE` writes one file that has all."
+        )
+    if layout_of(weights).digest.encode() not in content:
+        raise ValueError(
+            f"Expected the weights that {name} was written for. Received: {weights}, which has "
+            "others; write the .onnx file again with `keras-lotr export`."
+        )
+
+
+def open_session(source, name, threads=None, providers=None, weights=None):
     """onnxruntime's session of a file.
 
     Args:
         source: path, or content as bytes.
         name: what errors call it.
-        threads, providers: see `OnnxModel`.
+        threads, providers, weights: see `OnnxModel`.
     """
     try:
         import onnxruntime
@@ -168,6 +193,9 @@ def open_session(source, name, threads=None, providers=None):
     # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = source if isinstance(source, bytes) else os.fspath(source)
+    if weights is not None:  # given as bytes: the Hub's cache has links, which onnxruntime refuses
+        content = Path(weights).read_bytes()
+        options.add_external_initializers_from_files_in_memory([WEIGHTS], [content], [len(content)])
     try:
         return onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as error:  # onnxruntime's own, which have no other base

@@ -60,7 +60,7 @@ def prepare(run, folder, dtype=None):
     kind.from_preset(best.folder).save_to_preset(folder, dtype)
     model = kind.from_preset(folder)
     if kind is LOTR:
-        export_onnx(model, folder / ONNX, float16=dtype == "float16")
+        export_onnx(model, folder / ONNX, weights=folder / WEIGHTS)
     else:
         export_detector(model, folder / ONNX)
     shutil.copy(best.folder / RECIPE, folder / RECIPE)

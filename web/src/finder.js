@@ -5,13 +5,15 @@ import * as ort from "onnxruntime-web/wasm";
 import { findFaces } from "./detector.js";
 import { findLandmarks } from "./landmarks.js";
 
-// `files`: {wasm, detector, landmarker} as ArrayBuffers; `facts`: src/facts.json.
+// `files`: {wasm, detector, landmarker, weights} as ArrayBuffers; `facts`: src/facts.json. The
+// landmarker's file reads its weights from model.safetensors, as in a preset.
 // Gives find(image, maxSide) -> {faces: [{points, box, score}], seconds: {detector, landmarks}}.
 export async function createFinder(files, facts) {
   ort.env.wasm.wasmBinary = files.wasm;
   ort.env.wasm.numThreads = 1; // more need headers that few static hosts send
   const detector = await ort.InferenceSession.create(files.detector);
-  const landmarker = await ort.InferenceSession.create(files.landmarker);
+  const externalData = [{ path: "model.safetensors", data: new Uint8Array(files.weights) }];
+  const landmarker = await ort.InferenceSession.create(files.landmarker, { externalData });
   const size = facts.landmarker.image_size;
 
   async function detect(planes, height, width) {

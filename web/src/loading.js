@@ -11,6 +11,7 @@ export async function loadFinder(facts, onProgress) {
     wasm: wasmAddress,
     detector: `models/${facts.detector.model}.onnx`,
     landmarker: `models/${facts.landmarker.model}.onnx`,
+    weights: `models/${facts.landmarker.model}.safetensors`,
   };
   const names = Object.keys(addresses);
   const buffers = await fetchAll(Object.values(addresses), onProgress);

@@ -253,7 +253,7 @@ class LOTR(PresetMixin, ConfiguredModel):
             (F, N, 2) float32 array, crop pixels.
 
         Raises:
-            ValueError: the crops have another shape, or values that are not finite or outside 0..255.
+            ValueError: the crops have another shape, or values outside of 0..255 or not finite.
             RuntimeError: the process was forked from one that has used Keras.
         """
         return self.runner.predict_points(crops, flip, batch_size)

@@ -148,14 +148,14 @@ def rendered(measured):
 
 
 def training_data():
-    """Lines of a table of what the presets were trained on."""
-    yield "| preset | trained on | licence of the weights | what the data allow |"
-    yield "|---|---|---|---|"
+    """Lines of a list of what the presets were trained on, and what that allows."""
     for name, folder in sorted(local_presets().items()):
         facts = resolve(folder).json(METADATA) or {}
         if facts.get("trained"):
-            cells = (facts["trained_on"], facts["licence"], facts["data_licence"])
-            yield f"| {name} | {' | '.join(cells)} |"
+            yield (
+                f"- **{name}**: the licence of the weights is *{facts['licence']}*. Trained on: "
+                f"{facts['trained_on']}. {facts['data_licence']}"
+            )
 
 
 def short_runs(measured):

@@ -105,6 +105,17 @@ def test_site_has_every_page_and_nothing_from_outside_of_its_folder():
         assert all(link.is_relative_to(ROOT / "docs") for link in inside), path
 
 
+def test_docstrings_of_the_site():
+    pytest.importorskip("griffe", reason="the site's package")
+    of_griffe = load(ROOT / "tools" / "site_docstrings.py").of_griffe
+    text = "A sum.\n\nCall arguments:\n    x: 1.\n\nExample:\n\n>>> 1 + 1\n2\n\nAnd so on.\n"
+    assert of_griffe(text) == (
+        "A sum.\n\nKeyword Args: Call arguments\n    x: 1.\n\n"
+        "Examples:\n    >>> 1 + 1\n    2\n\n    And so on.\n"
+    )
+    assert of_griffe("Example:\n\n>>> 1\n1\n\nReturns:\n    2.\n").endswith("\nReturns:\n    2.\n")
+
+
 def test_architecture_names_every_module():
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     modules = [p.stem for p in (ROOT / "keras_lotr").glob("*.py") if p.stem != "__init__"]

@@ -7,7 +7,7 @@ from keras import ops
 
 
 def wing(y_true, y_pred, w=10.0, epsilon=2.0):
-    """Wing loss, Eq. 20 of the LOTR paper.
+    """Compute the Wing loss, Eq. 20 of the LOTR paper.
 
     ```
     w ln(1 + |x| / epsilon)    |x| < w
@@ -15,16 +15,16 @@ def wing(y_true, y_pred, w=10.0, epsilon=2.0):
     ```
 
     Args:
-        y_true, y_pred: (B, N, 2), crop pixels. NaN in y_true is a landmark without label, which
+        y_true, y_pred: (B, N, 2), crop pixels. NaN in y_true is a landmark without a label, which
             costs nothing.
         w: distance in pixels from which on the loss is linear.
-        epsilon: curvature of the logarithm, pixels.
+        epsilon: curvature of the logarithm, in pixels.
 
     Returns:
         (B, N): the mean of the loss over x and y.
 
     Raises:
-        ValueError: if there are not as many landmarks in y_true as in y_pred.
+        ValueError: y_true and y_pred have different numbers of landmarks.
 
     Example:
 
@@ -37,7 +37,7 @@ def wing(y_true, y_pred, w=10.0, epsilon=2.0):
 
 
 def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
-    """Smooth-Wing loss, Eq. 21-24 of the LOTR paper: quadratic near zero, no jump of the slope.
+    """Compute the smooth-Wing loss, Eq. 21-24 of the LOTR paper, which is quadratic near zero.
 
     ```
     s x^2                                |x| < t,   s = (w + epsilon) / (2 t (epsilon + t))
@@ -49,16 +49,16 @@ def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
     the loss continuous, (w + epsilon) ln(1 + t / epsilon) - s t^2. Gradients are the same.
 
     Args:
-        y_true, y_pred: (B, N, 2), crop pixels. NaN in y_true is a landmark without label, which
+        y_true, y_pred: (B, N, 2), crop pixels. NaN in y_true is a landmark without a label, which
             costs nothing.
         w, epsilon: as in `wing`.
-        t: half width in pixels of the quadratic part.
+        t: half width of the quadratic part, in pixels.
 
     Returns:
         (B, N): the mean of the loss over x and y.
 
     Raises:
-        ValueError: if there are not as many landmarks in y_true as in y_pred.
+        ValueError: y_true and y_pred have different numbers of landmarks.
 
     Example:
 
@@ -124,9 +124,10 @@ class _LandmarkLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class Wing(_LandmarkLoss):
-    """`wing` for `compile`, with a `sample_weight` for each face, (B,), or landmark, (B, N).
+    """The loss `wing` for `compile`.
 
-    Landmarks without label (NaN in y_true) cost nothing, with any weight.
+    A `sample_weight` may be (B,), by face, or (B, N), by landmark. Landmarks without a label (NaN
+    in y_true) cost nothing, whatever their weight is.
 
     Args:
         w, epsilon: as in `wing`.
@@ -152,9 +153,10 @@ class Wing(_LandmarkLoss):
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class SmoothWing(_LandmarkLoss):
-    """`smooth_wing` for `compile`, with a `sample_weight` for each face, (B,), or landmark, (B, N).
+    """The loss `smooth_wing` for `compile`.
 
-    Landmarks without label (NaN in y_true) cost nothing, with any weight.
+    A `sample_weight` may be (B,), by face, or (B, N), by landmark. Landmarks without a label (NaN
+    in y_true) cost nothing, whatever their weight is.
 
     Args:
         w, epsilon, t: as in `smooth_wing`.

@@ -39,18 +39,19 @@ MAX_TOKENS = 2**14  # 128 x 128; attention takes memory with the square of it
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class LOTR(PresetMixin, ConfiguredModel):
-    """RGB face crops (B, S, S, 3), 0..255 -> landmarks (B, N, 2) float32, crop pixels.
+    """The network: RGB face crops (B, S, S, 3), 0..255 -> landmarks (B, N, 2) float32, crop pixels.
 
-    Points are (x, y), integer coordinates are pixel centres. Heads, width of the feed-forward
-    networks, norm placement and the start of the tables are not in the paper and ours.
+    Points are (x, y), and integer coordinates are pixel centres. The paper does not give the number
+    of heads, the width of the feed-forward networks, the placement of the norms and the start of
+    the embeddings; these are our choice.
 
     Args:
         backbone: a `keras.Model` with input (B, S, S, 3), RGB 0..255, and one feature map
             (B, h, w, C) as output: one of `keras_lotr.backbones`, or any keras.applications or
             keras_hub image backbone with its own scaling in front.
         num_landmarks: N.
-        mean_shape: (N, 2), mean landmarks of the training faces as fractions of the crop; where
-            each landmark begins to look. None spreads them over the face.
+        mean_shape: (N, 2), mean landmarks of the training faces as fractions of the crop, where
+            each landmark looks before training. None spreads them over the face.
         projection_dim: width of the 1x1 convolution on the feature map.
         deconv_filters: filters of the deconvolutions that each double the feature map.
         num_heads: attention heads.
@@ -58,17 +59,17 @@ class LOTR(PresetMixin, ConfiguredModel):
         num_encoder_layers, num_decoder_layers: the paper found 2 and 2 best.
         head_hidden_dim: width of the head's two hidden layers.
         dropout: rate inside the Transformer.
-        preprocessor: `Preprocessor`, how faces are cropped and what the landmarks mean; None: the
-            usual scheme of N landmarks and margin 1.3.
-        dtype: dtype policy of Transformer and head, such as "mixed_bfloat16"; the backbone has its
+        preprocessor: `Preprocessor`, how faces are cropped and what the landmarks mean. None takes
+            the usual scheme of N landmarks and the margin 1.3.
+        dtype: dtype policy of Transformer and head, such as "mixed_bfloat16". The backbone has its
             own.
         trainable: False freezes all layers.
 
     Raises:
-        ValueError: for a backbone without a square input of fixed size or without one feature map,
-            a `mean_shape` of another number of landmarks or in pixels, a preprocessor of another
-            crop or another number of landmarks, or numbers that no network can have.
-        TypeError: for an argument that there is not.
+        ValueError: the backbone has no square input of fixed size or not exactly one feature map;
+            `mean_shape` has another number of landmarks or is in pixels; the preprocessor has
+            another crop or another number of landmarks; or a number is out of its range.
+        TypeError: an argument is unknown.
 
     Example:
 
@@ -178,12 +179,12 @@ class LOTR(PresetMixin, ConfiguredModel):
 
     @classmethod
     def from_variant(cls, variant, num_landmarks, image_size=None, **settings):
-        """A LOTR of the paper's Table 1, with untrained weights.
+        """Build a LOTR of the paper's Table 1 with untrained weights.
 
         Args:
             variant: "lotr_m", "lotr_m_plus", "lotr_r_plus" or "lotr_hr_plus".
             num_landmarks: N.
-            image_size: side of the crop; None takes the paper's.
+            image_size: side of the crop in pixels; None takes the paper's.
             **settings: further arguments of `LOTR`.
 
         Example:
@@ -237,27 +238,28 @@ class LOTR(PresetMixin, ConfiguredModel):
             return super().fit(*args, **kwargs)
 
     def predict_points(self, crops, flip=False, batch_size=64):
-        """Landmarks of many crops.
+        """Predict the landmarks of many crops.
 
         Threads that share the model take turns. While one of them is in `fit`, the others wait
-        until it ends; callbacks of `fit` may predict.
+        until it ends. Callbacks of `fit` may predict.
 
         Args:
             crops: (F, S, S, 3), RGB 0..255.
-            flip: average with the landmarks of the mirrored crops (twice the time).
-            batch_size: crops in memory of the backend at a time.
+            flip: whether to average with the landmarks of the mirrored crops, which takes twice the
+                time.
+            batch_size: how many crops the backend gets at a time.
 
         Returns:
             (F, N, 2) float32 array, crop pixels.
 
         Raises:
-            ValueError: crops of another shape, not finite, or not in 0..255.
+            ValueError: the crops have another shape, or values outside of 0..255 or not finite.
             RuntimeError: the process was forked from one that has used Keras.
         """
         return self.runner.predict_points(crops, flip, batch_size)
 
     def attention_maps(self, images):
-        """Which token each landmark looks at, layer by layer.
+        """Compute which tokens each landmark attends to, layer by layer.
 
         Args:
             images: (B, S, S, 3), RGB 0..255.

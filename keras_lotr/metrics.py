@@ -8,21 +8,22 @@ from keras_lotr.schemes import get_scheme, scheme_config
 
 
 def landmark_errors(y_true, y_pred, scheme, normalizer=None):
-    """Distance of each landmark from the truth, in per cent of the normaliser.
+    """Compute the distance of each landmark from its label, in per cent of the normaliser.
 
     Args:
         y_true, y_pred: (B, N, 2) in the same pixels; NaN in y_true where a landmark has no label.
         scheme: name or `LandmarkScheme`.
-        normalizer: what is divided by: "outer_eyes", the distance of the outer eye corners; "box",
-            sqrt(w * h) of the box around the true landmarks; "interpupil", the distance of the
-            centres of the eyes, each the mean of its landmarks. None: the scheme's own.
+        normalizer: the divisor: "outer_eyes", the distance of the outer eye corners; "box",
+            sqrt(w * h) of the box around the labelled landmarks; or "interpupil", the distance of
+            the centres of the eyes, each the mean of its landmarks. None takes the scheme's own.
 
     Returns:
-        (B, N) float32. NaN: not measured, as the landmark has no label or the face no normaliser
-        (an eye corner without label, or both in one place). Infinite: the prediction is not finite.
+        (B, N) float32. NaN means that nothing was measured, because the landmark has no label or
+        the face has no normaliser (an eye corner has no label, or both are in one place). Infinity
+        means that the prediction is not finite.
 
     Raises:
-        ValueError: another number of landmarks, or a scheme that does not know such a normaliser.
+        ValueError: the number of landmarks is another one, or the scheme has no such normaliser.
 
     Example:
 
@@ -139,7 +140,7 @@ class _FaceMean(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class NormalizedMeanError(_FaceMean):
-    """Mean over faces of the NME, in per cent.
+    """The normalised mean error (NME): its mean over the faces, in per cent.
 
     Args:
         scheme: name or `LandmarkScheme`, for the normaliser.
@@ -174,7 +175,7 @@ class _Thresholded(_FaceMean):
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class FailureRate(_Thresholded):
-    """Per cent of the faces with an NME above the threshold.
+    """The failure rate: the per cent of faces with an NME above the threshold.
 
     Args:
         scheme: name or `LandmarkScheme`, for the normaliser.
@@ -200,7 +201,7 @@ class FailureRate(_Thresholded):
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 class AreaUnderCED(_Thresholded):
-    """Area under the cumulative error distribution up to the threshold, per cent of the whole.
+    """The area under the cumulative error distribution up to the threshold, in per cent.
 
     Args:
         scheme: name or `LandmarkScheme`, for the normaliser.

@@ -11,12 +11,14 @@ _SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """What a model wants to see; `preprocessor.json` of a preset, metadata of an exported file.
+    """How faces are cropped for a model, and which landmarks it predicts.
+
+    It is stored in `preprocessor.json` of a preset and in the metadata of an exported file.
 
     Attributes:
-        scheme: landmark scheme.
+        scheme: name of the landmark scheme.
         image_size: side of the crop in pixels.
-        margin: side of the crop over the longer side of the box around the landmarks.
+        margin: side of the crop, divided by the longer side of the box around the landmarks.
     """
 
     scheme: str

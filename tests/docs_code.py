@@ -1,6 +1,7 @@
 """The code of a document: its Python blocks, and the `keras-lotr` commands of its shell blocks and
 of its text."""
 
+import glob
 import re
 import shlex
 from dataclasses import dataclass
@@ -50,5 +51,9 @@ def _commands(block, first):
 
 
 def arguments(command):
-    """The words after `keras-lotr`."""
-    return shlex.split(command)[1:]
+    """The words after `keras-lotr`, patterns expanded as a shell does: unless they are quoted."""
+    words = []
+    for word in shlex.split(command, posix=False)[1:]:
+        plain = word.strip("'\"")
+        words += [plain] if word != plain else sorted(glob.glob(word)) or [word]
+    return words

@@ -10,6 +10,7 @@ import pytest
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parent.parent
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 
 
 def load(path):
@@ -19,12 +20,58 @@ def load(path):
     return module
 
 
-@pytest.mark.parametrize("name", ["README.md", "MODEL_CARD.md", "docs/training.md"])
-def test_tables_are_those_of_the_files(name):
-    tables = load(ROOT / "tools" / "make_tables.py")
-    assert name in tables.PAGES
+TABLES = load(ROOT / "tools" / "make_tables.py")
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return TABLES.tables()
+
+
+@pytest.mark.parametrize("name", TABLES.PAGES)
+def test_tables_are_those_of_the_files(name, tables):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert text == tables.fill(text, tables.tables())
+    assert any(f"<!-- {table} -->" in text for table in tables)
+    assert text == TABLES.fill(text, tables)
+
+
+def test_every_table_is_on_a_page_that_is_filled(tables):
+    filled = "".join((ROOT / name).read_text(encoding="utf-8") for name in TABLES.PAGES)
+    assert not [table for table in tables if f"<!-- {table} -->" not in filled]
+
+
+def test_one_table_of_the_presets(tmp_path, monkeypatch):
+    """A dash where nothing is measured; the hard faces come from a file that may be missing."""
+    rows = {row.split(" | ")[0][2:]: row.split(" | ") for row in TABLES.summary()}
+    measured = json.loads((ROOT / "presets/lotr_m_300w/results.json").read_text(encoding="utf-8"))
+    assert rows["lotr_m_300w"][1:5] == ["68", "3.0 M", f"{measured['nme']:.2f} %", "-"]
+    assert rows["lotr_m_synthetic_106"][3] == "-"  # measured on other faces
+    assert "face_detector" not in rows and "lotr_m_jd" not in rows
+    hard = tmp_path / "hard_faces.json"
+    monkeypatch.setattr(TABLES, "HARD", hard)
+    assert all(row.split(" | ")[4] == "-" for row in list(TABLES.summary())[2:])
+    hard.write_text('{"lotr_m_300w_98": {"wflw": 6.449}}')
+    row = next(row for row in TABLES.summary() if row.startswith("| lotr_m_300w_98 |"))
+    assert row.split(" | ")[4] == "6.45 %"
+
+
+def test_hard_faces_are_measured_in_their_own_landmark_order(tmp_path, monkeypatch):
+    script = load(ROOT / "tools" / "hard_faces.py")
+    results = {"nme": 6.5, "failure_rate": {"10": 12.0}, "faces": 3}
+    measured = []
+    monkeypatch.setattr(script, "OUTPUT", tmp_path / "hard.json")
+    monkeypatch.setattr(
+        script, "evaluate", lambda n, *a, **k: (measured.append(n), (results, []))[1]
+    )
+    script.main.callback("FOLDER", "val")
+    written = json.loads((tmp_path / "hard.json").read_text())
+    assert written["lotr_m_300w_98"] == {"wflw": 6.5, "fr10": 12.0, "faces": 3}
+    assert sorted(written) == sorted(measured)
+    assert "lotr_m_300w" not in written and "lotr_hr_plus_wflw" not in written
+
+
+def test_readme_is_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def test_speeds_are_those_measured():
@@ -34,14 +81,39 @@ def test_speeds_are_those_measured():
         assert facts == json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
 
 
-PAGES = ["README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "docs/hub.md", "docs/training.md"]
+PAGES = [
+    *("README.md", "ARCHITECTURE.md", "MODEL_CARD.md", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("examples/README.md", *sorted(f"docs/{p.relative_to(ROOT / 'docs')}" for p in DOCS)),
+]
 
 
-@pytest.mark.parametrize("name", [*PAGES, "docs/fine_tuning.md", "examples/README.md"])
+@pytest.mark.parametrize("name", PAGES)
 def test_linked_files_are_there(name):
     text = (ROOT / name).read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text)
+    links = [link for link in links if "://" not in link]
     assert not [link for link in links if not ((ROOT / name).parent / link).exists()]
+
+
+def test_site_has_every_page_and_nothing_from_outside_of_its_folder():
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in DOCS]
+    assert sorted(re.findall(r"[\w/]+\.md", nav)) == sorted(pages)
+    for path in DOCS:
+        links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+        inside = [(path.parent / link).resolve() for link in links if "://" not in link]
+        assert all(link.is_relative_to(ROOT / "docs") for link in inside), path
+
+
+def test_docstrings_of_the_site():
+    pytest.importorskip("griffe", reason="the site's package")
+    of_griffe = load(ROOT / "tools" / "site_docstrings.py").of_griffe
+    text = "A sum.\n\nCall arguments:\n    x: 1.\n\nExample:\n\n>>> 1 + 1\n2\n\nAnd so on.\n"
+    assert of_griffe(text) == (
+        "A sum.\n\nKeyword Args: Call arguments\n    x: 1.\n\n"
+        "Examples:\n    >>> 1 + 1\n    2\n\n    And so on.\n"
+    )
+    assert of_griffe("Example:\n\n>>> 1\n1\n\nReturns:\n    2.\n").endswith("\nReturns:\n    2.\n")
 
 
 def test_architecture_names_every_module():

@@ -1,6 +1,8 @@
 """Draw the images of the documentation: `python tools/make_figures.py`. Needs matplotlib."""
 
 import csv
+import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,12 +15,21 @@ import numpy as np
 from keras_lotr.conversions import convert
 from keras_lotr.evaluation.evaluation import measure
 from keras_lotr.evaluation.figures import draw_losses, draw_samples
-from keras_lotr.presets.preset import resolve
+from keras_lotr.geometry import apply
+from keras_lotr.images.drawing import draw
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.attention import draw_attention
+from keras_lotr.inference.landmarker import FaceLandmarker, crop_faces
+from keras_lotr.presets.preset import RESULTS, local_presets, resolve
 from keras_lotr.publishing.card_pictures import draw_examples
 from keras_lotr.schemes import get_scheme
 
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 EXAMPLES = Path(__file__).parent.parent / "examples"
+MEASURED = Path(__file__).parents[1] / "results"
+# Outer corner of an eye, nose tip, corner of the mouth, chin: landmarks of ibug68.
+LOOKING = (36, 30, 54, 8)
+ONE_PASS = ", one pass"
 COLORS = {
     "contour": "#4c72b0",
     "brows": "#937860",
@@ -73,6 +84,98 @@ def draw_predictions(preset):
     cv2.imwrite(str(FIGURES / "predictions.jpg"), np.vstack(rows)[..., ::-1])
 
 
+def draw_use(preset):
+    """What the whole chain finds in two example images: detector, crops, landmarks."""
+    landmarker = FaceLandmarker.from_preset(preset)
+    drawn = []
+    for image in (read_image(EXAMPLES / "group.jpg"), read_image(EXAMPLES / "astronaut.jpg")):
+        drawn.append(draw(image, landmarker(image), boxes=True))
+    drawn[1] = cv2.resize(drawn[1][:320, 64:384], (480, 480), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(FIGURES / "use.jpg"), np.hstack(drawn)[..., ::-1])
+
+
+def draw_attention_maps(preset, size=300):
+    """Where four landmarks look on `astronaut.jpg`: a row for each layer of the decoder."""
+    landmarker = FaceLandmarker.from_preset(preset)
+    image = read_image(EXAMPLES / "astronaut.jpg")
+    face, *_ = landmarker(image)
+    preprocessor = landmarker.preprocessor
+    matrices, crops = crop_faces(image, [face], preprocessor)
+    maps = landmarker.model.attention_maps(np.array(crops)).mean(2)[0]  # layers, landmarks, h, w
+    crop = cv2.resize(crops[0], (size, size), interpolation=cv2.INTER_CUBIC)
+    points = apply(matrices[0], face.points) * size / preprocessor.image_size
+    rows = []
+    for layer in maps:
+        tiles = []
+        for landmark in LOOKING:
+            attention = cv2.resize(layer[landmark] / layer[landmark].max(), (size, size))
+            tile = draw_attention(crop, attention)
+            at = np.rint(points[landmark]).astype(int).tolist()
+            cv2.circle(tile, at, 5, (90, 255, 160), -1, cv2.LINE_AA)
+            tiles.append(tile)
+        rows.append(np.hstack(tiles))
+    cv2.imwrite(str(FIGURES / "attention.jpg"), np.vstack(rows)[..., ::-1])
+
+
+def draw_accuracy_and_speed():
+    """Error against time of the presets and of other libraries, all on the same faces."""
+    tables = load_tables()
+    peers = json.loads((MEASURED / "peers.json").read_text(encoding="utf-8"))
+    stage = json.loads((MEASURED / "benchmarks.json").read_text(encoding="utf-8"))["stage"]
+    points = []  # ms, NME in per cent, name, marker, color
+    for name, folder in sorted(local_presets().items()):
+        files = resolve(folder)
+        results, ms = files.json(RESULTS) or {}, stage.get(f"{tables.stage_of(files)}, onnxruntime")
+        if ms and results.get("data") == tables.EASY:
+            filled = tables.num_landmarks(files) == 68
+            color = COLORS["contour"] if filled else "white"
+            passes = 1 + results["flip"]  # flip averaging runs the network twice
+            points.append((passes * ms, results["nme"], name, "o", color))
+    for name, row in peers["error"].items():
+        if not name.endswith(" flip"):  # that is the preset above
+            ours = name == peers["preset"]
+            label = name + ONE_PASS if ours else name
+            look = ("o", COLORS["contour"]) if ours else ("s", COLORS["eyes"])
+            points.append((peers["landmarks_ms"][name], row["nme"], label, *look))
+    figure, axis = plt.subplots(figsize=(9, 5), layout="constrained")
+    labels_at = spread([nme for _, nme, *_ in points], [ms for ms, *_ in points], 0.17)
+    for (ms, nme, name, marker, color), y in zip(points, labels_at, strict=True):
+        edge = color if color != "white" else COLORS["contour"]
+        axis.plot(ms, nme, marker, color=color, markeredgecolor=edge, markersize=8, zorder=3)
+        side = {"ha": "right"} if name.endswith(ONE_PASS) else {"ha": "left"}
+        at = (ms / 1.08 if side["ha"] == "right" else ms * 1.08, y)
+        axis.annotate(name, (ms, nme), xytext=at, va="center", fontsize=10, **side)
+    axis.set_xscale("log")
+    axis.set_xlim(1.8, 2.6 * max(ms for ms, *_ in points))
+    axis.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+    axis.set_ylim(bottom=3)
+    axis.set(
+        xlabel="milliseconds per face, one thread (better: left)",
+        ylabel="NME in per cent (better: down)",
+        title=f"{peers['faces']} held-out faces of 300-W",
+    )
+    axis.grid(alpha=0.3, which="both")
+    figure.savefig(FIGURES / "accuracy_speed.png", dpi=100)
+
+
+def spread(heights, columns, gap):
+    """Heights of labels: at least `gap` apart where points stand in one column."""
+    at = dict(enumerate(heights))
+    order = sorted(at, key=lambda i: (columns[i], at[i]))
+    for before, i in zip(order, order[1:], strict=False):
+        if columns[i] < 1.5 * columns[before]:
+            at[i] = max(at[i], at[before] + gap) if at[i] >= at[before] - gap else at[i]
+    return list(at.values())
+
+
+def load_tables():
+    """`tools/make_tables.py`, which knows what of the results belongs to which preset."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    import make_tables
+
+    return make_tables
+
+
 def draw_group():
     """`examples/group.jpg`: rendered faces large and small in one image, like a video call."""
     group = np.full((480, 640, 3), 32, np.uint8)
@@ -118,7 +221,10 @@ if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     draw_schemes()
     draw_group()
+    draw_use("lotr_m_300w")
     draw_predictions("lotr_m_300w")
+    draw_attention_maps("lotr_m_300w")
+    draw_accuracy_and_speed()
     draw_history("lotr_m_300w")
     draw_demo()
     draw_losses(FIGURES / "losses.png")

@@ -11,7 +11,9 @@ import re
 import sys
 from pathlib import Path
 
+from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.preset import (
+    CONFIG,
     METADATA,
     PREPROCESSOR,
     RECIPE,
@@ -27,14 +29,21 @@ from keras_lotr.publishing.publish import write_card
 ROOT = Path(__file__).parent.parent
 
 
-PAGES = ("README.md", "MODEL_CARD.md", "docs/training.md")
+PAGES = (
+    *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
+    *("docs/evaluate.md", "docs/training.md"),
+)
 MEASURED = ROOT / "results"
+HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
+EASY = "faces"  # the data set of the column "easy faces": results.json of a preset on it
+# The variants that `benchmarks/inference.py` measures, at the paper's crop size.
+STAGES = {"lotr_m": "LOTR-M", "lotr_m_plus": "LOTR-M+", "lotr_r_plus": "LOTR-R+"}
 
 
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from speed_table import peers_table, speed_table, training_table
+    from speed_table import detectors_table, peers_table, speed_table, training_table
 
     results = []
     for name, folder in sorted(local_presets().items()):
@@ -42,6 +51,7 @@ def tables():
         if measured is not None and "regions" in measured:
             results += [f"**{name}**, on {heading(measured)}", "", *results_table(measured), ""]
     return {
+        "summary": "\n".join(summary()),
         "presets": f"```\n{preset_table()}\n```",
         "results": "\n".join(results).rstrip(),
         "rendered": rendered(read(MEASURED / "rendered_faces.json")),
@@ -51,13 +61,56 @@ def tables():
         "short_runs": "\n".join(short_runs(read(MEASURED / "short_runs.json"))),
         "speed": speed_table(read(MEASURED / "benchmarks.json")),
         "peers": peers_table(read(MEASURED / "peers.json")),
+        "detectors": detectors_table(read(MEASURED / "peers.json")),
         "training": training_table(read(MEASURED / "training.json")),
     }
 
 
+def summary():
+    """Lines of the one table of the trained landmark presets; a dash where nothing is measured."""
+    hard = read(HARD) if HARD.exists() else {}
+    stage = read(MEASURED / "benchmarks.json")["stage"]
+    yield (
+        "| preset | landmarks | parameters | NME, easy faces | NME, hard faces | ms per face "
+        "| weights |"
+    )
+    yield "|---|---|---|---|---|---|---|"
+    for name, folder in sorted(local_presets().items()):
+        files = resolve(folder)
+        facts, landmarks = files.json(METADATA) or {}, num_landmarks(files)
+        if landmarks is None or not facts.get("trained"):
+            continue
+        measured, ms = files.json(RESULTS) or {}, stage.get(f"{stage_of(files)}, onnxruntime")
+        cells = (
+            *(name, landmarks, f"{facts['parameters'] / 1e6:.1f} M"),
+            per_cent(measured.get("nme") if measured.get("data") == EASY else None),
+            per_cent(hard.get(name, {}).get("wflw")),
+            *(f"{ms:.1f}" if ms else "-", facts["licence"]),
+        )
+        yield f"| {' | '.join(map(str, cells))} |"
+
+
+def num_landmarks(files):
+    """N of a landmark preset; None for a preset of another kind."""
+    config = (files.json(CONFIG) or {}).get("config")
+    return config.get("num_landmarks") if isinstance(config, dict) else None
+
+
+def stage_of(files):
+    """The measured network that takes as long as this preset's; None if there is none."""
+    recipe, preprocessor = files.json(RECIPE) or {}, files.json(PREPROCESSOR) or {}
+    variant = recipe.get("variant")
+    known = variant in STAGES and preprocessor.get("image_size") == VARIANTS[variant][1]
+    return STAGES[variant] if known else None
+
+
+def per_cent(nme):
+    return "-" if nme is None else f"{nme:.2f} %"
+
+
 def runs():
     """Lines of a table of the trainings behind the landmark presets, stage by stage."""
-    yield "| preset | stage | epochs | minutes | loss | best val NME | slopes of shape modes |"
+    yield "| preset | stage | epochs | minutes | loss | best val NME | slopes of shape components |"
     yield "|---|---|---|---|---|---|---|"
     for name, folder in sorted(local_presets().items()):
         measured = resolve(folder).json(RESULTS) or {}
@@ -67,9 +120,8 @@ def runs():
             with open(path, newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             stage = path.stem.removeprefix("history").removeprefix("_stage") or "last"
-            slopes = (
-                " ".join(f"{s:.2f}" for s in measured["shape_modes"]) if stage == "last" else ""
-            )
+            modes = measured["shape_modes"] if stage == "last" else []
+            slopes = " ".join(f"{slope:.2f}" for slope in modes)
             minutes = sum(float(row["seconds"]) for row in rows) / 60
             loss, nme = float(rows[-1]["loss"]), min(float(row["val_nme"]) for row in rows)
             yield (
@@ -89,21 +141,21 @@ def rendered(measured):
         f"--split {measured['split']} --output results/rendered_faces.json",
         "```",
         "",
-        f"An NME of {measured['nme']:.2f} % without flip averaging: {pose['nme']:.2f} % on the "
-        f"{pose['faces']} of the {measured['faces']} faces that are turned far (subset `pose`), "
-        f"which are beyond the limits of the preset, and {nme:.2f} % on the others.",
+        f"The NME is {measured['nme']:.2f} % without flip averaging. It is {pose['nme']:.2f} % on "
+        f"the {pose['faces']} of the {measured['faces']} faces that are turned far (subset "
+        f"`pose`), which are beyond the limits of the preset, and {nme:.2f} % on the others.",
     ])  # fmt: skip
 
 
 def training_data():
-    """Lines of a table of what the presets were trained on."""
-    yield "| preset | trained on | licence of the weights | what the data allow |"
-    yield "|---|---|---|---|"
+    """Lines of a list of what the presets were trained on, and what that allows."""
     for name, folder in sorted(local_presets().items()):
         facts = resolve(folder).json(METADATA) or {}
         if facts.get("trained"):
-            cells = (facts["trained_on"], facts["licence"], facts["data_licence"])
-            yield f"| {name} | {' | '.join(cells)} |"
+            yield (
+                f"- **{name}**: the licence of the weights is *{facts['licence']}*. Trained on: "
+                f"{facts['trained_on']}. {facts['data_licence']}"
+            )
 
 
 def short_runs(measured):
@@ -139,26 +191,26 @@ def speeds():
     where = f"one thread of an {processor} (`python benchmarks/inference.py`)"
     photo = f"{chain:.0f} ms for a photo of 640x480 with one face, detector included"
     said = {}
-    for variant, name in (("lotr_m", "LOTR-M"), ("lotr_m_plus", "LOTR-M+")):
+    for name in STAGES.values():
         ms, bare = (stage[f"{n}, onnxruntime"] for n in (name, "bare"))
         int8 = stage.get(f"{name} int8, onnxruntime")
-        said[variant] = "; ".join([
+        said[name] = "; ".join([
             f"{ms:.1f} ms a face on onnxruntime{f' (int8: {int8:.1f})' if int8 else ''}, "
             f"{ms / bare:.2f} times its bare backbone",
-            *([photo] if variant == "lotr_m" else []),
+            *([photo] if name == "LOTR-M" else []),
             where,
         ])  # fmt: skip
     for folder in local_presets().values():
         files = resolve(folder)
-        facts, recipe = files.json(METADATA) or {}, files.json(RECIPE) or {}
-        if facts.get("trained") and recipe.get("variant") in said:
-            yield folder, {**facts, "speed": said[recipe["variant"]]}
+        facts = files.json(METADATA) or {}
+        if facts.get("trained") and stage_of(files) in said:
+            yield folder, {**facts, "speed": said[stage_of(files)]}
 
 
 def heading(measured):
     flip = "with" if measured["flip"] else "without"
     where = f"`{measured['data']}`, split {measured['split']}"
-    return f"{where}, ground-truth boxes, {flip} flip averaging, per cent:"
+    return f"{where}, with ground-truth boxes and {flip} flip averaging, in per cent:"
 
 
 def fill(text, filled):

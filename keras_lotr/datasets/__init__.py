@@ -28,25 +28,25 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     """Read one split of a data set.
 
     Args:
-        folder: the data set as its authors hand it out, or a folder with labels.json, or a COCO or
-            CSV file.
+        folder: the data set in its original layout, a folder with labels.json, or a COCO or CSV
+            file.
         split: "train", "val" or "test".
-        scheme: wanted landmark scheme. Of data sets that carry several, the faces with labels of
-            this scheme are read; labels of another are converted as far as the two have landmarks
-            in common (`keras_lotr.conversions`), and the rest are gaps. None: the reader's own.
+        scheme: landmark scheme to read, of data sets that have several. None takes the reader's
+            own. Labels of another scheme are converted as far as the two have landmarks in common
+            (`keras_lotr.conversions`); the others are gaps.
         reader: a name of `READERS`; None recognises the folder by its files.
-        only: tags, such as names of sets in labels.json or subsets of WFLW; faces that have none
-            of them are left out. Empty: all faces.
+        only: tags, such as names of sets in labels.json or subsets of WFLW; faces that have none of
+            them are left out. If it is empty, all faces are read.
 
     Returns:
         Non-empty list of `Sample`, all of one scheme.
 
     Raises:
-        FileNotFoundError: no such folder, or files of the data set are missing.
-        ValueError: unknown reader, folder of no known kind, or a face of which more than half of
-            the landmarks lie outside of its image: the labels are those of another image, or
-            of another size of it. A few outside are usual where the image cuts a face.
-        NoFaces: no face in this split, or with such a tag; a ValueError.
+        FileNotFoundError: there is no such folder, or files of the data set are missing.
+        ValueError: the reader is unknown, the folder is of no known kind, or more than half of the
+            landmarks of a face lie outside of its image, so that the labels belong to another image
+            or another size of it. A few outside are usual where the image cuts a face.
+        NoFaces: there is no face in this split, or none with such a tag; it is a ValueError.
     """
     folder = Path(folder)
     if not folder.exists():

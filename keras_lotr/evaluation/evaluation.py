@@ -38,31 +38,33 @@ def evaluate(
 ):
     """Evaluate a preset on one split of a data set.
 
-    Landmarks without label do not count. Labels of another scheme than the preset's are converted
-    if there are no others. Faces without normaliser, such as those that lack the label of an eye
+    Landmarks without a label do not count. Labels of another scheme than the preset's are converted
+    if there are no others. Faces without a normaliser, such as those that lack the label of an eye
     corner, are left out and named.
 
     Args:
         preset: name or folder of a preset, hf:// handle, or an .onnx file of `keras-lotr export`.
         data: folder of the data set.
         split: "train", "val" or "test".
-        flip: average with the mirrored faces' landmarks, as the paper does.
+        flip: whether to average with the landmarks of the mirrored faces, as the paper does.
         reader: name of the reader; None recognises the data set.
-        only: tags, such as names of sets: other faces are left out, see `read_samples`.
-        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None: the scheme's.
-        boxes: what faces are cropped by: "ground-truth", the boxes of the data set or around its
-            labelled landmarks; or "detector", those of the built-in face detector, and ground truth
-            where it does not find the face.
+        only: tags, such as names of sets; other faces are left out, see `read_samples`.
+        normalizer: "outer_eyes", "box" or "interpupil", see `landmark_errors`; None takes the
+            scheme's.
+        boxes: what faces are cropped by. "ground-truth" takes the boxes of the data set, or those
+            around its labelled landmarks; "detector" takes those of the built-in face detector, and
+            ground truth where it does not find the face.
 
     Returns:
-        results: dict, the content of `results.json`; number of faces and of labelled landmarks;
-            NME, rates and AUC in per cent, of all faces and of each subset; NME of each region and
-            landmark (None without any label); `shape_mode_slopes`; the scheme of the labels if they
-            were converted; the faces without normaliser.
-        faces: a dict for each face, with its file, its NME and that of each region.
+        Two values, `results` and `faces`. `results` is a dict, the content of `results.json`: the
+        number of faces and of labelled landmarks; NME, failure rates and AUC in per cent, of all
+        faces and of each subset; the NME of each region and landmark (None without any label);
+        `shape_mode_slopes`; the scheme of the labels if they were converted; and the faces without
+        a normaliser. `faces` has a dict for each face, with its file, its NME and that of each
+        region.
 
     Raises:
-        ValueError: if no face has a normaliser.
+        ValueError: no face has a normaliser.
     """
     measured = measure(preset, data, split, flip, reader, only, normalizer, boxes)
     scheme = get_scheme(measured.preprocessor.scheme)

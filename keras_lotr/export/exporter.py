@@ -27,22 +27,22 @@ def export(model, path, format="onnx", batch=None, float16=False):
 
     Args:
         model: `LOTR`.
-        path: the file; a folder for "saved_model". What is there already is replaced whole, and
-            left as it was if anything fails.
+        path: the file, or a folder for "saved_model". What is there already is replaced as a whole,
+            and left as it was if anything fails.
         format:
             - "onnx": "images" (B, 3, S, S) float32 RGB 0..255 -> "points_crop" (B, N, 2), crop
               pixels; the same from every backend. Its metadata hold the preprocessor, so that it
               is all that `FaceLandmarker.from_onnx` needs.
             - "openvino": the same network as .xml and .bin.
-            - "litert": a .tflite file that takes (B, S, S, 3); on the TensorFlow backend.
-            - "saved_model": likewise; on TensorFlow or JAX.
-        batch: B; None: any.
-        float16: keep the weights of an ONNX file in 16 bits, which halves it; it computes in
-            float32.
+            - "litert": a .tflite file that takes (B, S, S, 3); it needs the TensorFlow backend.
+            - "saved_model": a folder for TensorFlow; it needs the TensorFlow or JAX backend.
+        batch: B; None allows any.
+        float16: whether to keep the weights of an ONNX file in 16 bits, which halves it. It
+            computes in float32.
 
     Raises:
-        ValueError: unknown format, one that the backend cannot write, a backbone with layers that
-            cannot be written, a quantized model, or a path that leads to something else.
+        ValueError: the format is unknown, the backend cannot write it, the backbone has layers that
+            cannot be written, the model is quantized, or the path leads to something else.
         ImportError: a package is missing; the sentence names the extra to install.
         ExportDiffers: the file gives other points than the model.
 
@@ -94,7 +94,7 @@ class Exported:
 
 
 def export_preset(preset, path, format="onnx", batch=None, calibration=None, float16=False):
-    """Write the LOTR of a preset.
+    """Write the LOTR of a preset as a file for another runtime.
 
     Args:
         preset: short name, folder or hf:// handle; one without weights is written untrained.

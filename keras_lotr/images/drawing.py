@@ -25,21 +25,21 @@ _FINE_SIZE = 700
 
 
 def draw(image, faces, points=True, contours=True, numbers=False, boxes=False):
-    """Draw landmarks, each region in its colour; sizes follow the size of the face.
+    """Draw landmarks, each region in its own colour, with sizes that follow that of the face.
 
     Args:
         image: (H, W, 3) uint8 RGB; it is not changed.
         faces: list of `FaceLandmarks`. Landmarks that are NaN are not drawn, and lines end there.
-        points: a dot at each landmark.
-        contours: lines along the contours of the scheme.
-        numbers: the number of each landmark beside it.
-        boxes: the box that the crop was made from.
+        points: whether to draw a dot at each landmark.
+        contours: whether to draw lines along the contours of the scheme.
+        numbers: whether to write the number of each landmark beside it.
+        boxes: whether to draw the box from which the crop was made.
 
     Returns:
         (H, W, 3) uint8 RGB array.
 
     Raises:
-        ValueError: not such an image.
+        ValueError: the image has another shape or dtype.
 
     Example:
 

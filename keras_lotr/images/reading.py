@@ -22,8 +22,8 @@ _KINDS = "JPEG, PNG, WebP, BMP, GIF or TIFF"
 def read_image(source):
     """Read an image.
 
-    An EXIF orientation is applied, so that the image is upright as viewers show it. Grey becomes
-    RGB, an alpha channel is dropped (the colours stay as stored), 16 bits become 8.
+    An EXIF orientation is applied, so that the image is upright as viewers show it. Grey images
+    become RGB, an alpha channel is dropped (the colours stay as stored), and 16 bits become 8.
 
     Args:
         source: path; http(s) URL; bytes of an image file (JPEG, PNG, WebP, BMP, GIF, TIFF; the
@@ -36,7 +36,8 @@ def read_image(source):
     Raises:
         FileNotFoundError: no such file.
         OSError: the URL cannot be downloaded.
-        ValueError: no image, cut off, more than 100 megapixels, or not such an array.
+        ValueError: the source is no image, is cut off, or has more than 100 megapixels, or the
+            array has another shape or dtype.
 
     Example:
 

@@ -41,9 +41,9 @@ class Face:
         box: (4,) float32 x0, y0, x1, y1, image pixels: the box around the landmarks.
         five_points: (5, 2) float32 image pixels: eye on the left of the image, eye on the right,
             nose tip, mouth corner on the left, on the right; None if the detector has none.
-        score: 0..1, how sure the detector is.
-        degrees: how far the face is turned clockwise from upright, in steps of what the detector
-            was asked to look for; 0 for a detector that finds upright faces only.
+        score: 0..1, the detector's confidence.
+        degrees: in-plane rotation of the face, clockwise from upright; one of the `rotations` that
+            the detector looks for.
     """
 
     box: np.ndarray
@@ -53,34 +53,34 @@ class Face:
 
 
 class FaceDetector:
-    """Runs a detector network of YuNet's format (`keras_lotr.detector`) in OpenCV.
+    """Finds faces with a detector network of YuNet's format, which OpenCV runs without Keras.
 
-    The photo is looked at as an image of `max_side` pixels (smaller photos are left as they are)
-    and as small copies for the faces that are too large for that, up to one that fills the photo
-    (`face_pyramid`). A face is the mean of what all cells say that see it, weighted by their scores
-    (as in BlazeFace, Bazarevsky et al., 2019): that is steadier than the surest one alone. No Keras
-    is needed. May be called from several threads; they take turns. Can be pickled.
+    The network sees the image with a longer side of at most `max_side` pixels, and small copies of
+    it for faces that are too large for that, up to a face that fills the image. A face is the mean
+    of all cells that see it, weighted by their scores (as in BlazeFace, Bazarevsky et al., 2019),
+    which is steadier than the most certain cell. Threads may share a detector; they take turns. It
+    can be pickled.
 
     Args:
         path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
-        threshold: 0..1; faces that it is less sure of are left out.
-        nms_threshold: 0..1; two boxes that overlap more than this (IoU) are of one face.
-        max_side: longer side in pixels of the largest image that it sees; larger finds smaller
-            faces (of about 10 pixels in that image) and takes longer.
-        rotations: degrees, clockwise, of the faces to look for: of 0, 90, 180, 270. Each takes as
-            long as the first; faces are found up to about 40 degrees from one of them.
+        threshold: 0..1; faces with a lower score are left out.
+        nms_threshold: 0..1; two boxes that overlap more than this (IoU) belong to one face.
+        max_side: longer side, in pixels, of the largest copy that the network sees. The smallest
+            faces that are found have about 10 pixels in it; a larger copy takes longer.
+        rotations: in-plane rotations of the faces to look for, in degrees clockwise: some of 0, 90,
+            180, 270. Each takes as long as the first, and finds faces within about 40 degrees.
         score_threshold: the former name of `threshold`.
 
     Call arguments:
-        source: a photo, everything that `read_image` takes (a path, an RGB array, ...), or a list
-            of such photos of any sizes.
+        source: an image, as `read_image` takes it (a path, an RGB array, ...), or a list of images
+            of any sizes.
 
     Returns:
-        List of `Face`, the largest first; for a list of photos a list of such lists.
+        List of `Face`, the largest first. A list of images gives a list of such lists.
 
     Raises:
-        FileNotFoundError, ValueError: the file is missing, or no such network; a setting is out of
-            its range; a photo cannot be read.
+        FileNotFoundError, ValueError: the file is missing or no such network, a setting is out of
+            its range, or an image cannot be read.
 
     Example:
 
@@ -126,7 +126,7 @@ class FaceDetector:
 
     @classmethod
     def from_preset(cls, preset="face_detector", token=None, **settings):
-        """The detector of a preset.
+        """Load the detector of a preset.
 
         Args:
             preset: short name, folder or "hf://org/name[@revision]"; its model.onnx is used.

@@ -20,37 +20,43 @@ _CROPS_AT_ONCE = 64
 
 
 class FaceLandmarker:
-    """Finds the faces of photos and their landmarks.
+    """Finds the faces of images and their landmarks.
 
-    May be called from several threads: nothing is kept between calls. A Keras model is asked by one
-    thread at a time, an `OnnxModel` by all.
+    It may be called from several threads, because nothing is kept between calls. A Keras model runs
+    in one thread at a time, an `OnnxModel` in all of them at once.
 
     Args:
         model: name, folder or "hf://org/name[@revision]" of a preset, an .onnx file, a `LOTR`, or
             an `OnnxModel`, which needs no Keras.
-        detector: "builtin", "yunet", path of a detector's .onnx file, or a callable: see
-            `face_detector`. It is loaded when the first photo without `boxes` comes.
+        detector: "builtin", "yunet", path of a detector's .onnx file, or a callable from an image
+            to boxes (F, 4) around the landmarks. It is loaded when the first image without `boxes`
+            comes.
         preprocessor: `Preprocessor`, how faces are cropped; None: the model's own.
-        flip: average with the landmarks of the mirrored crop: a little better, twice the time.
-        engine, threads, providers, dtype, token: of a model that is named, see
-            `engine.load_model`.
-        threshold, max_side, rotations: of a detector that is named, see `FaceDetector`.
+        flip: whether to average with the landmarks of the mirrored crop, which is slightly more
+            accurate and takes twice the time.
+        engine: what runs a model that is named: "keras"; "onnxruntime", which imports neither Keras
+            nor a backend; or "auto", onnxruntime where it is installed and the preset has a
+            model.onnx, and else Keras.
+        threads, providers: settings of onnxruntime, see `OnnxModel`.
+        dtype: dtype policy of the Keras model, such as "mixed_bfloat16".
+        token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+        threshold, max_side, rotations: settings of a detector that is named, see `FaceDetector`.
         contract: the former name of `preprocessor`.
 
     Call arguments:
         source: an image, everything that `read_image` takes, or a list or another iterable of
             images.
-        boxes: (F, 4) x0, y0, x1, y1 in image pixels, or one box (4,), boxes **around the
-            landmarks** (brows to chin, without the forehead); for several images as many such
-            arrays. None: the detector looks for faces.
+        boxes: (F, 4) x0, y0, x1, y1 in image pixels, or one box (4,). A box must enclose **the
+            landmarks only** (brows to chin, without the forehead). Several images need as many such
+            arrays. With None, the detector looks for faces.
 
     Returns:
-        List of `FaceLandmarks`, in the order of the boxes or the largest first; for several
-        images a list of such lists.
+        List of `FaceLandmarks`, in the order of the boxes or with the largest face first. Several
+        images give a list of such lists.
 
     Raises:
-        ValueError, OSError: an image cannot be read; a box is not finite, turned round or
-            outside its photo.
+        ValueError, OSError: an image cannot be read, or a box is not finite, has x1 <= x0 or
+            y1 <= y0, or lies outside of its image.
 
     Example:
 
@@ -105,7 +111,7 @@ class FaceLandmarker:
 
     @classmethod
     def from_preset(cls, preset, detector="builtin", flip=False, engine="keras", **settings):
-        """The landmarker of a preset, run by Keras unless another engine is asked for.
+        """Load the landmarker of a preset; Keras runs it unless another engine is named.
 
         Args:
             preset: short name, folder or "hf://org/name[@revision]".
@@ -122,7 +128,7 @@ class FaceLandmarker:
 
     @classmethod
     def from_onnx(cls, path, detector="builtin", flip=False, threads=None, **settings):
-        """The landmarker of a file of `keras-lotr export`, or of a preset's, without Keras.
+        """Load the landmarker of an .onnx file that `keras-lotr export` wrote; it needs no Keras.
 
         Args:
             path: the .onnx file; its metadata say how faces are cropped.
@@ -172,7 +178,7 @@ class FaceLandmarker:
         return results if many else results[0]
 
     def stream(self, sources, boxes=None):
-        """Photo by photo, for many: only crops and results of a few are held in memory.
+        """Find the faces of many images; only crops and results of a few are in memory at a time.
 
         Args:
             sources: iterable of images.

@@ -16,12 +16,12 @@ class FaceLandmarks:
 
     Attributes:
         points: (N, 2) float32, image pixels; integers are pixel centres.
-        box: (4,) float32 x0, y0, x1, y1, image pixels: what the crop was made from.
-        score: 0..1, how sure the detector was; None for a box that was given.
+        box: (4,) float32 x0, y0, x1, y1, image pixels, from which the crop was made.
+        score: 0..1, the detector's confidence; None for a box that was given.
         scheme: name of the landmark scheme.
-        degrees: how far the face is turned in the photo, a turn that the crop took out.
+        degrees: in-plane rotation of the face in the image, clockwise; the crop is upright.
 
-    Equal are faces with the same values. Arrays are read-only.
+    Faces with the same values are equal. The arrays are read-only.
 
     Example:
 
@@ -64,7 +64,7 @@ class FaceLandmarks:
 
     @classmethod
     def from_dict(cls, entries):
-        """The face that `to_dict` wrote.
+        """Read the face that `to_dict` wrote.
 
         Raises:
             ValueError: an entry is missing.
@@ -78,9 +78,9 @@ class FaceLandmarks:
         return cls(entries["points"], entries["box"], score, entries["scheme"], degrees)
 
     def to_dict(self):
-        """{"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
+        """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
 
-        A turned face has "degrees", too.
+        A rotated face has "degrees", too.
         """
         turned = {"degrees": self.degrees} if self.degrees else {}
         return {
@@ -95,8 +95,11 @@ class FaceLandmarks:
         """Write a .json, .csv or .pts file.
 
         Args:
-            path: its ending says which.
-            image: what stands in the column `image` of a CSV.
+            path: path of the file, whose ending chooses the format.
+            image: entry of the column `image` of a CSV.
+
+        Raises:
+            ValueError: the ending is another one.
         """
         path, face = Path(path), self.to_dict()
         entry = {"source": os.fspath(image), "faces": [face]}

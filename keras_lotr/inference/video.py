@@ -16,7 +16,7 @@ _ENDING, _CODEC = ".webm", "VP80"
 
 
 def annotate_video(landmarker, source, output, overlays=None, max_frames=None, progress=None):
-    """Draw the landmarks of all faces into a video; sound is left out.
+    """Draw the landmarks of all faces into a video, without its sound.
 
     Args:
         landmarker: `FaceLandmarker`.
@@ -24,15 +24,16 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
         output: the .webm file to write, at most 1280 pixels wide and high; left as it was if the
             video cannot be read to its end.
         overlays: which of `draw`'s overlays, {"boxes": True, ...}.
-        max_frames: a longer video is refused; None: of any length.
-        progress: called with the number of frames that are done and of all, the latter as far as
-            the file says.
+        max_frames: a longer video is refused; None takes a video of any length.
+        progress: function that is called with the number of frames that are done and the number of
+            all frames, as far as the file says it.
 
     Returns:
         The faces of each frame: list of lists of `FaceLandmarks`, in pixels of the output.
 
     Raises:
-        FileNotFoundError, ValueError: no such file, not a video, too long, or another ending.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no video or too long, or the output has another ending.
 
     Example:
 

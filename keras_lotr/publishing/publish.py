@@ -116,23 +116,24 @@ class Publication:
 def push_to_hub(source, handle, private=None, revision=None, tag=None, create_pr=False, token=None):
     """Publish a preset on the Hugging Face Hub, with a card written from its files.
 
-    The preset is loaded first; weights that nobody has trained are refused. What is there already
-    is not uploaded again.
+    The preset is loaded before anything is uploaded, and untrained weights are refused. What is
+    there already is not uploaded again.
 
     Args:
         source: preset folder or name, or a model with `save_to_preset`.
         handle: "hf://org/name".
-        private: whether a new repository is private; None: as the account's settings say.
-        revision: branch; None: "main".
+        private: whether a new repository is private; None leaves it to the account's settings.
+        revision: branch; None means "main".
         tag: name for this version, such as "v1".
-        create_pr: propose it as a pull request instead.
+        create_pr: whether to open a pull request instead.
         token: access token; None takes that of HF_TOKEN or `hf auth login`.
 
     Returns:
-        The handle of exactly this version, "hf://org/name@commit": what `from_preset` loads.
+        The handle of exactly this version, "hf://org/name@commit", which `from_preset` loads.
 
     Raises:
-        ValueError: not such a preset or handle, untrained weights, a tag in use.
+        ValueError: there is no such preset, the handle is not valid, the weights are untrained, or
+            the tag is in use.
         OSError: the Hub does not allow it or cannot be reached.
 
     Example:

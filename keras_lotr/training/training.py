@@ -37,34 +37,36 @@ def train(
 ):
     """Train a LOTR and keep the best weights as a preset.
 
-    Into `out` go `preset/` (the weights that were best on the validation faces so far),
-    `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`. A recipe with
-    a mixture trains one network for several landmark orders; `presets/GROUP/` then holds a model
-    for each group, and best is what has the least mean NME over the groups.
+    The folder `out` gets `preset/` (the weights with the lowest NME on the validation faces so
+    far), `history.csv` (a row for each epoch), `recipe.json` and `checkpoint.safetensors`. A recipe
+    with a mixture trains one network for several landmark orders; `presets/GROUP/` then holds a
+    model for each group, and the best weights are those with the lowest mean NME over the groups.
 
     Args:
         recipe: `Recipe`.
-        data: folders of data sets; an epoch draws the same number of faces from each. Those that
-            have a "val" split are validated on; without any, a tenth of the first is held out.
-            For a mixture also NAME=FOLDER; each group needs a "val" split.
-        out: folder of the run; must be new or empty unless `resume`.
-        init: what to start from: a preset, its network and its weights; or a safetensors file of
-            a LOTR, of which the recipe's network takes what fits.
-        reader: name of the reader for all of `data`; None recognises each.
-        resume: go on from the checkpoint in `out`, exactly as if never stopped.
-        workers: threads that prepare batches.
-        verbose: of `keras.Model.fit`; "auto": a progress bar on a terminal, else a line an epoch.
-            What is trained is told first, except for 0.
-        callbacks: more Keras callbacks; they find the NME as "val_nme" in the logs, and the last
+        data: folders of data sets; an epoch draws the same number of faces from each. Faces of a
+            split "val" are for validation; if there are none, a tenth of the first data set is held
+            out. For a mixture, NAME=FOLDER gives a data set a name, and each group needs a split
+            "val".
+        out: folder of the run, which must be new or empty unless `resume` is set.
+        init: what to start from: a preset, with its network and its weights; or a safetensors file
+            of a LOTR, from which the recipe's network takes what fits.
+        reader: name of the reader for all of `data`; None recognises each data set.
+        resume: whether to continue from the checkpoint in `out`. The result is that of an
+            uninterrupted run.
+        workers: number of threads that prepare batches.
+        verbose: as in `keras.Model.fit`; "auto" shows a progress bar on a terminal, and a line per
+            epoch elsewhere. Unless it is 0, what is trained is printed first.
+        callbacks: more Keras callbacks. They find the NME as "val_nme" in the logs, and the last
             weights, not the averaged ones, in the model.
-        only: tags, such as names of sets: other faces are left out, see `read_samples`. The groups
+        only: tags, such as names of sets; other faces are left out, see `read_samples`. The groups
             of a mixture name their own.
 
     Returns:
         The path of the preset, or of the folder with the presets of a mixture.
 
     Raises:
-        ValueError: data or recipe cannot be trained with, or no epoch had a finite NME.
+        ValueError: the data or the recipe cannot be used, or no epoch had a finite NME.
     """
     out = Path(out)
     check_out(out, resume)

@@ -102,6 +102,26 @@ def test_samples_with_gaps(preset, rendered_faces, tmp_path):
     assert_picture(output)
 
 
+def test_worst(preset, rendered_faces, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "keras_lotr.evaluation.figures._draw_face",
+        lambda axis, measured, faces: drawn.append((measured.nme, list(faces))),
+    )
+    output = tmp_path / "worst.png"
+    arguments = ["--split", "val", "--count", 3, "--output", output]
+    run = report("worst", preset, "--data", rendered_faces, *arguments)
+    assert run.exit_code == 0, run.output
+    assert_picture(output)
+    nme = drawn[0][0]
+    assert [faces for _, faces in drawn[:3]] == [[i] for i in np.argsort(-nme)[:3]]
+
+
+def test_no_face_in_a_row(preset, rendered_faces):
+    run = report("worst", preset, "--data", rendered_faces, "--count", 0)
+    assert run.exit_code == 2 and "0 is not in the range" in run.output
+
+
 def test_bands():
     assert _band_names(BANDS) == ["NME < 5 %", "5 to 6 %", "> 6 %"]
     with pytest.raises(ValueError, match=r"Expected rising borders.*\(6, 5\)"):

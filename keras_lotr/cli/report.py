@@ -152,3 +152,24 @@ def samples(preset, data, split, flip, reader, only, normalizer, engine, band, o
     measured = measure(model, data, split, flip, reader, only, normalizer)
     draw_samples(measured, output, band or BANDS)
     click.echo(f"Wrote {output}")
+
+
+@report.command(
+    epilog=examples(
+        "report worst lotr_m_300w --data examples/rendered_faces --split val",
+        "report worst lotr_m_300w_98 --data FOLDER --only wflw --count 5 --output worst.png",
+    )
+)
+@annotated_faces
+@click.option(
+    "--count", type=click.IntRange(1, 50), default=10, show_default=True, help="Faces in a row."
+)
+@output("worst.png")
+def worst(preset, data, split, flip, reader, only, normalizer, engine, count, output):
+    """The faces with the largest errors of PRESET, of all and of each subset."""
+    model = measured_model(preset, data, engine)
+    from keras_lotr.evaluation.evaluation import measure
+    from keras_lotr.evaluation.figures import draw_worst
+
+    draw_worst(measure(model, data, split, flip, reader, only, normalizer), output, count)
+    click.echo(f"Wrote {output}")

@@ -111,13 +111,11 @@ def draw_samples(measured, path, bands=BANDS):
         ValueError: if the borders do not rise.
     """
     names, rows = _band_names(bands), np.digitize(measured.nme, bands)
-    tags = [sample.tags for sample in measured.samples]
-    subsets = ["all", *sorted({tag for of_face in tags for tag in of_face})]
+    subsets = _subsets(measured)
     figure = _figure(2.2 * len(subsets) + 0.4, 2.4 * len(names))
     axes = figure.subplots(len(names), len(subsets), squeeze=False)
-    for column, subset in enumerate(subsets):
+    for column, (subset, members) in enumerate(subsets.items()):
         axes[0, column].set_title(subset)
-        members = np.array([subset == "all" or subset in of_face for of_face in tags])
         for row in range(len(names)):
             faces = np.flatnonzero((rows == row) & members)
             middle = faces[np.argsort(measured.nme[faces])][len(faces) // 2 :][:1]
@@ -125,6 +123,39 @@ def draw_samples(measured, path, bands=BANDS):
     for row, name in enumerate(names):
         axes[row, 0].set_ylabel(name)
     _save(figure, path)
+
+
+def draw_worst(measured, path, count=10):
+    """The faces with the largest NME of all and of each subset (rows), the worst first.
+
+    Args:
+        measured: `MeasuredFaces`, what `keras_lotr.evaluation.measure` returns.
+        path: PNG, JPEG, SVG or PDF file to write.
+        count: faces in a row.
+
+    Raises:
+        ValueError: if `count` is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"Expected at least one face in a row. Received: {count}")
+    subsets = _subsets(measured)
+    figure = _figure(2.2 * count + 0.4, 2.4 * len(subsets))
+    axes = figure.subplots(len(subsets), count, squeeze=False)
+    for row, (subset, members) in enumerate(subsets.items()):
+        axes[row, 0].set_ylabel(subset)
+        faces = np.flatnonzero(members)
+        worst = faces[np.argsort(-measured.nme[faces])]
+        for column in range(count):
+            _draw_face(axes[row, column], measured, worst[column : column + 1])
+    _save(figure, path)
+
+
+def _subsets(measured):
+    """{"all" or a tag: (F,) bool, which faces belong to it}."""
+    tags = [sample.tags for sample in measured.samples]
+    every = {"all": np.ones(len(tags), bool)}
+    names = sorted({tag for of_face in tags for tag in of_face})
+    return every | {name: np.array([name in of_face for of_face in tags]) for name in names}
 
 
 def _draw_face(axis, measured, faces):

@@ -1,6 +1,6 @@
 """Which way landmarks miss: along the line that they lie on, or across it.
 
-    python benchmarks/along_and_across.py lotr_m_300w --data FOLDER [--split val] [--flip-test]
+    python benchmarks/along_and_across.py lotr_m_68 --data FOLDER [--split val] [--flip-test]
 
 Where on a smooth line a landmark lies is a choice of who drew it; that it lies on the line is not.
 Means of the two parts of the error by region, in per cent of the normaliser. The line's direction

@@ -69,7 +69,7 @@ def ask(client, path):
 
 def main():
     command = [sys.executable, "-c", COMMAND, "demo", "--engine", "onnxruntime", "--port", "7899"]
-    landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
+    landmarker = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(command, stdout=subprocess.PIPE) as server,

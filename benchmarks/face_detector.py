@@ -152,7 +152,7 @@ def times(photo, detector, teacher):
 
 
 def landmark_error(data, detectors):
-    """What it costs that a detector finds the boxes: NME of lotr_m_300w in per cent.
+    """What it costs that a detector finds the boxes: NME of lotr_m_68 in per cent.
 
     The crops of the kit show the face and its surroundings. Both errors are over the faces that
     were found (IoU 0.3 with the true box).
@@ -163,7 +163,7 @@ def landmark_error(data, detectors):
     from keras_lotr.datasets import read_samples
     from keras_lotr.metrics import normalized_mean_error
 
-    landmarker = FaceLandmarker.from_preset("lotr_m_300w", flip=True)
+    landmarker = FaceLandmarker.from_preset("lotr_m_68", flip=True)
     samples = read_samples(data, "val", "ibug68")
     photos = [read_image(sample.path) for sample in samples]
     truth = np.array([sample.points_image for sample in samples])

@@ -27,7 +27,7 @@ from keras_lotr import FaceDetector, FaceLandmarker, read_image
 from keras_lotr.inference.onnx_model import OnnxModel
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PRESET, SIZE = "lotr_m_300w", 192
+PRESET, SIZE = "lotr_m_68", 192
 SECONDS = 8.0  # of a comparison
 
 

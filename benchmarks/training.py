@@ -1,6 +1,6 @@
 """Crops per second of the input pipeline against those of a training step, in one run.
 
-    python benchmarks/training.py --data FOLDER [--recipe lotr_m_300w] [--seconds 20]
+    python benchmarks/training.py --data FOLDER [--recipe lotr_m_68] [--seconds 20]
 
 Both are counted per CPU second, so that other load on the machine changes little.
 """
@@ -34,7 +34,7 @@ def rate(function, crops, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--recipe", default="lotr_m_300w")
+    parser.add_argument("--recipe", default="lotr_m_68")
     parser.add_argument("--seconds", type=float, default=20)
     arguments = parser.parse_args()
     recipe = Recipe.load(arguments.recipe)

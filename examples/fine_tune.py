@@ -44,7 +44,7 @@ def write_csv(path):
     return path
 
 
-def fine_tune(data, out, preset="lotr_m_300w", epochs=20, batch_size=8):
+def fine_tune(data, out, preset="lotr_m_68", epochs=20, batch_size=8):
     """Train a preset on the points of a CSV file, and show what has changed.
 
     Returns:
@@ -112,7 +112,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--csv", type=Path, help="your points [21 points of the rendered faces]")
     parser.add_argument("--out", type=Path, default=Path("runs/fine_tune"))
-    parser.add_argument("--preset", default="lotr_m_300w")
+    parser.add_argument("--preset", default="lotr_m_68")
     parser.add_argument("--epochs", type=int, default=20)
     arguments = parser.parse_args()
     data = arguments.csv or write_csv(arguments.out / "faces.csv")

@@ -17,7 +17,7 @@ from keras_lotr.preprocessor import Preprocessor
     [
         lambda **wrong: tiny_lotr(5, **wrong),
         lambda **wrong: LOTR.from_variant("lotr_m", 5, 64, **wrong),
-        lambda **wrong: LOTR.from_preset("lotr_m_300w", **wrong),
+        lambda **wrong: LOTR.from_preset("lotr_m_68", **wrong),
     ],
     ids=["LOTR", "from_variant", "from_preset"],
 )

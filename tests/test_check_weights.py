@@ -39,5 +39,5 @@ def test_weights_without_a_word(repository):
 
 
 def test_weights_with_a_word(repository):
-    message = "Train on\n\nweights: lotr_m_300w, 3.4 instead of 3.6 %"
+    message = "Train on\n\nweights: lotr_m_68, 3.4 instead of 3.6 %"
     assert repository("a.safetensors", 1_200_000, message).returncode == 0

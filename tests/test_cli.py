@@ -112,9 +112,9 @@ def fail_with(error):
 
 # === Mistakes are told before a backend is started ===
 MISTAKES = {
-    "predict none.jpg --preset nope": "Available: lotr_m_300w, lotr_m_300w_98, lotr_m_plus_300w",
+    "predict none.jpg --preset nope": "Available: lotr_m_68, lotr_m_98, lotr_m_synthetic_106",
     "predict none.jpg --preset lotr_m_jd": "has no trained weights yet. Train them with",
-    "predict none.jpg --preset face_detector": "is a face detector's. Available: lotr_m_300w,",
+    "predict none.jpg --preset face_detector": "is a face detector's. Available: lotr_m_68,",
     "predict none.jpg --detector retina --engine keras": "Expected a face detector: ",
     "predict none.jpg --detector no.onnx --engine keras": "There is no face detector no.onnx",
     "predict none.jpg --format xml": "Expected formats of json, csv, pts, coco",
@@ -126,40 +126,40 @@ MISTAKES = {
     "video none.mp4 out.webm --engine keras": "There is no video none.mp4",
     "video text.txt out.mp4 --engine keras": "Expected a .webm file as output",
     "video text.txt out.webm --engine keras": "Expected a video (MP4, WebM",
-    "evaluate lotr_m_300w --data empty --split dev": "'dev' is not one of 'train', 'val', 'test'",
-    "evaluate lotr_m_300w --data none": "There is no data set none",
-    "evaluate lotr_m_300w --data empty --reader x": "'x' is not one of 'labels_json', 'facesynth'",
-    "evaluate nope --data empty": "Available: lotr_m_300w",
+    "evaluate lotr_m_68 --data empty --split dev": "'dev' is not one of 'train', 'val', 'test'",
+    "evaluate lotr_m_68 --data none": "There is no data set none",
+    "evaluate lotr_m_68 --data empty --reader x": "'x' is not one of 'labels_json', 'facesynth'",
+    "evaluate nope --data empty": "Available: lotr_m_68",
     "evaluate none.onnx --data empty": "There is no file none.onnx",
     "evaluate empty --data empty": "Expected a preset folder. empty has no config.json",
-    "export lotr_m_300w --int8": "Expected --int8 and --calibration together",
-    "export lotr_m_300w --int8 --calibration none/*.jpg": "There is none in none/*.jpg",
-    "export lotr_m_300w --format litert --float16": "Expected --format onnx for",
-    "export lotr_m_300w --output empty": "Expected a file as --output. empty is a folder",
-    "export nope": "Available: lotr_hr_plus_wflw, lotr_m_300w",
+    "export lotr_m_68 --int8": "Expected --int8 and --calibration together",
+    "export lotr_m_68 --int8 --calibration none/*.jpg": "There is none in none/*.jpg",
+    "export lotr_m_68 --format litert --float16": "Expected --format onnx for",
+    "export lotr_m_68 --output empty": "Expected a file as --output. empty is a folder",
+    "export nope": "Available: lotr_hr_plus_wflw, lotr_m_68",
     "train none.json --data empty": "There is no recipe none.json",
     "train list.json --data empty": "Expected an object, {name: value}, as the recipe list.json",
     "train text.json --data empty": "Expected JSON in text.json",
     "train nope --data empty": "Available: lotr_hr_plus_wflw",
-    "train lotr_m_300w --data none": "There is no data set none",
-    "train lotr_m_300w --data faces=none": "There is no data set none",
-    "train lotr_m_300w --data empty --init nope": "Available: lotr_m_300w",
-    "train lotr_m_300w --data empty --init a.safetensors": "There is no file of weights a.saf",
-    "train lotr_m_300w --data empty --backbone-weights b": "There is no file of weights b",
-    "train lotr_m_300w --data empty --output empty --resume": "There is nothing to resume in",
+    "train lotr_m_68 --data none": "There is no data set none",
+    "train lotr_m_68 --data faces=none": "There is no data set none",
+    "train lotr_m_68 --data empty --init nope": "Available: lotr_m_68",
+    "train lotr_m_68 --data empty --init a.safetensors": "There is no file of weights a.saf",
+    "train lotr_m_68 --data empty --backbone-weights b": "There is no file of weights b",
+    "train lotr_m_68 --data empty --output empty --resume": "There is nothing to resume in",
     "train-detector --photos none --held-out empty --teacher a": "There is no folder or list of",
     "train-detector --photos empty --held-out empty --teacher a": "There is no file of a face det",
     "report table none.json": "There is no none.json",
     "report table text.txt": "Expected JSON in text.txt",
     "report table list.json": "Expected results of `keras-lotr evaluate --output` in list.json",
     "report ced none.json": "There is no none.json",
-    "report samples lotr_m_300w --data empty --band 6 --band 5": "Expected rising borders",
-    "demo --preset nope": "Available: lotr_m_300w",
+    "report samples lotr_m_68 --data empty --band 6 --band 5": "Expected rising borders",
+    "demo --preset nope": "Available: lotr_m_68",
     "prepare none made": "Expected the folder of a training. There is no none/preset",
     "card none": "There is no preset 'none'",
     "publish": "Expected PRESET and hf://org/name",
     "publish none hf://me/none": "There is no preset 'none'",
-    "publish lotr_m_300w me/none": "Expected a handle hf://org/name",
+    "publish lotr_m_68 me/none": "Expected a handle hf://org/name",
     "publish-space none hf://me/none": "README.md",
 }
 MAKE_THEM = """
@@ -223,13 +223,13 @@ for line in ("--help", "presets", "predict --help", "train --help"):
 
 # === A user sees what the command says, and nothing of what backends say ===
 COMMAND = "from keras_lotr.cli import main; main(prog_name='keras-lotr')"
-EVALUATE = ("evaluate", "lotr_m_300w", "--data", "examples/rendered_faces", "--split", "val")
+EVALUATE = ("evaluate", "lotr_m_68", "--data", "examples/rendered_faces", "--split", "val")
 
 
 def test_nothing_of_the_backend_is_seen():
     run = in_a_process("-c", COMMAND, *EVALUATE, cwd=ROOT)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.startswith("lotr_m_300w on rendered_faces (val, 16 faces")
+    assert run.stdout.startswith("lotr_m_68 on rendered_faces (val, 16 faces")
 
 
 def test_nothing_of_the_backend_is_seen_in_training(rendered_faces, tmp_path):

@@ -28,7 +28,7 @@ def test_video_and_points(video, tmp_path):
     assert [len(faces) for faces in frames] == [1] * 20
     reader = cv2.VideoCapture(str(video))
     first = cv2.cvtColor(reader.read()[1], cv2.COLOR_BGR2RGB)
-    (face,) = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")(first)
+    (face,) = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")(first)
     assert frames[0] == [face.to_dict()]
     drawn = cv2.VideoCapture(str(out))
     seen = [drawn.read() for _ in range(21)]

@@ -23,7 +23,7 @@ from keras_lotr.publishing.space import publish_space, space_files
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 GROUP = EXAMPLES / "group.jpg"
-SETTINGS = Settings("lotr_m_300w")
+SETTINGS = Settings("lotr_m_68")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def service():
 # === Images ===
 def test_the_answer_is_the_librarys(service):
     answer = service.annotate(GROUP.read_bytes(), SETTINGS, "group.jpg")
-    landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
+    landmarker = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")
     faces = [face.to_dict() for face in landmarker(GROUP)]
     assert answer.photo == {"source": "group.jpg", "width": 640, "height": 480, "faces": faces}
     assert answer.picture.shape == (480, 640, 3)
@@ -47,7 +47,7 @@ def test_the_answer_is_the_librarys(service):
 def test_overlays(service):
     picture = GROUP.read_bytes()
     drawn = [
-        service.annotate(picture, Settings("lotr_m_300w", overlays)).picture
+        service.annotate(picture, Settings("lotr_m_68", overlays)).picture
         for overlays in ((), ("points",), ("boxes",), ("numbers",))
     ]
     np.testing.assert_array_equal(drawn[0], checked_image(picture))
@@ -84,14 +84,14 @@ def test_bad_pictures(service, picture, message):
 
 
 def test_presets_that_can_be_chosen(service):
-    assert "68 points; research use" in service.presets()["lotr_m_300w"]
+    assert "68 points; research use" in service.presets()["lotr_m_68"]
     assert "lotr_hr_plus_wflw" not in service.presets()  # no weights yet
     assert "face_detector" not in service.presets()
 
 
 # === Attention ===
 def test_attention_lies_on_the_face():
-    landmarker = FaceLandmarker.from_preset("lotr_m_300w")
+    landmarker = FaceLandmarker.from_preset("lotr_m_68")
     image = checked_image(GROUP.read_bytes())
     face = landmarker(image)[0]
     one, other = (attention_map(landmarker, image, face, landmark) for landmark in (8, 27))
@@ -104,7 +104,7 @@ def test_attention_lies_on_the_face():
     assert draw_attention(image, one).shape == image.shape
     with pytest.raises(ValueError, match=r"Expected a landmark of 0\.\.67. Received: 68"):
         attention_map(landmarker, image, face, 68)
-    answer = Service().annotate(GROUP.read_bytes(), Settings("lotr_m_300w", (ATTENTION,), 8))
+    answer = Service().annotate(GROUP.read_bytes(), Settings("lotr_m_68", (ATTENTION,), 8))
     assert (answer.picture != image).any()
 
 

@@ -88,7 +88,7 @@ def test_command(detector, rendered_faces, tmp_path):
 
 def test_unknown_boxes(rendered_faces):
     with pytest.raises(ValueError, match="Expected boxes, one of .*Received: 'yunet'"):
-        evaluate("lotr_m_300w", rendered_faces, "val", boxes="yunet")
+        evaluate("lotr_m_68", rendered_faces, "val", boxes="yunet")
 
 
 @pytest.mark.usefixtures("tiny_variant")

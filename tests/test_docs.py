@@ -43,15 +43,15 @@ def test_every_table_is_on_a_page_that_is_filled(tables):
 def test_one_table_of_the_presets(tmp_path, monkeypatch):
     """A dash where nothing is measured; the hard faces come from a file that may be missing."""
     rows = {row.split(" | ")[0][2:]: row.split(" | ") for row in TABLES.summary()}
-    measured = json.loads((ROOT / "presets/lotr_m_300w/results.json").read_text(encoding="utf-8"))
-    assert rows["lotr_m_300w"][1:5] == ["68", "3.0 M", f"{measured['nme']:.2f} %", "-"]
+    measured = json.loads((ROOT / "presets/lotr_m_68/results.json").read_text(encoding="utf-8"))
+    assert rows["lotr_m_68"][1:5] == ["68", "3.0 M", f"{measured['nme']:.2f} %", "-"]
     assert rows["lotr_m_synthetic_106"][3] == "-"  # measured on other faces
     assert "face_detector" not in rows and "lotr_m_jd" not in rows
     hard = tmp_path / "hard_faces.json"
     monkeypatch.setattr(TABLES, "HARD", hard)
     assert all(row.split(" | ")[4] == "-" for row in list(TABLES.summary())[2:])
-    hard.write_text('{"lotr_m_300w_98": {"wflw": 6.449}}')
-    row = next(row for row in TABLES.summary() if row.startswith("| lotr_m_300w_98 |"))
+    hard.write_text('{"lotr_m_98": {"wflw": 6.449}}')
+    row = next(row for row in TABLES.summary() if row.startswith("| lotr_m_98 |"))
     assert row.split(" | ")[4] == "6.45 %"
 
 
@@ -65,9 +65,9 @@ def test_hard_faces_are_measured_in_their_own_landmark_order(tmp_path, monkeypat
     )
     script.main.callback("FOLDER", "val")
     written = json.loads((tmp_path / "hard.json").read_text())
-    assert written["lotr_m_300w_98"] == {"wflw": 6.5, "fr10": 12.0, "faces": 3}
+    assert written["lotr_m_98"] == {"wflw": 6.5, "fr10": 12.0, "faces": 3}
     assert sorted(written) == sorted(measured)
-    assert "lotr_m_300w" not in written and "lotr_hr_plus_wflw" not in written
+    assert "lotr_m_68" not in written and "lotr_hr_plus_wflw" not in written
 
 
 def test_readme_is_short():
@@ -76,7 +76,7 @@ def test_readme_is_short():
 
 def test_speeds_are_those_measured():
     told = list(load(ROOT / "tools" / "make_tables.py").speeds())
-    assert ROOT / "presets" / "lotr_m_300w" in [folder for folder, _ in told]
+    assert ROOT / "presets" / "lotr_m_68" in [folder for folder, _ in told]
     for folder, facts in told:
         assert facts == json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
 
@@ -153,5 +153,5 @@ def test_list_of_the_val_photos_is_that_of_the_results(shared):
     script = load(ROOT / "tools" / "list_split.py")
     lines = (ROOT / "docs" / "300w_val.txt").read_text().splitlines()
     assert lines == script.photos(shared / "data" / "faces", "val")
-    results = json.loads((ROOT / "presets" / "lotr_m_300w" / "results.json").read_text())
+    results = json.loads((ROOT / "presets" / "lotr_m_68" / "results.json").read_text())
     assert len(lines) == results["faces"]

@@ -41,10 +41,10 @@ PAGES = [
 # What stands in a document: what is run here.
 REPLACED = {
     "FOLDER": "examples/rendered_faces",
-    "--initial-weights PRESET": "--initial-weights lotr_m_300w",
+    "--initial-weights PRESET": "--initial-weights lotr_m_68",
     "WFLW": "examples/rendered_faces",
     "NAME": "my_model",
-    "<name>": "lotr_m_300w",
+    "<name>": "lotr_m_68",
     "hf://org/name": "hf://me/my_model",
     "hf_...": READER,
     # A tiny network has no such backbone; tests/test_backbones.py loads these weights.
@@ -124,7 +124,7 @@ def presets(tmp_path_factory):
             model.save_to_preset(folder / source.name)
             if not (source / WEIGHTS).exists():
                 (folder / source.name / WEIGHTS).unlink()
-            elif source.name == "lotr_m_300w":
+            elif source.name == "lotr_m_68":
                 export_onnx(model, folder / source.name / ONNX)
     return folder
 
@@ -150,11 +150,11 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     (folder / "photos").mkdir()
     shutil.copy(ROOT / "examples" / "astronaut.jpg", folder / "photos" / "anna.jpg")
     shutil.copy(ROOT / "examples" / "astronaut.jpg", folder / "photo.jpg")
-    shutil.copy(presets / "lotr_m_300w" / ONNX, folder)
-    shutil.copytree(presets / "lotr_m_300w_98", folder / "my_model")
+    shutil.copy(presets / "lotr_m_68" / ONNX, folder)
+    shutil.copytree(presets / "lotr_m_98", folder / "my_model")
     shutil.copy(video, folder / "in.mp4")
     load(ROOT / "examples" / "fine_tune.py").write_csv(folder / "faces.csv")
-    hub.put_folder("me/secret", presets / "lotr_m_300w", private=True)
+    hub.put_folder("me/secret", presets / "lotr_m_68", private=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())  # that a block may set
     monkeypatch.setattr("keras_lotr.presets.files.shipped_folder", lambda: folder / "presets")
@@ -163,7 +163,7 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     read = Recipe.load.__func__
     hurried = classmethod(lambda cls, preset: replace(read(cls, preset), **HURRIED))
     monkeypatch.setattr(Recipe, "load", hurried)
-    return {"__name__": "__main__", "model": LOTR.from_preset("lotr_m_300w")}
+    return {"__name__": "__main__", "model": LOTR.from_preset("lotr_m_68")}
 
 
 # === The pages ===

@@ -131,8 +131,8 @@ def test_file_is_replaced(tmp_path):
 
 def test_preset(tmp_path):
     """The graph of the shipped file, which is fast: each layer is one node, if it is one at all."""
-    assert export_preset("lotr_m_300w", tmp_path / "model.onnx", float16=True).trained
-    shipped = onnx.load(resolve("lotr_m_300w").path(ONNX), load_external_data=False)
+    assert export_preset("lotr_m_68", tmp_path / "model.onnx", float16=True).trained
+    shipped = onnx.load(resolve("lotr_m_68").path(ONNX), load_external_data=False)
     nodes = [
         [(node.op_type, list(node.output)) for node in model.graph.node if node.op_type != "Cast"]
         for model in (onnx.load(tmp_path / "model.onnx"), shipped)
@@ -197,7 +197,7 @@ class TestCommand:
 
     def test_folder(self, tmp_path):
         (tmp_path / "folder").mkdir()
-        result = self.export("lotr_m_300w", "--output", tmp_path / "folder")
+        result = self.export("lotr_m_68", "--output", tmp_path / "folder")
         assert result.exit_code == 2
         assert "Expected a file as --output" in result.output and "is a folder" in result.output
         assert [p.name for p in tmp_path.rglob("*")] == ["folder"]
@@ -225,6 +225,6 @@ class TestCommand:
         ],
     )
     def test_usage(self, arguments, sentence):
-        result = self.export("lotr_m_300w", *arguments)
+        result = self.export("lotr_m_68", *arguments)
         assert result.exit_code == 2
         assert sentence in result.output

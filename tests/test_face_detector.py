@@ -202,7 +202,7 @@ def test_settings_that_make_no_sense(settings, message):
 
 
 def test_preset_without_detector():
-    for preset in ("lotr_m_300w", "lotr_m_jd"):  # with a model.onnx of another kind, without one
+    for preset in ("lotr_m_68", "lotr_m_jd"):  # with a model.onnx of another kind, without one
         with pytest.raises(ValueError, match=f"preset of a face detector.*Received: {preset}"):
             FaceDetector.from_preset(preset)
 

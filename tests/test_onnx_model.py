@@ -67,8 +67,8 @@ class TestPoints:
 
     def test_shipped_files_are_of_the_same_weights(self):
         crops, _ = load_crops(read_samples(FACES, "val", "ibug68"), 192, 1.3)
-        expected = LOTR.from_preset("lotr_m_300w").predict_points(crops)
-        found = OnnxModel.from_preset("lotr_m_300w").predict_points(crops)
+        expected = LOTR.from_preset("lotr_m_68").predict_points(crops)
+        found = OnnxModel.from_preset("lotr_m_68").predict_points(crops)
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
     def test_threads_of_python(self, path):
@@ -227,7 +227,7 @@ class TestFaceLandmarker:
         with pytest.raises(
             ValueError, match="Expected an engine, one of auto, keras, onnxruntime. Received"
         ):
-            FaceLandmarker.from_preset("lotr_m_300w", engine="tensorrt")
+            FaceLandmarker.from_preset("lotr_m_68", engine="tensorrt")
 
 
 LOADED = """
@@ -251,8 +251,8 @@ def test_no_keras_is_imported():
 import keras_lotr
 from keras_lotr import FaceLandmarker
 for landmarker in (
-    FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime", flip=True),
-    FaceLandmarker.from_onnx("presets/lotr_m_300w/model.onnx"),
+    FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime", flip=True),
+    FaceLandmarker.from_onnx("presets/lotr_m_68/model.onnx"),
 ):
     print(len(landmarker("examples/astronaut.jpg")))
 """

@@ -6,7 +6,14 @@ import shutil
 import pytest
 from tiny import tiny_lotr
 
-from keras_lotr.presets.files import PIN, resolve, write_file
+from keras_lotr.presets.files import (
+    FORMER_NAMES,
+    PIN,
+    local_presets,
+    resolve,
+    shipped_folder,
+    write_file,
+)
 from keras_lotr.presets.preset import CONFIG, METADATA, WEIGHTS
 
 
@@ -74,7 +81,18 @@ def test_an_unknown_name_is_answered_with_what_can_be_used(folder, monkeypatch):
     monkeypatch.setenv("KERAS_LOTR_PRESETS", str(folder.parent))
     with pytest.raises(ValueError, match=r"no preset 'nope'\. Available: face_detector, .*tiny\."):
         resolve("nope")
-    with pytest.raises(ValueError, match=r"no preset 'nope'\. Available: lotr_m_300w, tiny\. A"):
-        resolve("nope", usable=lambda: ["lotr_m_300w", "tiny"])
+    with pytest.raises(ValueError, match=r"no preset 'nope'\. Available: lotr_m_68, tiny\. A"):
+        resolve("nope", usable=lambda: ["lotr_m_68", "tiny"])
     with pytest.raises(ValueError, match=r"no preset 'tiny2'\. Nearest: tiny\. A"):
-        resolve("tiny2", usable=lambda: ["lotr_m_300w", "tiny"])
+        resolve("tiny2", usable=lambda: ["lotr_m_68", "tiny"])
+
+
+@pytest.mark.parametrize("former, name", FORMER_NAMES.items())
+def test_former_names_still_load(former, name, tmp_path, monkeypatch):
+    assert resolve(former).folder == resolve(name).folder == shipped_folder() / name
+    assert former not in local_presets()
+    own = tmp_path / former
+    own.mkdir()
+    (own / CONFIG).write_text("{}")
+    monkeypatch.setenv("KERAS_LOTR_PRESETS", str(tmp_path))
+    assert resolve(former).folder == own  # of the user's own

@@ -325,12 +325,12 @@ def test_subclass_saves_and_loads_its_own(saved, tmp_path):
 
 
 def test_presets_lists_what_the_class_can_load():
-    assert "lotr_m_300w" in LOTR.presets and "face_detector" not in LOTR.presets
-    assert "lotr_m_300w" in Mine.presets
+    assert "lotr_m_68" in LOTR.presets and "face_detector" not in LOTR.presets
+    assert "lotr_m_68" in Mine.presets
 
 
 def test_untrained_preset_names_trained_ones_with_its_landmarks():
-    with pytest.raises(ValueError, match="Trained ones with the same landmarks: lotr_m_300w_98, "):
+    with pytest.raises(ValueError, match="Trained ones with the same landmarks: lotr_m_98, "):
         LOTR.from_preset("lotr_hr_plus_wflw")
 
 

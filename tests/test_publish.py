@@ -79,7 +79,7 @@ def test_table_lists_shipped_presets():
     assert run.exit_code == 0
     names = [line.split()[0] for line in run.output.splitlines()[1:]]
     paper = {"lotr_m_jd", "lotr_m_plus_jd", "lotr_r_plus_jd", "lotr_hr_plus_wflw"}
-    assert paper | {"lotr_m_300w"} <= set(names)
+    assert paper | {"lotr_m_68"} <= set(names)
     assert run.output.strip() == preset_table().strip()
 
 
@@ -95,7 +95,7 @@ def test_paper_presets_are_the_variants_of_table_1():
 def test_shipped_weights_are_those_of_the_card(tmp_path):
     from keras_lotr.presets.preset import shipped_folder
 
-    folder = shipped_folder() / "lotr_m_300w"
+    folder = shipped_folder() / "lotr_m_68"
     facts = json.loads((folder / METADATA).read_text())
     assert facts["weights_sha256"] == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     results = json.loads((folder / RESULTS).read_text())

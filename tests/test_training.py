@@ -312,8 +312,8 @@ def test_a_recipe_names_what_it_starts_from(groups, tmp_path):
     init.save_to_preset(tmp_path)
     model = build(replace(RUN, init=str(tmp_path)), groups, None)
     assert_same_weights(weights_of(model), weights_of(init))
-    lost = replace(RUN, init="the sixth stage of lotr_m_300w")
-    with pytest.raises(ValueError, match="goes on from the sixth stage of lotr_m_300w, which"):
+    lost = replace(RUN, init="the sixth stage of lotr_m_68")
+    with pytest.raises(ValueError, match="goes on from the sixth stage of lotr_m_68, which"):
         build(lost, groups, None)
     assert_same_weights(weights_of(build(lost, groups, tmp_path)), weights_of(init))
     build(replace(lost, backbone_weights="none"), groups, None)

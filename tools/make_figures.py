@@ -48,7 +48,7 @@ def draw_schemes():
     """Every landmark scheme with its numbers, on the mean face."""
     jd = mean_face("lotr_m_jd")
     faces = {
-        "ibug68": mean_face("lotr_m_300w"),
+        "ibug68": mean_face("lotr_m_68"),
         "wflw98": mean_face("lotr_hr_plus_wflw"),
         "jd106": jd,
         "insightface106": convert(jd, "jd106", "insightface106"),
@@ -221,12 +221,12 @@ if __name__ == "__main__":
     FIGURES.mkdir(exist_ok=True)
     draw_schemes()
     draw_group()
-    draw_use("lotr_m_300w")
-    draw_predictions("lotr_m_300w")
-    draw_attention_maps("lotr_m_300w")
+    draw_use("lotr_m_68")
+    draw_predictions("lotr_m_68")
+    draw_attention_maps("lotr_m_68")
     draw_accuracy_and_speed()
-    draw_history("lotr_m_300w")
+    draw_history("lotr_m_68")
     draw_demo()
     draw_losses(FIGURES / "losses.png")
-    rendered = measure("lotr_m_300w", EXAMPLES / "rendered_faces", "train", flip=True)
+    rendered = measure("lotr_m_68", EXAMPLES / "rendered_faces", "train", flip=True)
     draw_samples(rendered, FIGURES / "samples.jpg")

@@ -1,6 +1,6 @@
 """A LOTR-M+ that starts where a trained LOTR-M of the same landmarks is: for `--initial-weights`.
 
-    python tools/plus_from_m.py lotr_m_300w m_plus.safetensors --faces FOLDER
+    python tools/plus_from_m.py lotr_m_68 m_plus.safetensors --faces FOLDER
 
 Its deconvolutions begin as nearest-neighbour enlargement: each of LOTR-M's tokens becomes sixteen
 alike, and attention to these gives what attention to those gave. (Bilinear enlargement, for which

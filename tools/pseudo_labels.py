@@ -1,7 +1,7 @@
 """68 points for faces that nobody drew them on: a kit folder for `keras-lotr train --data`.
 
-    python tools/pseudo_labels.py ../shared/data/faces --preset lotr_m_300w \\
-        --preset lotr_m_plus_300w --out pseudo
+    python tools/pseudo_labels.py ../shared/data/faces --preset lotr_m_68 \\
+        --preset runs/x/preset --out pseudo
 
 For the training faces of a kit that have 98 points but no 68. Each gets the middle of two guesses
 whose errors have different causes: its 98 points read as 68, and the mean of what the presets find,

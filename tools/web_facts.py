@@ -11,7 +11,7 @@ from keras_lotr.presets.files import PREPROCESSOR, resolve
 from keras_lotr.schemes import SCHEMES
 
 PATH = Path(__file__).parents[1] / "web" / "src" / "facts.json"
-DETECTOR, LANDMARKER = "face_detector", "lotr_m_300w"
+DETECTOR, LANDMARKER = "face_detector", "lotr_m_68"
 
 
 def facts():

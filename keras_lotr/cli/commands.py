@@ -29,7 +29,7 @@ def main():
 
 
 @main.command(
-    epilog=examples("presets", "predict photo.jpg --preset lotr_m_300w_98   (one of the list)")
+    epilog=examples("presets", "predict photo.jpg --preset lotr_m_98   (one of the list)")
 )
 def presets():
     """List the presets that can be loaded by name."""

@@ -9,11 +9,9 @@ from keras_lotr.cli.options import examples
 from keras_lotr.quiet import start_keras
 
 
-@click.command(
-    epilog=examples("demo --engine onnxruntime", "demo --preset lotr_m_300w_98 --port 8000")
-)
+@click.command(epilog=examples("demo --engine onnxruntime", "demo --preset lotr_m_98 --port 8000"))
 @click.option(
-    "--preset", default="lotr_m_300w", show_default=True, help="Preset that is selected at first."
+    "--preset", default="lotr_m_68", show_default=True, help="Preset that is selected at first."
 )
 @click.option(
     "--engine",

@@ -27,8 +27,8 @@ def _batch(context, parameter, value):
 
 @click.command(
     epilog=examples(
-        "export lotr_m_300w --float16",
-        "export lotr_m_300w --int8 --calibration 'examples/rendered_faces/*/*.jpg'",
+        "export lotr_m_68 --float16",
+        "export lotr_m_68 --int8 --calibration 'examples/rendered_faces/*/*.jpg'",
     )
 )
 @click.argument("preset")

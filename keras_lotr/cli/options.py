@@ -99,7 +99,7 @@ def what_finds_landmarks(command):
             "YuNet's.",
         ),
         click.option(
-            "--preset", default="lotr_m_300w", show_default=True,
+            "--preset", default="lotr_m_68", show_default=True,
             help="Landmark model: a name of `keras-lotr presets`, a preset's folder, "
             "hf://org/name[@revision], or an .onnx file of `keras-lotr export`.",
         ),

@@ -35,7 +35,7 @@ def package_preset(run, folder, float16):
 
 @click.command(
     "model-card",
-    epilog=examples("model-card my_model", "model-card presets/lotr_m_300w --examples examples"),
+    epilog=examples("model-card my_model", "model-card presets/lotr_m_68 --examples examples"),
 )
 @click.argument("folder", type=Path)
 @click.option(

@@ -12,7 +12,7 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 
 @click.command(
     epilog=examples(
-        "evaluate lotr_m_300w --data examples/rendered_faces --split val",
+        "evaluate lotr_m_68 --data examples/rendered_faces --split val",
         "evaluate runs/mine/preset --data FOLDER --split val --flip-test --output mine.json",
     )
 )
@@ -130,7 +130,7 @@ def _rising(context, parameter, value):
 
 @report.command(
     epilog=examples(
-        "report samples lotr_m_300w --data examples/rendered_faces --split val",
+        "report samples lotr_m_68 --data examples/rendered_faces --split val",
         "report samples runs/mine/preset --data FOLDER --band 4 --band 8",
     )
 )
@@ -156,8 +156,8 @@ def samples(preset, data, split, flip, reader, only, normalizer, engine, band, o
 
 @report.command(
     epilog=examples(
-        "report worst lotr_m_300w --data examples/rendered_faces --split val",
-        "report worst lotr_m_300w_98 --data FOLDER --only wflw --count 5 --output worst.png",
+        "report worst lotr_m_68 --data examples/rendered_faces --split val",
+        "report worst lotr_m_98 --data FOLDER --only wflw --count 5 --output worst.png",
     )
 )
 @annotated_faces

@@ -16,8 +16,8 @@ resume = click.option("--resume", is_flag=True, help="Continuation of an interru
 
 @click.command(
     epilog=examples(
-        "train recipe.json --data faces.csv --init lotr_m_300w --output runs/mine",
-        "train lotr_m_300w --data FOLDER --backbone-weights hf://timm/mobilenetv2_100.ra_in1k",
+        "train recipe.json --data faces.csv --init lotr_m_68 --output runs/mine",
+        "train lotr_m_68 --data FOLDER --backbone-weights hf://timm/mobilenetv2_100.ra_in1k",
     )
 )
 @click.argument("recipe")

@@ -32,7 +32,7 @@ _DOWNLOAD = """(text) => {
 _FILES_KEPT = (30, 300)  # seconds: how often old files are looked for, and how old they may get
 
 
-def build(preset="lotr_m_300w", engine="keras"):
+def build(preset="lotr_m_68", engine="keras"):
     """The page as `gradio.Blocks`; the models are loaded and have run once.
 
     Args:

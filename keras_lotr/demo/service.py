@@ -98,7 +98,7 @@ class Service:
 
     >>> service = Service()
     >>> black = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
-    >>> service.annotate(black, Settings("lotr_m_300w")).message
+    >>> service.annotate(black, Settings("lotr_m_68")).message
     'No face was found. Try a lower threshold, or an image with larger faces.'
     """
 

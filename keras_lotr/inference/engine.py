@@ -33,8 +33,8 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
 
     Example:
 
-    >>> load_model("lotr_m_300w", "onnxruntime", threads=1)
-    OnnxModel('...lotr_m_300w/model.onnx', 68 landmarks (ibug68), crops 192 x 192, run by
+    >>> load_model("lotr_m_68", "onnxruntime", threads=1)
+    OnnxModel('...lotr_m_68/model.onnx', 68 landmarks (ibug68), crops 192 x 192, run by
     onnxruntime on CPUExecutionProvider)
     """
     if engine not in ENGINES:

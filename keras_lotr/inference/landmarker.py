@@ -61,7 +61,7 @@ class FaceLandmarker:
     Example:
 
     >>> import numpy as np
-    >>> landmarker = FaceLandmarker.from_preset("lotr_m_300w")
+    >>> landmarker = FaceLandmarker.from_preset("lotr_m_68")
     >>> photo = np.zeros((480, 640, 3), np.uint8)
     >>> face, = landmarker(photo, boxes=[[100, 100, 300, 320]])
     >>> face.points.shape, face.scheme
@@ -142,7 +142,7 @@ class FaceLandmarker:
 
         Example:
 
-        >>> landmarker = FaceLandmarker.from_onnx("presets/lotr_m_300w/model.onnx")
+        >>> landmarker = FaceLandmarker.from_onnx("presets/lotr_m_68/model.onnx")
         >>> face, = landmarker("examples/astronaut.jpg")
         >>> face.points.shape
         (68, 2)

@@ -43,7 +43,7 @@ class OnnxModel:
     Example:
 
     >>> import numpy as np
-    >>> model = OnnxModel.from_preset("lotr_m_300w", threads=1)
+    >>> model = OnnxModel.from_preset("lotr_m_68", threads=1)
     >>> model.predict_points(np.zeros((2, 192, 192, 3), np.uint8)).shape
     (2, 68, 2)
     """

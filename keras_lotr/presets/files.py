@@ -20,6 +20,7 @@ CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor.json", "model.safet
 ONNX = "model.onnx"  # the same weights as in WEIGHTS, for onnxruntime or OpenCV
 METADATA, RECIPE, RESULTS = "metadata.json", "recipe.json", "results.json"
 MAX_JSON_BYTES = 16 * 2**20
+FORMER_NAMES = {"lotr_m_300w": "lotr_m_68", "lotr_m_300w_98": "lotr_m_98"}  # they still load
 PIN = "hub.json"  # {"handle": "hf://org/name@commit", "sha256": {"model.safetensors": "..."}}
 
 
@@ -126,6 +127,8 @@ def resolve(preset, token=None, usable=None):
     if preset.startswith(hub.PREFIX):
         return _on_the_hub(preset, token)
     known = local_presets()
+    if preset not in known and not Path(preset).is_dir():
+        preset = FORMER_NAMES.get(preset, preset)
     folder = known.get(preset, Path(preset))
     if (folder / CONFIG).is_file():
         pin = None if _has_weights(folder) else PresetFiles(preset, folder).json(PIN)

@@ -109,7 +109,7 @@ class PresetMixin:
         Example:
 
         >>> import keras_lotr
-        >>> model = keras_lotr.LOTR.from_preset("lotr_m_300w", num_landmarks=21)
+        >>> model = keras_lotr.LOTR.from_preset("lotr_m_68", num_landmarks=21)
         >>> model.output_shape
         (None, 21, 2)
         """

@@ -172,7 +172,7 @@ def _detector_results(results):
         cost = results["landmarks"]["embedded"]
         lines.append(
             f"- {cost['found']:.1f} % of {results['landmarks']['faces']} annotated faces found; "
-            f"NME of lotr_m_300w {cost['nme']:.2f} % with its boxes, "
+            f"NME of lotr_m_68 {cost['nme']:.2f} % with its boxes, "
             f"{cost['nme_true_boxes']:.2f} % with ground-truth ones"
         )
     return "\n".join(lines)

@@ -44,7 +44,7 @@ class Recipe:
         margin: of the preprocessor.
         model: further arguments of `LOTR`.
         init: what the training starts from if not told: a preset. Words that name none say what it
-            was ("the sixth stage of lotr_m_300w"); training then asks what to start from.
+            was ("the sixth stage of lotr_m_68"); training then asks what to start from.
         backbone_weights: ImageNet start, see `load_backbone_weights`; None or "none": random
             weights.
         frozen_layers: beginnings of names of backbone layers that are not trained.

@@ -64,7 +64,7 @@ def test_upload_and_download(page, demo_url, requests):
     upload(page, GROUP)
     expect(page.get_by_text(FOUND)).to_be_visible(timeout=SOON)
     keep(page, "image")
-    landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
+    landmarker = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")
     expected = [face.to_dict() for face in landmarker(GROUP)]
     (photo,) = json.loads(downloaded(page, "Download JSON"))
     assert photo == {"source": "picture", "width": 640, "height": 480, "faces": expected}
@@ -90,7 +90,7 @@ def test_on_the_keras_backend(browser):
         expect(page.get_by_text(FOUND)).to_be_visible(timeout=SOON)
         keep(page, "attention")
         page.close()
-    landmarker = FaceLandmarker.from_preset("lotr_m_300w", engine="onnxruntime")
+    landmarker = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")
     expected = np.array([face.points for face in landmarker(GROUP)])
     found = np.array([face["points"] for face in photo["faces"]])
     np.testing.assert_allclose(found, expected, atol=0.1)  # the file's weights have 16 bits

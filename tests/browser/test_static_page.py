@@ -27,7 +27,7 @@ def address(browser, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def landmarker():
-    return keras_lotr.FaceLandmarker.from_preset("lotr_m_300w")
+    return keras_lotr.FaceLandmarker.from_preset("lotr_m_68")
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,12 @@ def test_weights_without_a_word(repository):
     assert done.returncode == 1 and "adds 1.2 MB of weights" in done.stdout
 
 
+def test_moved_weights(repository, tmp_path):
+    assert repository("b.safetensors", 1_200_000, "weights: b").returncode == 0
+    (tmp_path / "b.safetensors").rename(tmp_path / "c.safetensors")
+    assert repository("note.txt", 1, "Give b another name").returncode == 0
+
+
 def test_weights_with_a_word(repository):
     message = "Train on\n\nweights: lotr_m_68, 3.4 instead of 3.6 %"
     assert repository("a.safetensors", 1_200_000, message).returncode == 0

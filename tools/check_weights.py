@@ -18,8 +18,9 @@ def git(*arguments):
 
 
 def added_bytes(commit):
-    """Size of the files of weights that a commit adds or changes."""
-    lines = git("diff-tree", "-r", "--no-commit-id", "--diff-filter=AM", commit).splitlines()
+    """Size of the files of weights that a commit adds or changes; moved ones are there already."""
+    options = ("-r", "-M", "--no-commit-id", "--diff-filter=AM")
+    lines = git("diff-tree", *options, commit).splitlines()
     entries = [line.split(None, 5) for line in lines]
     blobs = [entry[3] for entry in entries if entry[5].endswith(ENDINGS)]
     return sum(int(git("cat-file", "-s", blob)) for blob in blobs)

@@ -52,6 +52,7 @@ def tables():
             results += [f"**{name}**, on {heading(measured)}", "", *results_table(measured), ""]
     return {
         "summary": "\n".join(summary()),
+        "hard": "\n".join(hard_faces()),
         "presets": f"```\n{preset_table()}\n```",
         "results": "\n".join(results).rstrip(),
         "rendered": rendered(read(MEASURED / "rendered_faces.json")),
@@ -84,10 +85,28 @@ def summary():
         cells = (
             *(name, landmarks, f"{facts['parameters'] / 1e6:.1f} M"),
             per_cent(measured.get("nme") if measured.get("data") == EASY else None),
-            per_cent(hard.get(name, {}).get("wflw")),
+            per_cent(nme_on(hard.get(name, []), "wflw")),
             *(f"{ms:.1f}" if ms else "-", facts["licence"]),
         )
         yield f"| {' | '.join(map(str, cells))} |"
+
+
+def nme_on(rows, name):
+    """NME on a set with ground-truth boxes, of the rows of a preset; None if it is not there."""
+    found = [r["nme"] for r in rows if (r["set"], r["boxes"]) == (name, "ground-truth")]
+    return found[0] if found else None
+
+
+def hard_faces():
+    """Lines of a table of the hard faces."""
+    yield "| preset | set | divided by | boxes | faces | NME | above 10 % |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, rows in (read(HARD) if HARD.exists() else {}).items():
+        for r in rows:
+            yield (
+                f"| {name} | {r['set']} | {r['normalizer']} | {r['boxes']} | {r['faces']} "
+                f"| {r['nme']:.2f} % | {r['fr10']:.1f} % |"
+            )
 
 
 def num_landmarks(files):

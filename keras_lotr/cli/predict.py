@@ -70,7 +70,7 @@ def predict(source, boxes, output, formats, draw, recursive, **how):
 
 def images_of(sources, recursive):
     """The paths and URLs of all images; folders with their subfolders if `recursive`."""
-    from keras_lotr.images.reading import expand
+    from keras_lotr.images.folders import expand
 
     folders = [source for source in sources if os.path.isdir(source)]
     if recursive:

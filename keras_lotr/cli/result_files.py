@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 
 from keras_lotr.images.drawing import draw
-from keras_lotr.images.reading import is_url, read_image
+from keras_lotr.images.reading import read_image
+from keras_lotr.images.sources import is_url
 from keras_lotr.inference import formats
 from keras_lotr.presets.files import write_file
 

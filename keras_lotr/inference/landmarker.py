@@ -8,7 +8,7 @@ from itertools import repeat
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.images.reading import read_image
+from keras_lotr.images.reading import is_several, read_image
 from keras_lotr.inference.boxes import check_boxes
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.face_detector import Face, load_detector
@@ -162,7 +162,7 @@ class FaceLandmarker:
         return load_detector(detector, **settings)
 
     def __call__(self, source, boxes=None):
-        many = isinstance(source, list | tuple) or hasattr(source, "__next__")
+        many = is_several(source)
         sources = source if many else [source]
         results = []
         for photo in self.stream(sources, boxes if many or boxes is None else [boxes]):

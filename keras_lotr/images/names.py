@@ -18,6 +18,17 @@ def natural_key(path):
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
+def unescaped(name):
+    r"""A name of a text file, with the bytes that are no UTF-8 as Python has them in names.
+
+    Example:
+
+    >>> unescaped(r"caf\udce9.jpg") == "caf" + chr(0xDCE9) + ".jpg"
+    True
+    """
+    return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda match: chr(int(match[1], 16)), name)
+
+
 def shortened(name):
     """A name as messages show it: the middle of a very long one is left out.
 

@@ -15,6 +15,7 @@ __version__ = "0.1.0"  # pyproject.toml reads it here
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.images.drawing import draw
     from keras_lotr.images.reading import read_image
+    from keras_lotr.inference.adapters import to_pandas, to_supervision
     from keras_lotr.inference.face_detector import Face, FaceDetector
     from keras_lotr.inference.landmarker import FaceLandmarker
     from keras_lotr.inference.results import FaceLandmarks
@@ -40,12 +41,15 @@ __all__ = [
     "push_to_hub",
     "read_image",
     "smooth_wing",
+    "to_pandas",
+    "to_supervision",
     "wing",
 ]
 
 _MODULES = {
     "images.drawing": ("draw",),
     "images.reading": ("read_image",),
+    "inference.adapters": ("to_pandas", "to_supervision"),
     "inference.face_detector": ("Face", "FaceDetector"),
     "inference.landmarker": ("FaceLandmarker",),
     "inference.results": ("FaceLandmarks",),

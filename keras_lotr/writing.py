@@ -39,6 +39,8 @@ def replaced(path):
         _onto_the_disk(unfinished)
         os.replace(unfinished, path)
     except OSError as error:
+        if error.errno is None:  # no word of the system: a sentence about something else
+            raise
         raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         unfinished.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -106,9 +107,13 @@ def video(source, output, points, **how):
             bar.total = total
             bar.update(done - bar.n)
 
-        frames = annotate_video(
-            lambda pictures: landmarker()(pictures), source, output, progress=progress
-        )
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            frames = annotate_video(
+                lambda images: landmarker()(images), source, output, progress=progress
+            )
+    for warning in told:
+        click.echo(f"keras-lotr: {warning.message}", err=True)
     if points:
         write_text(points, to_json([[face.to_dict() for face in faces] for faces in frames]))
     faces = sum(map(len, frames))

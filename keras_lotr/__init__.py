@@ -8,6 +8,7 @@ backend. As soon as Keras is imported, by whomever, it knows our classes, so tha
 from typing import TYPE_CHECKING
 
 from keras_lotr.lazy import lazy_names
+from keras_lotr.quiet import backend_needed
 from keras_lotr.registration import register_with_keras
 
 __version__ = "0.1.0"  # pyproject.toml reads it here
@@ -61,6 +62,8 @@ _MODULES = {
 }
 
 # A module that is imported late may be the one that imports Keras.
-__getattr__, __dir__ = lazy_names(__name__, _MODULES, and_then=register_with_keras)
+__getattr__, __dir__ = lazy_names(
+    __name__, _MODULES, and_then=register_with_keras, within=backend_needed
+)
 
 register_with_keras()

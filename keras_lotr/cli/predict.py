@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from keras_lotr.cli.options import examples, landmarker_of, what_finds_landmarks
+from keras_lotr.cli.options import examples, file_with, landmarker_of, what_finds_landmarks
 
 FORMATS = ("json", "jsonl", "csv", "pts", "coco")  # those of `keras_lotr.inference.formats`
 
@@ -89,7 +89,12 @@ def images_of(sources, recursive):
 @click.argument("source", type=Path)
 @click.argument("output", type=Path)
 @what_finds_landmarks
-@click.option("--points", type=Path, help="JSON file for the faces of each frame.")
+@click.option(
+    "--points",
+    type=Path,
+    callback=file_with(".json"),
+    help="JSON file for the faces of each frame.",
+)
 def video(source, output, points, **how):
     """Draw the landmarks of all faces into a video: SOURCE (MP4, WebM, ...) -> OUTPUT (.webm)."""
     from tqdm import tqdm

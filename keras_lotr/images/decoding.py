@@ -37,7 +37,9 @@ def decode(data, name):
         raise ValueError(f"Expected an image ({KINDS}). {name} is of another kind or cut off.")
     check_pixels(size, name)
     if kind == "JPEG" and not is_whole_jpeg(data):
-        raise ValueError(f"Expected an image ({KINDS}). {name} is cut off: its end is missing.")
+        raise ValueError(
+            f"Expected an image ({KINDS}). {name} is cut off or damaged: it has no end."
+        )
     if kind in ("HEIC", "AVIF"):
         return _by_pillow(data, kind, name)
     image = _by_opencv(data, kind)

@@ -43,7 +43,8 @@ def read_table(path):
 
     Separators are commas, semicolons, tabs or bars; fields may be quoted. Where the separator is no
     comma, a comma within a number is a decimal point. A header that is repeated, as in tables that
-    were joined, is no row; nor is an empty line, or a first line "sep=;" as spreadsheets write it.
+    were joined, is no row; nor is an empty line, or what stands before the
+    header: "sep=;" as spreadsheets write it, and lines that begin with #.
 
     Args:
         path: of the file.
@@ -63,8 +64,8 @@ def read_table(path):
     Table(header=['image', 'x0'], rows=[(2, ['anna.jpg', '1.5'])])
     """
     text, rows, header = read_text(path), [], None
-    if re.match(r"sep=.\r?\n", text):
-        text = "\n" + text.partition("\n")[2]
+    # What stands before the header stays as empty lines, so that the numbers of lines are right.
+    text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", lambda match: "\n" * match[0].count("\n"), text)
     separator = max(_SEPARATORS, key=text.lstrip().partition("\n")[0].count)
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t"

@@ -234,6 +234,7 @@ class TestBadInput:
             (["in", "--threshold", "7"], "threshold"),
             (["in", "--output", "x.txt"], "Received: x.txt (x.txt/ is a folder)"),
             (["in", "--output", "x.png", "--draw"], "Received: x.png (x.png/ is a folder)"),
+            (["in", "--output", ""], "Expected a file or folder as output. Received: an empty"),
             (["in", "--output", "x.parquet"], "Received: x.parquet (x.parquet/ is a folder)"),
             (["in", "--output", "x.json", "--format", "csv"], "Expected a file .csv for the form"),
             (["in", "--resume"], "Expected a file or folder that --resume goes on with"),

@@ -740,6 +740,7 @@ class TestCsv:
             "image;x0;y0;x1;y1\na.jpg;1,5;2;3;4\n",
             "image\tx0\ty0\tx1\ty1\na.jpg\t1,5\t2\t3\t4\n",
             "Image,X0,Y0,X1,Y1\r\na.jpg,1.5,2,3,4\r\n",
+            "# made by a program, today\n\nimage,x0,y0,x1,y1\na.jpg,1.5,2,3,4\n",
             "sep=;\nimage;x0;y0;x1;y1\na.jpg;1.5;2;3;4\n",
             "image,x1,y1,x2,y2\na.jpg,1.5,2,3,4\n",
             "file_name,x0,y0,x1,y1\na.jpg,1.5,2,3,4\n\nfile_name,x0,y0,x1,y1\n",

@@ -171,6 +171,11 @@ class TestKinds:
         with pytest.raises(ValueError, match="Expected an image"):
             read_image(data[: len(data) // 2])
 
+    def test_big_tiff(self, rgb):
+        data = written(rgb, "TIFF", big_tiff=True)
+        assert claimed_size(data) == (64, 48)
+        np.testing.assert_array_equal(read_image(data), rgb)
+
     @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I", "F", "I;16"])
     def test_tiff_of_every_mode(self, mode, rgb):
         grey = Image.fromarray(rgb).convert("L")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from keras_lotr.cli.boxes_file import boxes_of_images
 from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import read_boxes, read_entries
 
@@ -117,3 +118,10 @@ def test_refused_with_the_place_and_the_reason(name, content, reason, tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no file of boxes"):
         read_boxes(tmp_path / "none.json")
+
+
+def test_paths_of_another_machine():
+    found = boxes_of_images(["here/a.jpg", "b.jpg"], {r"C:\photos\a.jpg": [BOX], "x/b.jpg": [BOX]})
+    assert found == {"here/a.jpg": [BOX], "b.jpg": [BOX]}
+    two = {"x/a.jpg": [BOX], "y/a.jpg": []}
+    assert boxes_of_images(["here/a.jpg"], two) == {}

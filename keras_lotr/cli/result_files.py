@@ -45,6 +45,8 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False):
     Raises:
         ValueError: these do not go together. Nothing has been written then.
     """
+    if output == "":
+        raise ValueError("Expected a file or folder as output. Received: an empty name")
     ending = "" if output is None else Path(output).suffix.lower()
     if resume and output is None:
         raise ValueError("Expected a file or folder that --resume goes on with: --output.")

@@ -73,6 +73,8 @@ class ResultLog:
     def _sentence(self, error):
         reason = error.strerror or str(error).rstrip(".")
         reason = reason if str(self.path) in reason else f"{self.path} cannot be written: {reason}"
+        if not self._sources:
+            return f"{reason}."
         return f"{reason}. What was found so far is in {self.part}; --resume goes on from there."
 
     def _resume(self):

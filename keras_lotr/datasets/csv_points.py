@@ -20,7 +20,7 @@ from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import existing, scheme_of, split_of
 from keras_lotr.images.names import unescaped
 
-_NO_LABEL = ("", "na", "nan")
+_NO_LABEL = ("", "na", "n/a", "nan", "none", "null")
 _IMAGE = ("image", "file", "filename", "file_name", "path")
 
 
@@ -67,7 +67,7 @@ def is_here(folder):
     if len(files) != 1:
         return False
     try:
-        text = re.sub(r"^sep=.\r?\n", "", read_text(files[0]))
+        text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", "", read_text(files[0]))
     except ValueError:
         return True
     first = text.lstrip().partition("\n")[0].lower()

@@ -19,6 +19,8 @@ _STARTS = {
     b"GIF8": "GIF",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # BigTIFF
+    b"MM\0+": "TIFF",
 }
 
 
@@ -124,14 +126,15 @@ def _three_bytes(data, at):
 
 def _tiff(data):
     order = "<" if data[:2] == b"II" else ">"
-    directory = struct.unpack_from(f"{order}I", data, 4)[0]
-    sides = {}
-    for i in range(struct.unpack_from(f"{order}H", data, directory)[0]):
-        at = directory + 2 + 12 * i
+    big = b"+" in data[2:4]  # with offsets and counts of 64 bits
+    directory = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
+    count, first, step, value = ("Q", 8, 20, 12) if big else ("H", 2, 12, 8)
+    sides, numbers = {}, {3: "H", 4: "I", 16: "Q"}  # by their kinds
+    for i in range(struct.unpack_from(order + count, data, directory)[0]):
+        at = directory + first + step * i
         tag, kind = struct.unpack_from(f"{order}HH", data, at)
         if tag in (256, 257):
-            # Kind 3 is a 16-bit number, otherwise 32 bits.
-            sides[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+            sides[tag] = struct.unpack_from(order + numbers.get(kind, "I"), data, at + value)[0]
     return (sides[256], sides[257]) if len(sides) == 2 else None
 
 

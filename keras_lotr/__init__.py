@@ -8,6 +8,7 @@ backend. As soon as Keras is imported, by whomever, it knows our classes, so tha
 from typing import TYPE_CHECKING
 
 from keras_lotr.lazy import lazy_names
+from keras_lotr.quiet import backend_needed
 from keras_lotr.registration import register_with_keras
 
 __version__ = "0.1.0"  # pyproject.toml reads it here
@@ -15,6 +16,7 @@ __version__ = "0.1.0"  # pyproject.toml reads it here
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.images.drawing import draw
     from keras_lotr.images.reading import read_image
+    from keras_lotr.inference.adapters import to_pandas, to_supervision
     from keras_lotr.inference.face_detector import Face, FaceDetector
     from keras_lotr.inference.landmarker import FaceLandmarker
     from keras_lotr.inference.results import FaceLandmarks
@@ -40,12 +42,15 @@ __all__ = [
     "push_to_hub",
     "read_image",
     "smooth_wing",
+    "to_pandas",
+    "to_supervision",
     "wing",
 ]
 
 _MODULES = {
     "images.drawing": ("draw",),
     "images.reading": ("read_image",),
+    "inference.adapters": ("to_pandas", "to_supervision"),
     "inference.face_detector": ("Face", "FaceDetector"),
     "inference.landmarker": ("FaceLandmarker",),
     "inference.results": ("FaceLandmarks",),
@@ -57,6 +62,8 @@ _MODULES = {
 }
 
 # A module that is imported late may be the one that imports Keras.
-__getattr__, __dir__ = lazy_names(__name__, _MODULES, and_then=register_with_keras)
+__getattr__, __dir__ = lazy_names(
+    __name__, _MODULES, and_then=register_with_keras, within=backend_needed
+)
 
 register_with_keras()

@@ -72,6 +72,37 @@ class LandmarkScheme:
             members.setdefault(contour.region, set()).update(contour.indices)
         return {region: tuple(sorted(indices)) for region, indices in members.items()}
 
+    @property
+    def named_regions(self):
+        """`regions`, and each half of those that a face has on both sides: left_eye, right_eye, ...
+
+        Example:
+
+        >>> from keras_lotr.schemes import get_scheme
+        >>> regions = get_scheme("ibug68").named_regions
+        >>> regions["left_eye"]
+        (36, 37, 38, 39, 40, 41)
+        """
+        return {**self.regions, **self._halves()}
+
+    def _halves(self):
+        """{left_eye: landmarks, right_eye: ...}: of a mirrored pair the first is the left one."""
+        halves, left = {}, set()
+        if self.flip_order is None:
+            return halves
+        lines = [set(contour.indices) for contour in self.contours]
+        for contour in (*self.contours, *self.points):
+            mirrored = [self.flip_order[i] for i in contour.indices]
+            paired = contour in self.points or set(mirrored) in lines
+            if not paired or set(mirrored) == set(contour.indices) and contour in self.contours:
+                continue
+            for i, other in zip(contour.indices, mirrored, strict=True):
+                if i not in left and other not in left:
+                    left.add(i)
+                side = "left" if i in left else "right"
+                halves.setdefault(f"{side}_{contour.region.removesuffix('s')}", []).append(i)
+        return {name: tuple(sorted(indices)) for name, indices in halves.items()}
+
     def check_normalizer(self, name=None):
         """The name of a normaliser that this scheme can have; None: its own.
 

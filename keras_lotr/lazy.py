@@ -1,16 +1,18 @@
 """Names of a package that are imported when they are first used (PEP 562)."""
 
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 
 
-def lazy_names(package, modules, and_then=None):
+def lazy_names(package, modules, and_then=None, within=nullcontext):
     """The functions `__getattr__` and `__dir__` of a package whose names are imported late.
 
     Args:
         package: its `__name__`.
         modules: {module in the package: names that the package has from it}.
         and_then: called after a module was imported.
+        within: makes the context manager in which a module is imported.
 
     Example:
 
@@ -23,7 +25,8 @@ def lazy_names(package, modules, and_then=None):
     def get(name):
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{module_of[name]}"), name)
+        with within():
+            value = getattr(import_module(f"{package}.{module_of[name]}"), name)
         setattr(sys.modules[package], name, value)
         if and_then is not None:
             and_then()

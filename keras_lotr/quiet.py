@@ -43,6 +43,33 @@ def quiet_stderr():
             os.close(terminal)
 
 
+@contextmanager
+def backend_needed():
+    """Around what imports Keras: its backend's absence is told with what to install.
+
+    Raises:
+        ImportError: the backend is not installed, or Keras knows no such backend.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _BACKENDS:
+            raise
+        others = " or ".join(other for other in _BACKENDS if other != name)
+        raise ImportError(
+            f"Keras' backend {name} is not installed: pip install 'keras-lotr[{name}]', or set "
+            f"KERAS_BACKEND to {others}. Prediction with engine='onnxruntime' needs none."
+        ) from None
+    except ValueError as error:
+        if "Unable to import backend" not in str(error):
+            raise
+        raise ImportError(
+            f"Expected KERAS_BACKEND as one of {', '.join(_BACKENDS)}. "
+            f"Received: {os.environ.get('KERAS_BACKEND', 'another one in keras.json')}"
+        ) from None
+
+
 def start_keras(to_train=False):
     """Import Keras and its backend without the notes that TensorFlow and JAX write at their start.
 
@@ -57,16 +84,8 @@ def start_keras(to_train=False):
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet_stderr():
-        try:
+        with backend_needed():
             import keras
-        except ModuleNotFoundError as error:
-            if error.name not in _BACKENDS:
-                raise
-            others = " or ".join(name for name in _BACKENDS if name != error.name)
-            raise ImportError(
-                f"Keras' backend {error.name} is not installed: pip install "
-                f"'keras-lotr[{error.name}]', or set KERAS_BACKEND to {others}."
-            ) from None
         keras.ops.zeros(1)  # devices are looked for, and talked about, at the first operation
         if to_train:
             keras.utils.set_random_seed(0)

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import os
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,16 +31,32 @@ def replaced(path):
     """
     path = Path(path)
     check_file_target(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)  # never write through a link that lay there
         yield unfinished
+        _onto_the_disk(unfinished)
         os.replace(unfinished, path)
     except OSError as error:
+        if error.errno is None:  # no word of the system: a sentence about something else
+            raise
         raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _beside(path):
+    """A hidden name beside it that is short, whatever the name, and has its ending."""
+    ending = path.suffix if len(path.suffix) <= 10 else ""
+    return path.with_name(f".{os.getpid()}_{zlib.crc32(os.fsencode(path.name)):08x}{ending}")
+
+
+def _onto_the_disk(path):
+    """Wait until a file is on the disk, so that no crash leaves a name without content."""
+    if path.is_file():
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
 
 
 def replace_folder(new, path):

@@ -15,7 +15,7 @@ SHAPE = (480, 640, 3)
     [
         ([0.33, 0.16, 0.53, 0.34], "fractions of the photo, multiply them"),
         ([10, 10, 12, 60], "at least 4 wide and high"),
-        ([-1e9, -1e9, 1e9, 1e9], "at least a tenth lies in the photo of 640 x 480"),
+        ([-1e9, -1e9, 1e9, 1e9], "at most 4 times as wide and high as the photo of 640 x 480"),
         ([700, 10, 800, 60], "at least a tenth lies in the photo"),
         ([50, 10, 40, 60], "x1 > x0 and y1 > y0"),
         ([50, 10, np.nan, 60], "x1 > x0 and y1 > y0"),
@@ -31,3 +31,18 @@ def test_boxes_that_can_be_meant():
     assert check_boxes([], SHAPE) == []
     assert len(check_boxes([[-40, -40, 60, 60], [0, 0, 640, 480]], SHAPE)) == 2
     assert check_boxes((10, 20, 90, 110), SHAPE)[0].tolist() == [10, 20, 90, 110]
+
+
+def test_formats_of_torchvision():
+    for box_format, box in (("xywh", [10, 20, 80, 90]), ("cxcywh", [50, 65, 80, 90])):
+        assert check_boxes([box], SHAPE, box_format)[0].tolist() == [10, 20, 90, 110]
+    with pytest.raises(ValueError, match=r"one of \('xyxy', 'xywh', 'cxcywh'\). Received: 'yolo'"):
+        check_boxes([[1, 2, 3, 4]], SHAPE, "yolo")
+
+
+def test_hint_of_width_and_height():
+    with pytest.raises(ValueError, match=r"x, y, width, height, say box_format='xywh'"):
+        check_box([200, 100, 80, 90], SHAPE)
+    with pytest.raises(ValueError) as caught:
+        check_box([700, 100, 80, 90], SHAPE)
+    assert "xywh" not in str(caught.value)

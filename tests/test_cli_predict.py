@@ -2,9 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -196,7 +196,8 @@ class TestBadInput:
         first, second, last = result.stderr.splitlines()
         assert "no boxes for in/no.jpg" in first
         assert "c.jpg is cut off" in second
-        assert last == "keras-lotr: 4 images, 2 faces, 2 failed, written to standard output"
+        said = r"keras-lotr: 4 images, 2 faces, 2 failed, written to standard output \(\d+\.\d s\)"
+        assert re.fullmatch(said, last)
 
     def test_box_outside(self, predict, photos):
         (photos.parent / "far.json").write_text(json.dumps({"a.jpg": [[900, 900, 990, 990]]}))
@@ -217,25 +218,13 @@ class TestBadInput:
         assert "2 images, 0 faces, 1 failed, written to out/" in result.stderr
         assert (tmp_path / "out" / "b.json").is_file()
 
-    def test_a_disk_that_is_full_leaves_the_old_result(self, predict, tmp_path, monkeypatch):
-        (tmp_path / "all.json").write_text("old")
-
-        def full(path, data):
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr(Path, "write_bytes", full)
-        result = predict("in", "--output", "all.json")
-        assert result.exit_code == 2
-        assert "keras-lotr: all.json cannot be written: No space left on device" in result.stderr
-        assert (tmp_path / "all.json").read_text() == "old"
-
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
             (["none/*.jpg"], "There is none in none/*.jpg"),
             (["in", "--draw"], "Expected a folder as output"),
             (["in", "--draw", "--output", "a.json"], "Expected a folder as output"),
-            (["in", "--format", "xml"], "Expected formats of json, csv, pts, coco"),
+            (["in", "--format", "xml"], "Expected formats of json, jsonl, csv, pts, coco"),
             (["in", "--format", "json,csv"], "Expected a folder as output for the formats"),
             (["in", "--format", "pts"], "Expected a folder as output for the formats"),
             (["in", "--output", "a.pts"], "a .pts file holds one face"),
@@ -245,7 +234,14 @@ class TestBadInput:
             (["in", "--threshold", "7"], "threshold"),
             (["in", "--output", "x.txt"], "Received: x.txt (x.txt/ is a folder)"),
             (["in", "--output", "x.png", "--draw"], "Received: x.png (x.png/ is a folder)"),
-            (["in", "--output", "in/b.png"], "Expected a folder, or a file .json, .csv, .pts"),
+            (["in", "--output", ""], "Expected a file or folder as output. Received: an empty"),
+            (["in", "--output", "x.parquet"], "Received: x.parquet (x.parquet/ is a folder)"),
+            (["in", "--output", "x.json", "--format", "csv"], "Expected a file .csv for the form"),
+            (["in", "--resume"], "Expected a file or folder that --resume goes on with"),
+            (
+                ["in", "--output", "in/b.png"],
+                "or a file .json, .jsonl, .csv, .pts, as output",
+            ),
         ],
     )
     def test_usage(self, predict, arguments, sentence):
@@ -279,10 +275,9 @@ class TestCommand:
         result = self.run(*arguments, cwd=photos.parent)
         assert result.returncode == 0, result.stderr
         assert len(json.loads(result.stdout)[0]["faces"]) == 2
-        assert result.stderr.splitlines() == [
-            "keras-lotr: No face in in/b.png.",
-            "keras-lotr: 2 images, 2 faces, 0 failed, written to standard output",
-        ]
+        first, last = result.stderr.splitlines()
+        assert first == "keras-lotr: No face in in/b.png."
+        assert last.startswith("keras-lotr: 2 images, 2 faces, 0 failed, written to standard out")
 
     def test_a_console_without_the_letters_of_a_name(self, preset, photos):
         """As many consoles of Windows have it."""

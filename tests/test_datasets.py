@@ -1,6 +1,7 @@
 """Readers of data sets, on tiny data sets written here, and on the kit of real faces."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -710,18 +711,18 @@ class TestCsv:
     @pytest.mark.parametrize(
         "header",
         ["", "name,x0,y0", "image,split", "image,x0,x1,y0", "image,x0,y0,x0,y0",
-         "x0,y0,image,image", "image,x0,y0,split,split", "image;x0;y0", "image\tx0\ty0"],
+         "x0,y0,image,image", "image,x0,y0,split,split", "image,x2,y2,x3,y3", "image x0 y0"],
     )  # fmt: skip
     def test_malformed_header(self, tmp_path, header):
         file = write(tmp_path / "faces.csv", header)
         with pytest.raises(ValueError, match="Expected the header image,x0,y0,.*Received: "):
             read_samples(file)
 
-    @pytest.mark.parametrize("header", ["image;x0;y0", '"image";"x0";"y0"', "file,x0,y0"])
+    @pytest.mark.parametrize("header", ["image;x0;x1", '"image";"x0";"y1"', "photo,x0,y0"])
     def test_malformed_header_in_a_folder(self, tmp_path, header):
         write(tmp_path / "faces.csv", header)
         with pytest.raises(
-            ValueError, match="header image,x0,y0,.*with commas.*faces.csv. Received"
+            ValueError, match="header image,x0,y0,.*each column once.*faces.csv. Received"
         ):
             read_samples(tmp_path)
 
@@ -732,6 +733,41 @@ class TestCsv:
             read_samples(tmp_path)  # half a landmark
         write(tmp_path / "faces.csv", '"","image","x0","y0","x1","y1"\n"1","a.jpg",1,2,3,"4"\n')
         check_points(read_samples(tmp_path)[0], np.array([[1, 2], [3, 4]]), "plain2")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "image;x0;y0;x1;y1\na.jpg;1,5;2;3;4\n",
+            "image\tx0\ty0\tx1\ty1\na.jpg\t1,5\t2\t3\t4\n",
+            "Image,X0,Y0,X1,Y1\r\na.jpg,1.5,2,3,4\r\n",
+            "# made by a program, today\n\nimage,x0,y0,x1,y1\na.jpg,1.5,2,3,4\n",
+            "sep=;\nimage;x0;y0;x1;y1\na.jpg;1.5;2;3;4\n",
+            "image,x1,y1,x2,y2\na.jpg,1.5,2,3,4\n",
+            "file_name,x0,y0,x1,y1\na.jpg,1.5,2,3,4\n\nfile_name,x0,y0,x1,y1\n",
+            '"image" ,"x0","y0","x1","y1"\n"a.jpg",1.5,2,3,"4"\n',
+        ],
+    )
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    def test_tables_of_other_programs(self, tmp_path, text, encoding):
+        make_image(tmp_path / "a.jpg")
+        (tmp_path / "faces.csv").write_bytes(text.encode(encoding))
+        (sample,) = read_samples(tmp_path)
+        check_points(sample, np.array([[1.5, 2], [3, 4]]), "plain2")
+
+    def test_name_in_another_encoding(self, tmp_path):
+        odd = os.fsdecode(b"caf\xe9.jpg")
+        cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((60, 60, 3), np.uint8))
+        os.rename(tmp_path / "a.jpg", tmp_path / odd)
+        write(tmp_path / "faces.csv", "image,x0,y0,x1,y1\ncaf\\udce9.jpg,1,2,3,4\n")
+        assert names(read_samples(tmp_path)) == [odd]
+
+    def test_no_table(self, tmp_path):
+        file = write(tmp_path / "faces.csv", f'image,x0,y0\na.jpg,1,"{"2" * 200_000}"\n')
+        with pytest.raises(ValueError, match="a table in .*faces.csv, line 2: field larger"):
+            read_samples(file)
+        (tmp_path / "faces.csv").write_bytes("image,x0,y0\nä.jpg,1,2".encode("latin-1"))
+        with pytest.raises(ValueError, match=r"Expected text \(UTF-8\) in .*faces.csv"):
+            read_samples(tmp_path)
 
     def test_other_columns_may_repeat(self, tmp_path):
         make_image(tmp_path / "a.jpg")

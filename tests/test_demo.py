@@ -6,6 +6,7 @@ import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -42,6 +43,27 @@ def test_the_answer_is_the_librarys(service):
     x0, y0, x1, _ = faces[0]["box"]
     assert answer.rows[0][2:5] == [round(x0), round(y0), round(x1 - x0)]
     assert len(answer.csv.splitlines()) == 1 + len(faces)
+
+
+def test_each_face_is_enlarged_and_numbered(service):
+    answer = service.annotate(GROUP.read_bytes(), SETTINGS)
+    assert [number for _, number in answer.close_ups] == [str(row[0]) for row in answer.rows]
+    for picture, _ in answer.close_ups:
+        assert picture.shape == (360, 360, 3)
+    plain = service.annotate(GROUP.read_bytes(), Settings("lotr_m_300w", ()))
+    for (one, _), (other, _) in zip(answer.close_ups, plain.close_ups, strict=True):
+        assert (one != other).any()
+
+
+def test_examples_may_be_shown_from_any_folder():
+    """Gradio hands out files of the working folder only, and of those that it is told."""
+    pytest.importorskip("gradio", reason="needs gradio")
+    from keras_lotr.demo import page
+
+    told = {}
+    page.launch(SimpleNamespace(launch=lambda **options: told.update(options)))
+    allowed = [Path(folder) for folder in told["allowed_paths"]]
+    assert all(path.is_relative_to(allowed[0]) for path in page.example_pictures())
 
 
 def test_overlays(service):

@@ -126,3 +126,29 @@ def test_face_without_any_landmark():
     face = SimpleNamespace(points=points, scheme="ibug68", box=np.array([20, 20, 60, 60]))
     np.testing.assert_array_equal(draw(image, [face]), image)
     assert changed(image, draw(image, [face], numbers=True, boxes=True)).any()
+
+
+# === Seen at the size at which an image is looked at ===
+@pytest.mark.parametrize("skin", [(250, 225, 205), (224, 172, 140), (120, 80, 60), (45, 30, 25)])
+def test_a_small_face_can_be_seen_on_any_skin(skin):
+    """A face of 90 pixels in an image of 512: each landmark stands out against what is around."""
+    from tiny import face_layout
+
+    image = np.full((512, 512, 3), skin, np.uint8)
+    points = (face_layout() * 90 + 200).astype(np.float32)
+    face = SimpleNamespace(points=points, scheme="ibug68", box=np.array([200, 200, 290, 290]))
+    difference = np.abs(draw(image, [face], shown=600).astype(int) - image).max(-1)
+    for x, y in points.round().astype(int):
+        assert difference[y - 2 : y + 3, x - 2 : x + 3].max() > 90
+    assert (difference > 60).sum() > 700  # 290 to 440 where sizes followed the face alone
+
+
+def test_sizes_follow_what_is_shown_and_the_room():
+    image = np.full((2000, 2000, 3), 128, np.uint8)
+
+    def drawn(size, shown):
+        return changed(image, draw(image, [make_face(size)], contours=False, shown=shown)).sum()
+
+    assert drawn(400, 500) > 1.5 * drawn(400, 2000)
+    assert drawn(1200, 2000) == drawn(1200, 4000)  # large enough by itself
+    assert drawn(30, 100) == drawn(30, 1000)  # no room for more

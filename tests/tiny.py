@@ -1,9 +1,11 @@
 """What several tests share: a tiny LOTR, drawn faces to train it on, a running demo."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -184,7 +186,17 @@ def running_demo(*options):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    with subprocess.Popen([*command, "--port", port, *options], stdout=subprocess.PIPE) as process:
+    # Started in a folder of its own, as by those who installed the package.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [*command, "--port", port, *options],
+            stdout=subprocess.PIPE,
+            cwd=folder,
+            env=environment,
+        ) as process,
+    ):
         try:
             said = process.stdout.readline().decode()  # after the models have run once
             assert said.startswith(f"The demo is at http://127.0.0.1:{port}"), said

@@ -94,6 +94,6 @@ def _check(preset, kind, output, float16, int8, calibration):
         raise click.UsageError(f"Expected a file as --output. {output} is a folder.")
     landmark_preset(preset, trained=False)
     if calibration:
-        from keras_lotr.images.reading import expand
+        from keras_lotr.images.folders import expand
 
         expand(calibration)

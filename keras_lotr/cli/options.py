@@ -32,6 +32,17 @@ reader = click.option(
 )  # fmt: skip
 
 
+def file_with(*endings):
+    """The callback of an option that names a file to write, of one of these endings."""
+
+    def check(context, parameter, value):
+        if value is not None and value.suffix.lower() not in endings:
+            raise click.BadParameter(f"Expected a file {', '.join(endings)}. Received: {value}")
+        return value
+
+    return check
+
+
 def examples(*lines):
     """The epilog of a command's help: what one can type."""
     return "\b\nExamples:\n" + "\n".join(f"  keras-lotr {line}" for line in lines)

@@ -1,16 +1,16 @@
 """`keras-lotr predict` and `keras-lotr video`: landmarks in images, and in a video's frames."""
 
-import glob
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
 import click
 
-from keras_lotr.cli.options import examples, landmarker_of, what_finds_landmarks
+from keras_lotr.cli.options import examples, file_with, landmarker_of, what_finds_landmarks
 
-FORMATS = ("json", "csv", "pts", "coco")  # those of `keras_lotr.inference.formats`
+FORMATS = ("json", "jsonl", "csv", "pts", "coco")  # those of `keras_lotr.inference.formats`
 
 
 def _formats(context, parameter, value):
@@ -32,53 +32,53 @@ def _formats(context, parameter, value):
 @click.option(
     "--boxes",
     type=Path,
-    help="JSON or CSV file of the box around each face's landmarks, such as an earlier --output; "
-    "no detector is used then.",
+    help="File of the box around each face's landmarks: an earlier --output, JSON {name: boxes}, "
+    "COCO, or a table whose columns tell; no detector is used then.",
 )
 @click.option(
     "--output",
-    help="Folder for a file of each image, or a .json, .csv or .pts file for all "
-    "[JSON to standard output].",
+    help="Folder for a file of each image, or a .json, .jsonl, .csv or .pts file for all "
+    "[JSON to standard output]. Until it is done, what was found is in OUTPUT.part.",
 )
 @click.option(
     "--format",
     "formats",
     callback=_formats,
-    metavar="[json|csv|pts|coco][,...]",
+    metavar="[json|jsonl|csv|pts|coco][,...]",
     help="What is written [as the ending of --output says, otherwise json].",
 )
 @click.option("--draw", is_flag=True, help="Images with the landmarks drawn, into --output, too.")
-def predict(source, boxes, output, formats, draw, recursive, **how):
+@click.option(
+    "--resume", is_flag=True, help="Images whose results are in --output are left as they are."
+)
+def predict(source, boxes, output, formats, draw, recursive, resume, **how):
     """Find the landmarks of the faces in SOURCE.
 
     SOURCE is an image file, a folder, a pattern, a URL, several of them, or - for an image from
     standard input.
     """
-    from keras_lotr.cli.boxes_file import read_boxes
     from keras_lotr.cli.predict_files import predict_files
     from keras_lotr.cli.result_files import open_results
+    from keras_lotr.inference.saved_results import read_boxes
 
-    pictures = images_of(source, recursive)
-    results = open_results(pictures, output, formats, draw)
+    images, left_out = images_of(source, recursive)
+    results = open_results(images, output, formats, draw, resume)
     given = read_boxes(boxes) if boxes else None
     if boxes:
         how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched
-    failed = predict_files(landmarker_of(**how), pictures, results, given)
+    failed = predict_files(landmarker_of(**how), images, results, given, left_out)
     if failed:
-        sys.exit(2 if failed == len(pictures) else 1)
+        sys.exit(2 if failed == len(images) else 1)
 
 
 def images_of(sources, recursive):
-    """The paths and URLs of all images; folders with their subfolders if `recursive`."""
-    from keras_lotr.images.reading import expand
+    """The images of SOURCE and what is left out, see `find_images`."""
+    from keras_lotr.images.folders import find_images
 
-    folders = [source for source in sources if os.path.isdir(source)]
-    if recursive:
-        deep = {folder: os.path.join(glob.escape(folder), "**", "*") for folder in folders}
-        return expand([deep.get(source, source) for source in sources])
     try:
-        return expand(sources)
+        return find_images(sources, recursive)
     except ValueError as error:
+        folders = not recursive and any(map(os.path.isdir, sources))
         hint = " Its subfolders are searched with --recursive." if folders else ""
         raise ValueError(f"{error}{hint}") from None
 
@@ -89,7 +89,12 @@ def images_of(sources, recursive):
 @click.argument("source", type=Path)
 @click.argument("output", type=Path)
 @what_finds_landmarks
-@click.option("--points", type=Path, help="JSON file for the faces of each frame.")
+@click.option(
+    "--points",
+    type=Path,
+    callback=file_with(".json"),
+    help="JSON file for the faces of each frame.",
+)
 def video(source, output, points, **how):
     """Draw the landmarks of all faces into a video: SOURCE (MP4, WebM, ...) -> OUTPUT (.webm)."""
     from tqdm import tqdm
@@ -107,9 +112,13 @@ def video(source, output, points, **how):
             bar.total = total
             bar.update(done - bar.n)
 
-        frames = annotate_video(
-            lambda pictures: landmarker()(pictures), source, output, progress=progress
-        )
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            frames = annotate_video(
+                lambda images: landmarker()(images), source, output, progress=progress
+            )
+    for warning in told:
+        click.echo(f"keras-lotr: {warning.message}", err=True)
     if points:
         write_text(points, to_json([[face.to_dict() for face in faces] for faces in frames]))
     faces = sum(map(len, frames))

@@ -1,30 +1,39 @@
 """What `keras-lotr predict` does: landmarks of many images, of which some may be broken."""
 
 import sys
+import time
 from dataclasses import replace
 
 from tqdm import tqdm
 
 from keras_lotr.cli.boxes_file import boxes_of_images
 from keras_lotr.cli.errors import is_of_the_input, sentence
+from keras_lotr.cli.result_log import ResultsNotWritten
+from keras_lotr.images.names import shortened
 
 STANDARD_INPUT = "-"
 
 
-def predict_files(landmarker, pictures, results, boxes=None):
+def predict_files(landmarker, images, results, boxes=None, left_out=()):
     """Find the landmarks of images and write them.
 
     Args:
         landmarker: `FaceLandmarker`.
         images: paths and URLs, as `expand` gives them, or "-", the image in standard input.
         results: where they go, from `open_results`.
-        boxes: {file name or path: (F, 4)}, see `boxes_file.read_boxes`; None: the detector looks.
+        boxes: {file name or path: (F, 4)}, see `saved_results.read_boxes`; None: the detector
+            looks.
+        left_out: {path: reason} of files that are not read.
 
     Returns:
         The number of images that failed. Each is told on standard error, and so is one without a
         face; the last line there says what was done.
     """
-    known, failed = _with_boxes(pictures, boxes)
+    start = time.monotonic()
+    for path, reason in dict(left_out).items():
+        _say(f"{path} is left out: {reason}.")
+    wanted = [image for image in images if image not in results]
+    known, failed = _with_boxes(wanted, boxes)
     sources = {name: _content(name) for name in known}
     found = landmarker.stream(list(sources.values()), None if boxes is None else [*known.values()])
     # On a terminal only; None leaves that to tqdm.
@@ -35,17 +44,20 @@ def predict_files(landmarker, pictures, results, boxes=None):
         try:
             _add(results, replace(photo, source=name), source)
         except Exception as error:
-            if not is_of_the_input(error):
+            if isinstance(error, ResultsNotWritten) or not is_of_the_input(error):
                 raise
             _say(_with_name(name, error))
             failed += 1
             continue
         faces += len(photo.faces)
     where = "nothing was written"
-    if failed < len(pictures):
+    if failed < len(images):
         results.close()
         where = f"written to {results.place}"
-    _say(f"{_count(len(pictures), 'image')}, {_count(faces, 'face')}, {failed} failed, {where}")
+    parts = [_count(len(images), "image"), _count(faces, "face"), f"{failed} failed"]
+    for number, what in ((len(images) - len(wanted), "done before"), (len(left_out), "left out")):
+        parts += [f"{number} {what}"] * (number > 0)
+    _say(f"{', '.join(parts)}, {where} ({time.monotonic() - start:.1f} s)")
     return failed
 
 
@@ -62,15 +74,15 @@ def _add(results, photo, source):
     results.add(photo, source)
 
 
-def _with_boxes(pictures, boxes):
+def _with_boxes(images, boxes):
     """{image: its boxes} of those that have any, and the number of the others."""
     if boxes is None:
-        return dict.fromkeys(pictures), 0
-    known = boxes_of_images(pictures, boxes)
-    for picture in pictures:
-        if picture not in known:
-            _say(f"There are no boxes for {_shown(picture)}.")
-    return known, len(pictures) - len(known)
+        return dict.fromkeys(images), 0
+    known = boxes_of_images(images, boxes)
+    for image in images:
+        if image not in known:
+            _say(f"There are no boxes for {_shown(image)}.")
+    return known, len(images) - len(known)
 
 
 def _count(number, noun):
@@ -78,7 +90,7 @@ def _count(number, noun):
 
 
 def _shown(name):
-    return "standard input" if name == STANDARD_INPUT else name
+    return "standard input" if name == STANDARD_INPUT else shortened(name)
 
 
 def _with_name(name, error):

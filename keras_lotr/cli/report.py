@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
-from keras_lotr.cli.options import annotated_faces, examples, measured_model
+from keras_lotr.cli.options import annotated_faces, examples, file_with, measured_model
 from keras_lotr.quiet import start_keras
 
+_FIGURES = (".png", ".svg", ".pdf", ".jpg")
 RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 
 
@@ -21,7 +22,12 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
     "--boxes", type=click.Choice(["ground-truth", "detector"]), default="ground-truth",
     show_default=True, help="What faces are cropped by: the data set's boxes, or the detector's.",
 )  # fmt: skip
-@click.option("--output", type=Path, help="JSON file of all results; a CSV of the faces beside it.")
+@click.option(
+    "--output",
+    type=Path,
+    callback=file_with(".json"),
+    help="JSON file of all results; a CSV of the faces beside it.",
+)
 def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes, output):
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
     model = measured_model(preset, data, engine)
@@ -34,11 +40,11 @@ def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes,
         evaluation.write_results(results, faces, output)
 
 
-def output(name):
+def output(name, *endings):
     """The option that says where to write; without it `results/NAME`."""
     return click.option(
         "--output", type=Path, default=Path("results") / name, show_default=True,
-        help="File to write.",
+        callback=file_with(*endings), help=f"File to write ({', '.join(endings)}).",
     )  # fmt: skip
 
 
@@ -53,7 +59,7 @@ def report():
     epilog=examples("report table results/*.json", "report table mine.json --output mine.md")
 )
 @RESULTS
-@output("table.md")
+@output("table.md", ".md", ".txt")
 def table(results, output):
     """RESULTS of `evaluate --output` beside the published numbers (Tables 2 and 3), as Markdown.
 
@@ -76,7 +82,7 @@ def table(results, output):
     show_default=True,
     help="Largest NME of the plot, in per cent.",
 )
-@output("ced.png")
+@output("ced.png", *_FIGURES)
 def ced(results, limit, output):
     """Cumulative error distribution of RESULTS of `evaluate --output`, a curve each.
 
@@ -112,7 +118,7 @@ def _results_among(paths, besides=()):
 
 
 @report.command(epilog=examples("report losses", "report losses --output losses.svg"))
-@output("losses.png")
+@output("losses.png", *_FIGURES)
 def losses(output):
     """Fig. 2: Wing and smooth-Wing and their slopes."""
     start_keras()
@@ -142,7 +148,7 @@ def _rising(context, parameter, value):
     callback=_rising,
     help="Border between two rows, as an NME in per cent; repeat in rising order [5 and 6].",
 )
-@output("samples.png")
+@output("samples.png", *_FIGURES)
 def samples(preset, data, split, flip, reader, only, normalizer, engine, band, output):
     """Fig. 3: faces by NME (rows) and subset (columns) with PRESET's landmarks."""
     model = measured_model(preset, data, engine)

@@ -3,133 +3,214 @@
 import os
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 import cv2
 
+from keras_lotr.cli.result_log import ResultLog
 from keras_lotr.images.drawing import draw
-from keras_lotr.images.reading import is_url, read_image
+from keras_lotr.images.reading import read_image
+from keras_lotr.images.sources import file_name, is_url
 from keras_lotr.inference import formats
 from keras_lotr.presets.files import write_file
+from keras_lotr.writing import check_file_target
 
-_KIND_OF_ENDING = {".json": "json", ".csv": "csv", ".pts": "pts"}
+# The formats that a file of this ending may have; the first if none is asked for.
+_KINDS_OF_ENDING = {
+    ".json": ("json", "coco"),
+    ".jsonl": ("jsonl",),
+    ".csv": ("csv",),
+    ".pts": ("pts",),
+}
+_LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
 
 
-def open_results(pictures, output=None, kinds=None, drawn=False):
+def open_results(images, output=None, kinds=None, drawn=False, resume=False):
     """Where the landmarks of these images go.
 
     Args:
         images: paths and URLs, or "-".
-        output: a file .json, .csv or .pts for all images, or a folder for a file of each; None:
-            standard output.
+        output: a file .json, .jsonl, .csv or .pts for all images, or a folder for a file of each;
+            None: standard output.
         kinds: some of `FORMATS`; None: what the name of the file says, otherwise JSON.
         drawn: also write the images with their landmarks drawn; needs a folder.
+        resume: images whose results are there already are left out.
 
     Returns:
-        An object with `add(photo, source)` for each `PhotoLandmarks` and what `read_image` reads
-        it from, `close()`, and `place`, a name of where they go.
+        An object with `image in results`, whether it is there already; `add(photo, source)` for
+        each `PhotoLandmarks` and what `read_image` reads it from; `close()`; and `place`, a name of
+        where they go.
 
     Raises:
         ValueError: these do not go together. Nothing has been written then.
     """
+    if output == "":
+        raise ValueError("Expected a file or folder as output. Received: an empty name")
     ending = "" if output is None else Path(output).suffix.lower()
-    kinds = kinds or [_KIND_OF_ENDING.get(ending, "json")]
-    if output is not None and (ending not in _KIND_OF_ENDING or os.path.isdir(output)):
+    if resume and output is None:
+        raise ValueError("Expected a file or folder that --resume goes on with: --output.")
+    if output is not None and (ending not in _KINDS_OF_ENDING or os.path.isdir(output)):
         _check_folder(output)
-        return _Folder(pictures, Path(output), kinds, drawn)
+        return _Folder(images, Path(output), kinds or ["json"], drawn, resume)
     if drawn:
         raise ValueError("Expected a folder as output for drawn images: --output FOLDER.")
+    kinds = kinds or list(_KINDS_OF_ENDING.get(ending, ("json",)))[:1]
     if len(kinds) > 1 or (output is None and kinds == ["pts"]):
         raise ValueError(f"Expected a folder as output for the formats {', '.join(kinds)}.")
-    if kinds == ["pts"] and len(pictures) > 1:
+    if output is None:
+        return _Printed(kinds[0])
+    if kinds[0] not in _KINDS_OF_ENDING[ending]:
+        fitting = ", ".join(e for e, known in _KINDS_OF_ENDING.items() if kinds[0] in known)
+        raise ValueError(f"Expected a file {fitting} for the format {kinds[0]}. Received: {output}")
+    if kinds == ["pts"] and len(images) > 1:
         raise ValueError("Expected a folder as output: a .pts file holds one face.")
-    return _OneFile(output, kinds[0])
+    check_file_target(output)
+    return _OneFace(output) if kinds == ["pts"] else _OneFile(output, kinds[0], resume)
 
 
 def _check_folder(output):
     """Refuse the name of a file of a kind that is not written."""
     name = os.fspath(output)
-    looks_like_a_file = re.search(r"\.[a-z]\w{1,4}$", name.lower()) and not os.path.isdir(name)
+    looks_like_a_file = re.search(r"[^/\\]\.[a-z]\w*$", name.lower()) and not os.path.isdir(name)
     if looks_like_a_file or os.path.isfile(name):
         raise ValueError(
-            f"Expected a folder, or a file {', '.join(_KIND_OF_ENDING)}, as output. "
+            f"Expected a folder, or a file {', '.join(_KINDS_OF_ENDING)}, as output. "
             f"Received: {name}" + (f" ({name}/ is a folder)" if looks_like_a_file else "")
         )
 
 
-class _OneFile:
-    """All images in one file, or on standard output."""
+class _Printed:
+    """All images on standard output, each as soon as it is done."""
 
-    def __init__(self, output, kind):
-        self.output, self.kind, self.entries = output, kind, []
-        self.place = "standard output" if output is None else os.fspath(output)
+    place = "standard output"
+
+    def __init__(self, kind):
+        self.kind, self.entries, self.columns = kind, [], None
+
+    def __contains__(self, image):
+        return False
 
     def add(self, photo, source):
-        self.entries.append(photo.to_dict())
+        entry = photo.to_dict()
+        if self.kind == "jsonl":
+            _print(formats.json_line(entry) + "\n")
+        elif self.kind == "json":
+            _print((",\n" if self.entries else "[\n") + formats.json_line(entry))
+            self.entries = True
+        elif self.kind == "csv" and entry["faces"]:
+            columns, _, rows = formats.to_csv([entry], os.curdir).partition("\n")
+            _print(rows if self.columns else f"{columns}\n{rows}")
+            self.columns = columns
+        elif self.kind == "coco":
+            self.entries.append(entry)
 
     def close(self):
-        text = self._pts() if self.kind == "pts" else self._text()
-        if self.output is None:
-            encoding = sys.stdout.encoding or "utf-8"
-            sys.stdout.write(formats.encoded(text, encoding).decode(encoding))
-        else:
-            formats.write_text(self.output, text)
+        if self.kind == "json":
+            _print("\n]\n" if self.entries else "[\n]\n")
+        elif self.kind == "coco":
+            _print(formats.to_coco(self.entries))
+        elif self.kind == "csv" and self.columns is None:
+            _print(formats.to_csv([]))
 
-    def _text(self):
-        return _text(self.entries, self.kind, self.output and Path(self.output).parent)
 
-    def _pts(self):
-        faces = self.entries[0]["faces"]
+def _print(text):
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(formats.encoded(text, encoding).decode(encoding))
+    sys.stdout.flush()
+
+
+class _OneFile:
+    """All images in one file, of which a log is kept as long as it is not done."""
+
+    def __init__(self, output, kind, resume):
+        self.place = os.fspath(output)
+        self.log = ResultLog(output, kind, resume)
+
+    def __contains__(self, image):
+        return image in self.log
+
+    def add(self, photo, source):
+        self.log.add(photo.to_dict())
+
+    def close(self):
+        self.log.close()
+
+
+class _OneFace:
+    """The one face of one image, as .pts."""
+
+    def __init__(self, output):
+        self.place = os.fspath(output)
+
+    def __contains__(self, image):
+        return False
+
+    def add(self, photo, source):
+        faces = photo.to_dict()["faces"]
         if len(faces) != 1:
             raise ValueError(
-                f"Expected one face for {self.output}. There are {len(faces)}: use a folder."
+                f"Expected one face for {self.place}. There are {len(faces)}: use a folder."
             )
-        return formats.to_pts(faces[0])
+        formats.write_text(self.place, formats.to_pts(faces[0]))
+
+    def close(self):
+        pass
 
 
 class _Folder:
-    """NAME.json, .csv, .pts and NAME.jpg (drawn) of each image; coco.json of all."""
+    """NAME.json, .jsonl, .csv, .pts and NAME.jpg (drawn) of each image; coco.json of all."""
 
-    def __init__(self, pictures, folder, kinds, drawn):
-        self.folder, self.kinds, self.drawn = folder, kinds, drawn
+    def __init__(self, images, folder, kinds, drawn, resume):
+        self.folder, self.kinds, self.drawn, self.resume = folder, kinds, drawn, resume
         self.place = os.path.join(folder, "")
-        self.names = _names(pictures, {"coco"} if "coco" in kinds else set())
-        self.entries = []
+        self.names = _names(images, {"coco"} if "coco" in kinds else set())
+        self.coco = ResultLog(folder / "coco.json", "coco", resume) if "coco" in kinds else None
         if drawn:
-            self._check_originals(pictures)
+            self._check_originals(images)
 
-    def _check_originals(self, pictures):
-        originals = {os.path.realpath(picture) for picture in pictures if not is_url(picture)}
+    def _check_originals(self, images):
+        originals = {os.path.realpath(image) for image in images if not is_url(image)}
         for name in self.names.values():
             if os.path.realpath(self.folder / f"{name}.jpg") in originals:
                 raise ValueError(
                     f"Drawing into {self.folder} would replace {name}.jpg: take another folder."
                 )
 
+    def __contains__(self, image):
+        if not self.resume or (self.coco is not None and image not in self.coco):
+            return False
+        name = self.names[image]
+        files = [f"{name}.{kind}" for kind in self.kinds if kind not in ("coco", "pts")]
+        files += [f"{name}.jpg"] * self.drawn
+        if "pts" in self.kinds and not (self.folder / f"{name}.pts").is_file():
+            files.append(f"{self._of_several(name)}0.pts")
+        return all((self.folder / file).is_file() for file in files)
+
     def add(self, photo, source):
         entry, name = photo.to_dict(), self.names[photo.source]
-        for kind in set(self.kinds) & {"json", "csv"}:
-            text = _text([entry], kind, self.folder)
-            formats.write_text(self.folder / f"{name}.{kind}", text)
+        for kind in self.kinds:
+            if kind not in ("coco", "pts"):
+                formats.write_entries(self.folder / f"{name}.{kind}", kind, [entry])
         if "pts" in self.kinds:
             for i, face in enumerate(entry["faces"]):
-                number = f"_{i}" if len(entry["faces"]) > 1 else ""
-                formats.write_text(self.folder / f"{name}{number}.pts", formats.to_pts(face))
-        if "coco" in self.kinds:
-            self.entries.append(entry)
+                several = f"{self._of_several(name)}{i}" if len(entry["faces"]) > 1 else name
+                formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
         if self.drawn:
             _write_drawn(self.folder / f"{name}.jpg", source, photo.faces)
+        if self.coco is not None:
+            self.coco.add(entry)
+
+    def _of_several(self, name):
+        """What stands before the number of a face: NAME_, unless that is another image's name."""
+        start, others = f"{name}_", {other.lower() for other in self.names.values()}
+        while any(re.fullmatch(re.escape(start.lower()) + r"\d+", other) for other in others):
+            start += "_"
+        return start
 
     def close(self):
-        if "coco" in self.kinds:
-            text = _text(self.entries, "coco", self.folder)
-            formats.write_text(self.folder / "coco.json", text)
-
-
-def _text(entries, kind, folder):
-    if kind == "csv":
-        return formats.to_csv(entries, folder)
-    return formats.to_coco(entries, folder) if kind == "coco" else formats.to_json(entries)
+        if self.coco is not None:
+            self.coco.close()
 
 
 def _write_drawn(path, source, faces):
@@ -139,15 +220,20 @@ def _write_drawn(path, source, faces):
     write_file(path, data.tobytes())
 
 
-def _names(pictures, taken):
+def _names(images, taken):
     """{image: name of its files}; of images of a name that is taken the later are numbered."""
     names, taken = {}, set(taken)
-    for picture in pictures:
-        stem = Path(picture.split("?")[0] if is_url(picture) else picture).stem or "photo"
-        stem = "stdin" if picture == "-" else stem
+    for image in images:
+        stem = "stdin" if image == "-" else Path(file_name(image)).stem or "image"
+        stem = os.fsdecode(os.fsencode(stem)[:_LONGEST_NAME])
         name, number = stem, 2
-        while name.lower() in taken:  # there are file systems on which A and a are the same
+        while _same(name) in taken:
             name, number = f"{stem}_{number}", number + 1
-        taken.add(name.lower())
-        names[picture] = name
+        taken.add(_same(name))
+        names[image] = name
     return names
+
+
+def _same(name):
+    """What is alike for names that some file systems do not tell apart: A and a, two ways of é."""
+    return unicodedata.normalize("NFC", name).casefold()

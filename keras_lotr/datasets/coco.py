@@ -55,19 +55,28 @@ def _read_file(file, scheme):
     content = read_json(file)
     if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
         raise ValueError(f'Expected a COCO file, {{"images", "annotations"}}, in {file}.')
+    for part in ("images", "annotations"):
+        _check_objects(content[part], part, file)
     places = _image_places(file)
-    names = {image.get("id"): image.get("file_name") for image in content["images"]}
+    names = {str(image.get("id")): image.get("file_name") for image in content["images"]}
     annotations = [a for a in content["annotations"] if a.get("keypoints")]
     faces = []
     for annotation in annotations:
-        keypoints, name = _keypoints(annotation, file), names.get(annotation.get("image_id"))
-        if name is None:
+        keypoints, name = _keypoints(annotation, file), names.get(str(annotation.get("image_id")))
+        if not isinstance(name, str):
             raise ValueError(f"Expected an image of annotation {annotation.get('id')} in {file}.")
         origin = f"{file}, annotation {annotation.get('id')}"
         points = np.where(keypoints[:, 2:] > 0, keypoints[:, :2], np.nan)
         image, own = _image(places, name), scheme_of(len(points), scheme)
         faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return labelled_samples(faces, file, scheme)
+
+
+def _check_objects(entries, part, file):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(
+            f"Expected {part} as a list of objects in {file}. Received: {str(entries)[:200]}"
+        )
 
 
 def _keypoints(annotation, file):

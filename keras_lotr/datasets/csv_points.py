@@ -3,22 +3,25 @@
     image,x0,y0,x1,y1,...,split
     photos/anna.jpg,102.5,88,140.25,90,...,train
 
-The header is required; `image` is a path relative to the CSV file, (0, 0) the middle of the top
-left pixel. A landmark without label has two empty fields, or NA, nan or -1 in both. `split` (train,
-val or test) may be missing: then all faces serve any split. Other columns are ignored. An image
-with several faces has several lines.
+The header is required; `image` (or `file`, `filename`, `file_name`, `path`) is a path relative to
+the CSV file, (0, 0) the middle of the top left pixel of the upright image. Columns may be counted
+from 1, and be set apart in the ways of `keras_lotr.csv_table`. A landmark without label has two
+empty fields, or NA, nan or -1 in both. `split` (train, val or test) may be missing: then all faces
+serve any split. Other columns are ignored. An image with several faces has several lines.
 """
 
-import csv
 import re
 from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.csv_table import read_table, read_text
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
-from keras_lotr.datasets.samples import read_text, scheme_of, split_of
+from keras_lotr.datasets.samples import existing, scheme_of, split_of
+from keras_lotr.images.names import unescaped
 
-_NO_LABEL = ("", "na", "nan")
+_NO_LABEL = ("", "na", "n/a", "nan", "none", "null")
+_IMAGE = ("image", "file", "filename", "file_name", "path")
 
 
 def read(folder, split="train", scheme=None):
@@ -30,24 +33,24 @@ def read(folder, split="train", scheme=None):
         scheme: None: the known scheme of 68, 98 or 106 landmarks ("jd106"), plainN for any other.
             A scheme of as many landmarks says in which order the file has them.
     """
-    file = _file(Path(folder))
-    rows = csv.reader(read_text(file).splitlines(), skipinitialspace=True)
-    header = next(rows, [])
-    columns = _point_columns(header, file)
+    file = existing(_file(Path(folder)))
+    table = read_table(file)
+    columns = _point_columns(table.header, file)
+    image_column = next(name for name in _IMAGE if name in table.header)
     faces = []
-    for row in filter(None, rows):
-        values = dict(zip(header, row, strict=False))
+    for line, row in table.rows:
+        values = dict(zip(table.header, row, strict=False))
         own_split = split_of(values.get("split", split))
         points = _points([values.get(column) for column in columns])
-        if len(row) != len(header) or own_split is None or points is None:
+        if len(row) != len(table.header) or own_split is None or points is None:
             raise ValueError(
-                f"Expected {len(header)} fields, an image, {len(columns)} finite numbers (or none "
-                "for x and y of a landmark without label) and, where there is a split, train, val "
-                f"or test, in {file}, line {rows.line_num}. Received: {','.join(row)[:200]}"
+                f"Expected {len(table.header)} fields, an image, {len(columns)} finite numbers (or "
+                "none for x and y of a landmark without label) and, where there is a split, train, "
+                f"val or test, in {file}, line {line}. Received: {','.join(row)[:200]}"
             )
         if own_split == split:
-            origin = f"{file}, line {rows.line_num}"
-            image, own = file.parent / values["image"], scheme_of(len(points), scheme)
+            image, own = _image(file, values[image_column]), scheme_of(len(points), scheme)
+            origin = f"{file}, line {line}"
             faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return labelled_samples(faces, file, scheme)
 
@@ -55,23 +58,31 @@ def read(folder, split="train", scheme=None):
 def is_here(folder):
     """Whether it is a CSV file or a folder with one that has a column `image` or `x0`.
 
-    Also if its columns are set apart in another way: `read` says how they should be.
+    Also if its columns are not as they should be: `read` says what is missing.
     """
     folder = Path(folder)
     if folder.is_file():
-        return folder.suffix.lower() == ".csv"
-    files = list(folder.glob("*.csv"))
+        return folder.suffix.lower() in (".csv", ".tsv")
+    files = _files(folder)
     if len(files) != 1:
         return False
-    with open(files[0], encoding="utf-8-sig", errors="replace") as file:
-        names = re.split("[,;\t]", file.readline())
-    return bool({"image", "x0"} & {name.strip(" \"'\r\n") for name in names})
+    try:
+        text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", "", read_text(files[0]))
+    except ValueError:
+        return True
+    first = text.lstrip().partition("\n")[0].lower()
+    names = {name.strip(" \"'\r") for name in re.split("[,;\t|]", first)}
+    return bool({*_IMAGE, "x0"} & names)
+
+
+def _files(folder):
+    return sorted([*folder.glob("*.csv"), *folder.glob("*.CSV"), *folder.glob("*.tsv")])
 
 
 def _file(folder):
-    if folder.is_file():
+    if not folder.is_dir():
         return folder
-    files = sorted(folder.glob("*.csv"))
+    files = _files(folder)
     if len(files) != 1:
         raise ValueError(
             f"Expected one CSV file in {folder}, or the file itself. "
@@ -80,14 +91,21 @@ def _file(folder):
     return files[0]
 
 
+def _image(file, name):
+    path = file.parent / name
+    return path if path.exists() else file.parent / unescaped(name)
+
+
 def _point_columns(header, file):
-    """x0, y0, x1, y1, ...: from 0 on without a break, each once."""
+    """x0, y0, x1, y1, ...: from 0 or 1 on without a break, each once."""
     found = [name for name in header if re.fullmatch(r"[xy]\d+", name)]
-    columns = [f"{axis}{i}" for i in range(len(found) // 2) for axis in "xy"]
-    once = header.count("image") == 1 and header.count("split") <= 1
+    first = 0 if "x0" in found else 1
+    columns = [f"{axis}{i + first}" for i in range(len(found) // 2) for axis in "xy"]
+    images = next(filter(None, map(header.count, _IMAGE)), 0)
+    once = images == 1 and header.count("split") <= 1
     if not columns or sorted(columns) != sorted(found) or not once:
         raise ValueError(
-            f"Expected the header image,x0,y0,x1,y1,... with commas, each column once, in {file}. "
+            f"Expected the header image,x0,y0,x1,y1,..., each column once, in {file}. "
             f"Received: {','.join(header)[:200]}"
         )
     return columns

@@ -18,20 +18,20 @@ training and the others test. A tree without any is one set, used for whichever 
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import (
-    IMAGE_ENDINGS,
     of_split,
     read_text,
     scheme_of,
     split_of,
     tags_of,
 )
-from keras_lotr.images.names import natural_key
+from keras_lotr.images.names import IMAGE_ENDINGS, natural_key
 
 _PROTOCOL_300W = {"afw": "train", "ibug": "test", "300w": "test"}
 
@@ -53,7 +53,7 @@ def read(folder, split="train", scheme=None):
         for name in sorted(filter(_is_label, files[place]), key=natural_key):
             labels = place / name
             points = _read_points(labels)
-            image = place / images.get(Path(name).stem, Path(name).with_suffix(".jpg"))
+            image = place / _image(images, Path(name).stem)
             faces.append(
                 {"path": image, "points_image": points, "scheme": scheme_of(len(points), scheme),
                  "tags": tags, "origin": str(labels)}
@@ -76,6 +76,12 @@ def _walk(folder):
 def _is_label(name):
     """Whether it is a label: no mirrored copy, and no addition of macOS to archives (`._x.pts`)."""
     return name.lower().endswith(".pts") and not (name[0] == "." or "_mirror." in name)
+
+
+def _image(images, stem):
+    """The image of labels: of the same name, or, of several faces in it, without their number."""
+    whole = re.sub(r"_+\d+$", "", stem)
+    return images.get(stem) or images.get(whole) or f"{stem}.jpg"
 
 
 def _set_name(folder):

@@ -20,12 +20,11 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import (
-    IMAGE_ENDINGS,
     of_split,
     read_text,
     tags_of,
 )
-from keras_lotr.images.names import natural_key
+from keras_lotr.images.names import IMAGE_ENDINGS, natural_key
 
 _IMAGE_FOLDERS = ("picture", "pictures", "image", "images")
 _LABEL_FOLDERS = ("landmark", "landmarks")

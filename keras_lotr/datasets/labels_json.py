@@ -22,12 +22,12 @@ def read(folder, split="train", scheme="ibug68"):
     doubt = key.replace("points", "doubt")
     folder = Path(folder)
     entries = read_json(folder / "labels.json")
-    if not isinstance(entries, list) or not all("image" in entry for entry in entries):
-        raise ValueError(
-            f'Expected a list of {{"image": ..., "{key}": ...}} in {folder / "labels.json"}.'
-        )
+    file = folder / "labels.json"
+    if not isinstance(entries, list):
+        raise ValueError(f'Expected a list of {{"image": ..., "{key}": ...}} in {file}.')
     faces = []
     for number, entry in enumerate(entries):
+        _check_entry(entry, f"{file}, entry {number}", key)
         if entry.get("split", split) == split and entry.get(key) is not None:
             origin = f"labels.json, entry {number}"
             faces.append(
@@ -41,6 +41,16 @@ def read(folder, split="train", scheme="ibug68"):
                 }
             )
     return labelled_samples(faces, folder / "labels.json")
+
+
+def _check_entry(entry, origin, key):
+    """Refuse what is no object with the name of an image and, if any, a list of tags."""
+    is_named = isinstance(entry, dict) and isinstance(entry.get("image"), str)
+    if not is_named or not isinstance(entry.get("tags", []), list):
+        raise ValueError(
+            f'Expected {{"image": ..., "{key}": ..., "tags": [...]}} in {origin}. '
+            f"Received: {str(entry)[:200]}"
+        )
 
 
 def weights_of_doubt(doubt):

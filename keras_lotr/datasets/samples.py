@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr import csv_table
 from keras_lotr.geometry import box_of, is_box
 from keras_lotr.schemes import get_scheme
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
 
 # The names that kits and rendered shards have for the landmarks of a scheme.
 _LABEL_KEYS = {"ibug68": "points68", "wflw98": "points98", "jd106": "points106"}
@@ -142,10 +141,7 @@ def existing(path):
 
 def read_text(path):
     """The content of a text file of the data set, without the mark that Windows puts in front."""
-    try:
-        return existing(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Expected text (UTF-8) in {path}: {error}") from None
+    return csv_table.read_text(existing(path))
 
 
 def read_json(path):

@@ -78,6 +78,7 @@ def launch(page, host="127.0.0.1", port=None, **options):
         server_port=port,
         share=False,
         max_file_size=MAX_BYTES,
+        allowed_paths=sorted({str(path.parent) for path in example_pictures()}),
         theme=gr.themes.Soft(primary_hue="teal", **fonts),
         footer_links=["api"],
         app_kwargs={"middleware": [(LimitBody, (), {"limit": 2 * MAX_BYTES})]},
@@ -108,6 +109,8 @@ def _image_tab(service, controls):
         )
         annotated = gr.Image(label="Landmarks", height=420, format="webp", interactive=False,
                              elem_id="landmarks", buttons=["download", "fullscreen"])  # fmt: skip
+        near = gr.Gallery(label="Faces, enlarged", height=420, columns=2, format="webp",
+                          interactive=False, elem_id="close_ups")  # fmt: skip
     message = gr.Markdown("Choose, drop, paste or take an image, or click an example.")
     examples = [str(path) for path in example_pictures()]
     shown = gr.Dataset(components=["image"], samples=[[path] for path in examples],
@@ -121,16 +124,17 @@ def _image_tab(service, controls):
 
     def annotate(picture, preset, draw, landmark, threshold, flip):
         if picture is None:
-            return None, "", None, None, ""
+            return None, "", None, None, "", None
         settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
         answer = _said(service.annotate, picture, settings)
-        return answer.picture, answer.message, answer.rows, [answer.photo], answer.csv
+        found = answer.rows, [answer.photo], answer.csv
+        return answer.picture, answer.message, *found, answer.close_ups
 
     gr.on(
         [picture.change, *(control.change for control in controls)],
         annotate,
         [picture, *controls],
-        [annotated, message, faces, found, table],
+        [annotated, message, faces, found, table, near],
         api_name="annotate",
         concurrency_id="models",
         trigger_mode="always_last",

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_lotr.demo.close_ups import close_ups, number_faces
 from keras_lotr.images.drawing import draw
 from keras_lotr.images.header import claimed_size
 from keras_lotr.images.reading import read_image
@@ -30,6 +31,7 @@ MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000
 MAX_FRAMES = 900  # of a video: half a minute
 _MAX_SHOWN = 1600  # longer side in pixels of the image that goes back to the browser
+_VIEW = 600  # pixels of that side in the page
 DRAWN = ("points", "contours", "numbers", "boxes")
 ATTENTION = "attention"
 
@@ -66,11 +68,13 @@ class Answer:
         image: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
         message: one sentence.
         photo: {"source", "width", "height", "faces"}, in pixels of the image as it was given.
+        close_ups: pairs (S, S, 3) uint8 RGB and the number of the face, see `close_ups`.
     """
 
     picture: np.ndarray
     message: str
     photo: dict
+    close_ups: tuple = ()
 
     @property
     def rows(self):
@@ -170,9 +174,12 @@ class Service:
             ]
             if maps:
                 shown = draw_attention(image, np.max(maps, axis=0))
-        shown = draw(shown, photo.faces, **settings.drawn)
+        near = close_ups(shown, photo.faces, settings.drawn)
+        shown = draw(shown, photo.faces, **settings.drawn, shown=_VIEW)
+        if any(settings.drawn.values()):
+            number_faces(shown, photo.faces)
         message = _sentence(len(photo.faces), milliseconds)
-        return Answer(_fit(shown), message, replace(photo, source=name).to_dict())
+        return Answer(_fit(shown), message, replace(photo, source=name).to_dict(), near)
 
     def annotate_video(self, path, settings, output, progress):
         """Draw the landmarks into a video file; a sentence about it.

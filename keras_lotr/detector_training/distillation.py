@@ -13,7 +13,7 @@ from keras_lotr.detector_training.batches import (
     Teacher,
 )
 from keras_lotr.detector_training.network import DetectorNetwork
-from keras_lotr.images.reading import expand
+from keras_lotr.images.folders import expand
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit

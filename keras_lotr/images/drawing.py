@@ -20,11 +20,14 @@ _DARK = (20, 24, 32)
 # OpenCV draws at fractions of a pixel: coordinates are integers in units of 1 / 2^4 pixel.
 _SHIFT = 4
 
+# Width of a line: in shown pixels; of a small face at most this part of it, and at least so many.
+_VISIBLE, _MOST, _LEAST = 1.0, 70, 0.45
+
 # Pixels of a face that is large enough for lines to look smooth.
 _FINE_SIZE = 700
 
 
-def draw(image, faces, points=True, contours=True, numbers=False, boxes=False):
+def draw(image, faces, points=True, contours=True, numbers=False, boxes=False, shown=1000):
     """Draw landmarks, each region in its own colour, with sizes that follow that of the face.
 
     Args:
@@ -34,6 +37,8 @@ def draw(image, faces, points=True, contours=True, numbers=False, boxes=False):
         contours: whether to draw lines along the contours of the scheme.
         numbers: whether to write the number of each landmark beside it.
         boxes: whether to draw the box from which the crop was made.
+        shown: longer side in pixels at which the image will be looked at: what is drawn is as
+            thick as can be seen then, as far as the landmarks of the face leave room.
 
     Returns:
         (H, W, 3) uint8 RGB array.
@@ -54,12 +59,13 @@ def draw(image, faces, points=True, contours=True, numbers=False, boxes=False):
             f"Received: shape {image.shape}, {image.dtype}"
         )
     canvas = np.array(image, order="C")
+    visible = _VISIBLE * max(1, max(image.shape[:2]) / shown)
     for face in faces:
-        _draw_face(canvas, face, points, contours, numbers, boxes)
+        _draw_face(canvas, face, visible, points, contours, numbers, boxes)
     return canvas
 
 
-def _draw_face(canvas, face, points, contours, numbers, boxes):
+def _draw_face(canvas, face, visible, points, contours, numbers, boxes):
     """Draw on a magnified copy of the face's surroundings and put that back, averaged.
 
     Lines thinner than a pixel come out faint instead of coarse, and pixels on which nothing is
@@ -73,7 +79,7 @@ def _draw_face(canvas, face, points, contours, numbers, boxes):
     if not patch.size:
         return
     fine = patch.repeat(factor, 0).repeat(factor, 1)
-    stroke = max(size / 200, 0.45) * factor
+    stroke = max(size / 200, min(visible, max(size / _MOST, _LEAST))) * factor
 
     def place(at):
         return (np.asarray(at, np.float64) - (x0, y0) + 0.5) * factor - 0.5
@@ -112,7 +118,7 @@ def _surroundings(shape, points, box, size):
 def _draw_line(fine, points, closed, color, stroke):
     pieces, closed = _pieces(points, closed)
     # A dark rim first: bright lines on bright skin.
-    for paint, width in ((_DARK, 1.7 * stroke), (color, stroke)):
+    for paint, width in ((_DARK, 2.2 * stroke), (color, stroke)):
         width = max(1, round(width))
         cv2.polylines(fine, list(map(_fixed, pieces)), closed, paint, width, cv2.LINE_AA, _SHIFT)
 
@@ -131,7 +137,7 @@ def _pieces(points, closed):
 
 def _draw_dot(fine, center, color, stroke):
     center = tuple(map(int, _fixed(center)))
-    for paint, radius in ((_DARK, 1.9 * stroke), (color, 1.5 * stroke)):
+    for paint, radius in ((_DARK, 2.1 * stroke), (color, 1.5 * stroke)):
         cv2.circle(fine, center, int(_fixed(radius)), paint, -1, cv2.LINE_AA, _SHIFT)
 
 

@@ -12,37 +12,56 @@ _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
 
 
+_STARTS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # BigTIFF
+    b"MM\0+": "TIFF",
+}
+
+
 def claimed_size(data):
-    """Width and height in the header of a JPEG, PNG, WebP, BMP, GIF or TIFF file.
+    """Width and height in the header of an image file of a kind that is read.
 
     Args:
         data: bytes of the file.
 
     Returns:
-        (width, height) as stored, before any EXIF rotation; None for any other kind of file and
-        for a header that is cut or broken.
+        (width, height) as stored, before any EXIF rotation, of HEIC with its border;
+        None for any other kind of file and for a header that is cut or broken.
 
     Example:
 
     >>> claimed_size(b"GIF89a" + bytes([7, 0, 5, 0]))
     (7, 5)
     """
-    readers = {
-        b"\xff\xd8\xff": _jpeg,
-        b"\x89PNG\r\n\x1a\n": _png,
-        b"RIFF": _webp,
-        b"BM": _bmp,
-        b"GIF8": _gif,
-        b"II*\0": _tiff,
-        b"MM\0*": _tiff,
-    }
-    for start, reader in readers.items():
+    kind = kind_of(data)
+    try:
+        return _SIZES[kind](data) if kind else None
+    except (struct.error, IndexError):
+        return None
+
+
+def kind_of(data):
+    """The kind of image file that the first bytes tell; None for any other kind of file.
+
+    Example:
+
+    >>> kind_of(b"GIF89a"), kind_of(b"%PDF-1.4")
+    ('GIF', None)
+    """
+    for start, kind in _STARTS.items():
         if data.startswith(start):
-            try:
-                return reader(data)
-            except (struct.error, IndexError):
-                return None
-    return None
+            return kind
+    if data[4:8] == b"ftyp":  # a box of ISO's base media format: the brand, then others that fit
+        brands = data[8 : struct.unpack(">I", data[:4])[0]]
+        heic = any(brand in brands for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis"))
+        return "AVIF" if b"avi" in brands else "HEIC" if heic or b"mif1" in brands else None
+    return "WebP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
 def _png(data):
@@ -60,17 +79,31 @@ def _bmp(data):
     return abs(width), abs(height)  # a negative height says that the rows begin at the top
 
 
+def is_whole_jpeg(data):
+    """Whether a JPEG file has its end, which half a file lacks, also if zeros fill it up.
+
+    Args:
+        data: bytes of a file with a `claimed_size`.
+    """
+    return data.find(b"\xff\xd9", _jpeg_frame(data)) >= 0
+
+
 def _jpeg(data):
+    height, width = struct.unpack_from(">HH", data, _jpeg_frame(data) + 5)
+    return width, height
+
+
+def _jpeg_frame(data):
+    """Where the frame begins, behind any thumbnail."""
     at = 2
     while True:
         while data[at] == 0xFF and data[at + 1] == 0xFF:  # padding
             at += 1
         if data[at] != 0xFF:
-            return None
+            raise IndexError
         marker = data[at + 1]
         if marker in _JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
+            return at
         at += 2 if marker in _JPEG_BARE else 2 + struct.unpack_from(">H", data, at + 2)[0]
 
 
@@ -93,12 +126,28 @@ def _three_bytes(data, at):
 
 def _tiff(data):
     order = "<" if data[:2] == b"II" else ">"
-    directory = struct.unpack_from(f"{order}I", data, 4)[0]
-    sides = {}
-    for i in range(struct.unpack_from(f"{order}H", data, directory)[0]):
-        at = directory + 2 + 12 * i
+    big = b"+" in data[2:4]  # with offsets and counts of 64 bits
+    directory = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
+    count, first, step, value = ("Q", 8, 20, 12) if big else ("H", 2, 12, 8)
+    sides, numbers = {}, {3: "H", 4: "I", 16: "Q"}  # by their kinds
+    for i in range(struct.unpack_from(order + count, data, directory)[0]):
+        at = directory + first + step * i
         tag, kind = struct.unpack_from(f"{order}HH", data, at)
         if tag in (256, 257):
-            # Kind 3 is a 16-bit number, otherwise 32 bits.
-            sides[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, at + 8)[0]
+            sides[tag] = struct.unpack_from(order + numbers.get(kind, "I"), data, at + value)[0]
     return (sides[256], sides[257]) if len(sides) == 2 else None
+
+
+def _iso(data):
+    """The largest of the sizes in it: of the image, its tiles and its thumbnail."""
+    sizes, at = [], data.find(b"ispe")
+    while at >= 0:
+        sizes.append(struct.unpack_from(">II", data, at + 8))
+        at = data.find(b"ispe", at + 4)
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
+
+
+_SIZES = {
+    **{"JPEG": _jpeg, "PNG": _png, "WebP": _webp, "BMP": _bmp, "GIF": _gif, "TIFF": _tiff},
+    **{"HEIC": _iso, "AVIF": _iso},
+}

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.presets.files import ONNX, resolve
+from keras_lotr.quiet import backend_needed
 
 ENGINES = ("auto", "keras", "onnxruntime")
 
@@ -59,7 +60,8 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
         return OnnxModel(source, threads, providers)
     if engine == "onnxruntime":
         return OnnxModel.from_preset(source, threads, providers, token)
-    from keras_lotr.lotr import LOTR  # here, for who runs without Keras
+    with backend_needed():
+        from keras_lotr.lotr import LOTR  # here, for who runs without Keras
 
     return LOTR.from_preset(source, dtype=dtype, token=token)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keras_lotr.images.reading import read_image
+from keras_lotr.images.reading import is_several, read_image
 from keras_lotr.inference.boxes import check_box
 from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
 from keras_lotr.inference.yunet import LANDMARKS_BOX, download_yunet
@@ -72,8 +72,8 @@ class FaceDetector:
         score_threshold: the former name of `threshold`.
 
     Call arguments:
-        source: an image, as `read_image` takes it (a path, an RGB array, ...), or a list of images
-            of any sizes.
+        source: an image, as `read_image` takes it (a path, an RGB array, ...), or an iterable of
+            images of any sizes.
 
     Returns:
         List of `Face`, the largest first. A list of images gives a list of such lists.
@@ -155,7 +155,7 @@ class FaceDetector:
         return type(self), (self.path, *settings)
 
     def __call__(self, source):
-        if isinstance(source, list | tuple):
+        if is_several(source):
             return [self(one) for one in source]
         levels = pyramid(read_image(source), self.max_side)
         looks = [self._look(level, degrees) for degrees in self.rotations for level in levels]

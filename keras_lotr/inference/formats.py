@@ -1,6 +1,6 @@
-"""Found landmarks as files: JSON, CSV, iBUG's .pts, COCO keypoints.
+"""Found landmarks as files: JSON, JSON lines, CSV, iBUG's .pts, COCO keypoints.
 
-Each writer takes what the JSON file holds, one entry per photo,
+Each writer takes what the JSON file holds, one entry per image,
 
     {"source", "width", "height", "faces": [{"points": [[x, y], ...], "box": [x0, y0, x1, y1],
       "score", "scheme"}]}
@@ -19,8 +19,9 @@ from pathlib import Path
 
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme
+from keras_lotr.writing import replaced
 
-FORMATS = ("json", "csv", "pts", "coco")
+FORMATS = ("json", "jsonl", "csv", "pts", "coco")
 
 
 def write_text(path, text):
@@ -46,10 +47,50 @@ def _escape(error):
 codecs.register_error("keras_lotr.json", _escape)
 
 
+def write_entries(path, kind, entries):
+    """Write a file of many images as a whole or not at all, entry by entry.
+
+    Args:
+        path: the file; in CSV and COCO, names of images are paths from its folder.
+        kind: "json", "jsonl", "csv" or "coco".
+        entries: iterable that can be gone through several times, see above.
+    """
+    with replaced(path) as unfinished, open(unfinished, "wb") as file:
+        for piece in pieces(kind, entries, Path(path).parent):
+            file.write(encoded(piece))
+
+
+def pieces(kind, entries, folder=None):
+    """The text of a file of that kind, piece by piece; arguments as of `write_entries`."""
+    if kind in ("json", "jsonl"):
+        return (_json_pieces if kind == "json" else _json_lines)(entries)
+    return (_csv_pieces if kind == "csv" else _coco_pieces)(entries, folder)
+
+
+def json_line(entry):
+    """An entry in one line, without its end."""
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+
+
 def to_json(entries):
-    """The list of entries as JSON, a photo (or the faces of a frame) to a line."""
-    lines = (json.dumps(entry, ensure_ascii=False, allow_nan=False) for entry in entries)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    """The list of entries as JSON, an image (or the faces of a frame) to a line."""
+    return "".join(_json_pieces(entries))
+
+
+def _json_pieces(entries):
+    return _joined("[\n", map(json_line, entries), "\n]\n")
+
+
+def _json_lines(entries):
+    return (json_line(entry) + "\n" for entry in entries)
+
+
+def _joined(start, parts, end):
+    """The pieces of a list, whose parts are not held at once."""
+    yield start
+    for i, part in enumerate(parts):
+        yield ",\n" * (i > 0) + part
+    yield end
 
 
 def to_csv(entries, folder=None):
@@ -59,21 +100,35 @@ def to_csv(entries, folder=None):
         entries: all of one scheme.
         folder: where the file will lie: `image` is then the path from there.
     """
-    schemes = {face["scheme"] for entry in entries for face in entry["faces"]}
-    if len(schemes) > 1:
-        raise ValueError(f"Expected faces of one scheme for a CSV. Received: {sorted(schemes)}")
-    count = max((get_scheme(scheme).num_landmarks for scheme in schemes), default=0)
-    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
-    columns = [f"{axis}{i}" for i in range(count) for axis in "xy"]
-    text = io.StringIO()
+    return "".join(_csv_pieces(entries, folder))
+
+
+def _csv_pieces(entries, folder):
+    scheme, text = None, io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "face", "score", *boxes, "scheme", *columns])
     for entry in entries:
-        image = _path_from(entry["source"], folder)
+        image = path_from(entry["source"], folder)
         for i, face in enumerate(entry["faces"]):
+            if scheme is None:
+                scheme = face["scheme"]
+                table.writerow(_csv_columns(get_scheme(scheme).num_landmarks))
+            if face["scheme"] != scheme:
+                both = [scheme, face["scheme"]]
+                raise ValueError(f"Expected faces of one scheme for a CSV. Received: {both}")
             points = [value for point in face["points"] for value in point]
             table.writerow([image, i, face["score"], *face["box"], face["scheme"], *points])
-    return text.getvalue()
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    if scheme is None:
+        table.writerow(_csv_columns(0))
+        yield text.getvalue()
+
+
+def _csv_columns(num_landmarks):
+    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
+    points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
+    return ["image", "face", "score", *boxes, "scheme", *points]
 
 
 def to_pts(face):
@@ -86,22 +141,32 @@ def to_coco(entries, folder=None):
     """A COCO keypoints file: a category for each scheme, with names and skeleton.
 
     Args:
-        entries: of the photos.
+        entries: of the images.
         folder: where the file will lie: `file_name` is then the path from there.
     """
+    return "".join(_coco_pieces(entries, folder))
+
+
+def _coco_pieces(entries, folder):
     schemes = dict.fromkeys(face["scheme"] for entry in entries for face in entry["faces"])
     categories = {scheme: _category(scheme, i + 1) for i, scheme in enumerate(schemes)}
-    images, annotations = [], []
+    yield from _joined('{"images": [', map(json_line, _images(entries, folder)), "],\n")
+    annotations = map(json_line, _annotations(entries, categories))
+    yield from _joined('"annotations": [', annotations, "],\n")
+    yield f'"categories": {json_line([*categories.values()])}}}\n'
+
+
+def _images(entries, folder):
     for image_id, entry in enumerate(entries, start=1):
-        name = _path_from(entry["source"], folder)
         size = {"width": entry["width"], "height": entry["height"]}
-        images.append({"id": image_id, "file_name": name, **size})
-        for face in entry["faces"]:
-            category_id = categories[face["scheme"]]["id"]
-            annotation = {"id": len(annotations) + 1, "image_id": image_id}
-            annotations.append({**annotation, "category_id": category_id, **_annotation(face)})
-    content = {"images": images, "annotations": annotations, "categories": [*categories.values()]}
-    return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+        yield {"id": image_id, "file_name": path_from(entry["source"], folder), **size}
+
+
+def _annotations(entries, categories):
+    faces = ((i, face) for i, entry in enumerate(entries, start=1) for face in entry["faces"])
+    for number, (image_id, face) in enumerate(faces, start=1):
+        ids = {"id": number, "image_id": image_id, "category_id": categories[face["scheme"]]["id"]}
+        yield {**ids, **_annotation(face)}
 
 
 def _annotation(face):
@@ -138,8 +203,8 @@ def scheme_edges(scheme):
     return edges
 
 
-def _path_from(source, folder):
-    """The photo as seen from a folder; URLs and names of what is no file stay as they are."""
+def path_from(source, folder):
+    """The image as seen from a folder; URLs and names of what is no file stay as they are."""
     if folder is None or not os.path.isfile(source):
         return source
     try:

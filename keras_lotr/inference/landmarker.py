@@ -8,8 +8,8 @@ from itertools import repeat
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.images.reading import read_image
-from keras_lotr.inference.boxes import check_boxes
+from keras_lotr.images.reading import is_several, read_image
+from keras_lotr.inference.boxes import check_boxes, check_format
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.face_detector import Face, load_detector
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
@@ -49,6 +49,8 @@ class FaceLandmarker:
         boxes: (F, 4) x0, y0, x1, y1 in image pixels, or one box (4,). A box must enclose **the
             landmarks only** (brows to chin, without the forehead). Several images need as many such
             arrays. With None, the detector looks for faces.
+        box_format: how boxes are given: "xyxy", "xywh" (x0, y0, width, height) or "cxcywh", as
+            torchvision calls them.
 
     Returns:
         List of `FaceLandmarks`, in the order of the boxes or with the largest face first. Several
@@ -167,44 +169,50 @@ class FaceLandmarker:
         detector, settings = self._detector
         return load_detector(detector, **settings)
 
-    def __call__(self, source, boxes=None):
-        many = isinstance(source, list | tuple) or hasattr(source, "__next__")
+    def __call__(self, source, boxes=None, box_format="xyxy"):
+        many = is_several(source)
         sources = source if many else [source]
         results = []
-        for photo in self.stream(sources, boxes if many or boxes is None else [boxes]):
+        given = boxes if many or boxes is None else [boxes]
+        for photo in self.stream(sources, given, box_format):
             if photo.error is not None:
                 raise photo.error
             results.append(photo.faces)
         return results if many else results[0]
 
-    def stream(self, sources, boxes=None):
+    def stream(self, sources, boxes=None, box_format="xyxy"):
         """Find the faces of many images; only crops and results of a few are in memory at a time.
 
         Args:
             sources: iterable of images.
             boxes: iterable of as many arrays (F, 4), or None.
+            box_format: see the call arguments.
 
         Yields:
             `PhotoLandmarks` in the order of the sources. An image that cannot be read does not
             stop the others: its error is in the result.
         """
+        check_format(box_format)
         waiting, num_crops = [], 0
         for source, given in _pairs(sources, boxes):
-            prepared = self._prepare(source, given)
+            prepared = self._prepare(source, given, box_format)
             waiting.append(prepared)
             num_crops += len(prepared[1])
-            if num_crops >= _CROPS_AT_ONCE:
+            if num_crops >= _CROPS_AT_ONCE or len(waiting) >= _CROPS_AT_ONCE:
                 yield from self._finish(waiting)
                 waiting, num_crops = [], 0
         yield from self._finish(waiting)
 
-    def _prepare(self, source, boxes):
+    def _prepare(self, source, boxes, box_format):
         """Read, detect and crop: the photo without its faces, then faces, matrices and crops."""
         if boxes is None:
             detector = self.detector  # that it is missing is no fault of the photo
         try:
             image = read_image(source)
-            faces = detector(image) if boxes is None else faces_of_boxes(boxes, image.shape)
+            if boxes is None:
+                faces = detector(image)
+            else:
+                faces = faces_of_boxes(boxes, image.shape, box_format)
         except (ValueError, OSError) as error:
             return PhotoLandmarks(source, error=error), [], [], []
         matrices, crops = crop_faces(image, faces, self.preprocessor)
@@ -242,9 +250,9 @@ def crop_faces(image, faces, preprocessor):
     return matrices, [geometry.warp(image, matrix, size) for matrix in matrices]
 
 
-def faces_of_boxes(boxes, shape):
+def faces_of_boxes(boxes, shape, box_format="xyxy"):
     """Boxes that a user gave, as faces; arguments and errors as of `check_boxes`."""
-    return [Face(box, score=None) for box in check_boxes(boxes, shape)]
+    return [Face(box, score=None) for box in check_boxes(boxes, shape, box_format)]
 
 
 def _checked(preprocessor, model):

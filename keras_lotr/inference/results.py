@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.inference import formats
+from keras_lotr.inference import adapters, formats
+from keras_lotr.schemes import get_scheme
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class FaceLandmarks:
         scheme: name of the landmark scheme.
         degrees: in-plane rotation of the face in the image, clockwise; the crop is upright.
 
-    Faces with the same values are equal. The arrays are read-only.
+    `face["left_eye"]` are the landmarks of a region. Faces with the same values are equal. The
+    arrays are read-only.
 
     Example:
 
@@ -52,6 +54,53 @@ class FaceLandmarks:
 
     def __len__(self):
         return len(self.points)
+
+    def __getitem__(self, key):
+        return self.region(key) if isinstance(key, str) else self.points[key]
+
+    @property
+    def regions(self):
+        """Names of the regions of its landmark scheme: eyes, left_eye, ..."""
+        return tuple(get_scheme(self.scheme).named_regions)
+
+    def region(self, name):
+        """The landmarks of a region, in the order of the scheme.
+
+        Args:
+            name: one of `regions`. Left and right are the sides of the image.
+
+        Returns:
+            (n, 2) float32, image pixels.
+
+        Raises:
+            KeyError: the scheme has no such region.
+
+        Example:
+
+        >>> face = FaceLandmarks(np.zeros((68, 2)), [0, 0, 9, 9], None, "ibug68")
+        >>> face.region("left_eye").shape, face["mouth"].shape
+        ((6, 2), (20, 2))
+        """
+        regions = get_scheme(self.scheme).named_regions
+        if name not in regions:
+            raise KeyError(
+                f"Expected a region of {self.scheme}, one of {', '.join(regions)}. "
+                f"Received: {name!r}"
+            )
+        return self.points[list(regions[name])]
+
+    @property
+    def roll(self):
+        """Degrees, clockwise, by which the face is turned in the photo, as its crop was made."""
+        return self.degrees
+
+    def to_supervision(self):
+        """The face as `supervision.KeyPoints`, see `adapters.to_supervision`."""
+        return adapters.to_supervision([self])
+
+    def to_pandas(self):
+        """The face as a table of pandas, see `adapters.to_pandas`."""
+        return adapters.to_pandas([self])
 
     def __eq__(self, other):
         if not isinstance(other, FaceLandmarks):

@@ -1,0 +1,88 @@
+"""Tables as text, as programs and people write them: the rows by the names of their columns."""
+
+import codecs
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_SEPARATORS = ",;\t|"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        header: names of the columns in lower case, without the spaces around them.
+        rows: list of (number of the line, list of str).
+    """
+
+    header: list
+    rows: list
+
+
+def read_text(path):
+    """The content of a text file, UTF-8 or UTF-16, without the mark in front.
+
+    Raises:
+        ValueError: it is in another encoding.
+    """
+    data = Path(path).read_bytes()
+    encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Expected text (UTF-8) in {path}: {error}") from None
+
+
+def read_table(path):
+    """Read a table whose first line names the columns.
+
+    Separators are commas, semicolons, tabs or bars; fields may be quoted. Where the separator is no
+    comma, a comma within a number is a decimal point. A header that is repeated, as in tables that
+    were joined, is no row; nor is an empty line, or what stands before the
+    header: "sep=;" as spreadsheets write it, and lines that begin with #.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        `Table`.
+
+    Raises:
+        ValueError: no text, or not to be read as a table; with file and line.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.csv")
+    >>> size = path.write_text('"Image";"x0"\\n"anna.jpg";1,5\\n')
+    >>> read_table(path)
+    Table(header=['image', 'x0'], rows=[(2, ['anna.jpg', '1.5'])])
+    """
+    text, rows, header = read_text(path), [], None
+    # What stands before the header stays as empty lines, so that the numbers of lines are right.
+    text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", lambda match: "\n" * match[0].count("\n"), text)
+    separator = max(_SEPARATORS, key=text.lstrip().partition("\n")[0].count)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t"
+    )
+    try:
+        for row in reader:
+            names = [name.strip().lower() for name in row]
+            if header is None and any(names):
+                header = names
+            elif any(names) and names != header:
+                rows.append((reader.line_num, [_number(value, separator) for value in row]))
+    except csv.Error as error:
+        raise ValueError(f"Expected a table in {path}, line {reader.line_num}: {error}") from None
+    return Table(header or [], rows)
+
+
+def _number(value, separator):
+    """A field; 1,5 is 1.5 where the comma separates nothing."""
+    is_number = separator != "," and re.fullmatch(r"\s*-?\d+,\d+\s*", value)
+    return value.replace(",", ".") if is_number else value

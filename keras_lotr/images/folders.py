@@ -1,0 +1,113 @@
+"""Files, folders, patterns and URLs that a user names -> the images that are meant."""
+
+import glob
+import os
+import re
+
+from keras_lotr.images.header import kind_of
+from keras_lotr.images.names import IMAGE_ENDINGS, KINDS, natural_key
+from keras_lotr.images.sources import is_url
+
+# Images to people, and to no reader here; raw files of cameras begin as TIFF and hold a thumbnail.
+_NOT_READ = (
+    *(".svg", ".psd", ".ai", ".eps", ".ico", ".tga", ".jp2", ".j2k", ".jxl", ".exr", ".hdr"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
+)
+
+
+def expand(sources):
+    """The images of `find_images`, without what was left out.
+
+    Raises:
+        ValueError: a folder without images, or a pattern that matches nothing.
+    """
+    return find_images(sources)[0]
+
+
+def find_images(sources, recursive=False):
+    """Files, folders, patterns and URLs -> the list of images, each folder in natural order.
+
+    A file is taken as it is, whether it exists or not: reading it tells. In a folder, images are
+    told by their endings, and where those are unknown by their first bytes.
+
+    Args:
+        sources: list of str or Path. A folder stands for the images directly in it.
+        recursive: folders with all their subfolders; a link into a folder that was visited
+            already is not followed again.
+
+    Returns:
+        images: list of str.
+        left_out: {path: reason} of what looks like an image and is not taken: hidden files, links
+            to nothing, folders that cannot be opened, kinds that are not read.
+
+    Raises:
+        ValueError: a folder without images, or a pattern that matches nothing.
+    """
+    images, left_out = [], {}
+    for source in map(os.fspath, sources):
+        found, others = _find(source, recursive)
+        left_out |= others
+        if not found:
+            reasons = "".join(f" {path} is {reason}." for path, reason in list(others.items())[:3])
+            raise ValueError(f"Expected images ({KINDS}). There is none in {source}.{reasons}")
+        images += found
+    return list(dict.fromkeys(images)), left_out
+
+
+def _find(source, recursive):
+    if is_url(source):
+        return [source], {}
+    path = os.path.expanduser(source)
+    if os.path.isdir(path):
+        paths, left_out = _files_of(path, recursive)
+    elif glob.has_magic(path) and not os.path.lexists(path):
+        paths, left_out = glob.glob(path, recursive=True), {}
+    else:
+        return [path], {}
+    images = []
+    for path in sorted(paths, key=natural_key):
+        reason = _reason_against(path)
+        if reason is None:
+            images.append(path)
+        elif reason:
+            left_out[path] = reason
+    return images, left_out
+
+
+def _files_of(folder, recursive):
+    paths, left_out, visited = [], {}, set()
+
+    def unreadable(error):
+        left_out[error.filename] = "a folder that cannot be opened"
+
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=unreadable):
+        here = os.path.realpath(root)
+        paths += [os.path.join(root, name) for name in names] if here not in visited else []
+        folders[:] = [] if here in visited or not recursive else folders
+        visited.add(here)
+    return paths, left_out
+
+
+def _reason_against(path):
+    """None for an image, "" for what is none, or why an image is left out."""
+    name = os.path.basename(path).lower()
+    is_named = name.endswith(IMAGE_ENDINGS)
+    if name.startswith("."):
+        return "hidden" if is_named else ""
+    if name.endswith(_NOT_READ):
+        return "of a kind that is not read"
+    if not os.path.isfile(path):
+        is_lost = os.path.islink(path) and not os.path.exists(path)
+        return "a link to nothing" if is_named and is_lost else ""
+    return None if is_named or _begins_as_image(path) else ""
+
+
+def _begins_as_image(path):
+    """Whether a file of an unknown ending is an image, such as a download without any ending."""
+    if re.search(r"\.(json|jsonl|csv|pts|txt|xml|npy|npz|mp4|webm|avi|mov|zip)$", path.lower()):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return kind_of(file.read(64)) not in (None, "BMP")  # "BM" may begin anything
+    except OSError:
+        return False

@@ -1,0 +1,77 @@
+"""Faces in the terms of other libraries, each of which is imported only when it is asked for."""
+
+import numpy as np
+
+from keras_lotr.schemes import get_scheme
+
+
+def to_supervision(faces):
+    """Faces for the annotators and trackers of supervision.
+
+    Args:
+        faces: list of `FaceLandmarks`, all of one landmark scheme.
+
+    Returns:
+        `supervision.KeyPoints` of F faces: `xy` (F, N, 2) image pixels; `visible`, False for a
+        landmark that is NaN; `detection_confidence`, if the faces were detected; `data["box"]`
+        (F, 4).
+
+    Raises:
+        ImportError: supervision is not installed.
+        ValueError: faces of several schemes.
+    """
+    try:
+        import supervision
+    except ImportError:
+        raise ImportError("to_supervision needs supervision: pip install supervision") from None
+    faces = list(faces)
+    schemes = sorted({face.scheme for face in faces})
+    if len(schemes) > 1:
+        raise ValueError(f"Expected faces of one landmark scheme. Received: {schemes}")
+    if not faces:
+        return supervision.KeyPoints.empty()
+    points = np.stack([face.points for face in faces])
+    visible, scores = np.isfinite(points).all(-1), [face.score for face in faces]
+    return supervision.KeyPoints(
+        xy=np.where(visible[..., None], points, 0).astype(np.float32),
+        class_id=np.zeros(len(faces), int),
+        detection_confidence=None if None in scores else np.array(scores, np.float32),
+        visible=visible,
+        data={"box": np.stack([face.box for face in faces])},
+    )
+
+
+def to_pandas(faces):
+    """Faces as a long table of pandas, a row for each landmark.
+
+    Args:
+        faces: list of `FaceLandmarks`, in the order in which they are numbered.
+
+    Returns:
+        `pandas.DataFrame` with the columns face, landmark (numbers from 0), region (the smallest
+        one: left_eye rather than eyes), x, y (image pixels) and score (of the face).
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError("to_pandas needs pandas: pip install pandas") from None
+    columns = {name: [] for name in ("face", "landmark", "region", "x", "y", "score")}
+    for number, face in enumerate(faces):
+        count = len(face.points)
+        columns["face"] += [number] * count
+        columns["landmark"] += range(count)
+        columns["region"] += _smallest_regions(face.scheme)
+        columns["x"] += face.points[:, 0].tolist()
+        columns["y"] += face.points[:, 1].tolist()
+        columns["score"] += [np.nan if face.score is None else float(face.score)] * count
+    return pandas.DataFrame(columns)
+
+
+def _smallest_regions(scheme):
+    """The name of the smallest region of each landmark."""
+    scheme = get_scheme(scheme)
+    region_of = {i: name for name, indices in scheme.named_regions.items() for i in indices}
+    return [region_of[i] for i in range(scheme.num_landmarks)]

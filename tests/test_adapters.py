@@ -1,0 +1,93 @@
+"""Regions of a face, and faces in the terms of other libraries."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import keras_lotr
+from keras_lotr import FaceLandmarks
+from keras_lotr.schemes import SCHEMES, get_scheme
+
+pytestmark = pytest.mark.once
+
+
+def make_face(scheme="ibug68", score=0.9, degrees=0.0):
+    points = np.arange(2 * get_scheme(scheme).num_landmarks).reshape(-1, 2)
+    return FaceLandmarks(points, [0, 0, 50, 60], score, scheme, degrees)
+
+
+class TestRegions:
+    def test_by_name(self):
+        face = make_face()
+        assert set(face.regions) >= {"contour", "nose", "eyes", "left_eye", "right_brow", "mouth"}
+        np.testing.assert_array_equal(face["left_eye"], face.points[36:42])
+        np.testing.assert_array_equal(face.region("right_brow"), face.points[22:27])
+        np.testing.assert_array_equal(face[30], face.points[30])
+        with pytest.raises(KeyError, match="Expected a region of ibug68, one of contour.*'chin'"):
+            face["chin"]
+
+    @pytest.mark.parametrize("name", sorted(SCHEMES))
+    def test_halves_are_mirror_images_and_make_the_whole(self, name):
+        scheme = get_scheme(name)
+        regions = scheme.named_regions
+        for half in ("eye", "brow"):
+            left, right = set(regions[f"left_{half}"]), set(regions[f"right_{half}"])
+            assert left | right == set(regions[f"{half}s"]) and not left & right
+            assert {scheme.flip_order[i] for i in left} == right
+        assert set(scheme.five_points[0]) <= set(regions["left_eye"])
+
+    def test_scheme_of_ones_own(self):
+        assert make_face("plain5").regions == ("all",)
+        assert make_face("plain5")["all"].shape == (5, 2)
+
+    def test_roll(self):
+        assert make_face(degrees=90.0).roll == 90
+
+
+class TestSupervision:
+    def test_faces(self):
+        pytest.importorskip("supervision")
+        faces = [make_face(score=0.9), make_face(score=0.5)]
+        found = keras_lotr.to_supervision(faces)
+        assert found.xy.shape == (2, 68, 2)
+        np.testing.assert_array_equal(found.xy[1], faces[1].points)
+        np.testing.assert_allclose(found.detection_confidence, [0.9, 0.5])
+        assert found.data["box"].shape == (2, 4) and found.visible.all()
+        assert len(faces[0].to_supervision()) == 1
+        assert len(keras_lotr.to_supervision([])) == 0
+
+    def test_drawn_by_supervision(self):
+        supervision = pytest.importorskip("supervision")
+        points = make_face().points.copy()
+        points[0] = np.nan
+        found = keras_lotr.to_supervision([FaceLandmarks(points, [0, 0, 9, 9], None, "ibug68")])
+        assert found.detection_confidence is None and not found.visible[0, 0]
+        image = np.zeros((140, 140, 3), np.uint8)
+        assert supervision.VertexAnnotator().annotate(image.copy(), found).any()
+
+    def test_two_schemes(self):
+        pytest.importorskip("supervision")
+        with pytest.raises(ValueError, match=r"one landmark scheme.*\['ibug68', 'wflw98'\]"):
+            keras_lotr.to_supervision([make_face(), make_face("wflw98")])
+
+
+class TestPandas:
+    def test_long_table(self):
+        pytest.importorskip("pandas")
+        table = keras_lotr.to_pandas([make_face(), make_face("plain5", score=None)])
+        assert list(table.columns) == ["face", "landmark", "region", "x", "y", "score"]
+        assert len(table) == 73
+        row = table[(table.face == 0) & (table.landmark == 40)].iloc[0]
+        assert (row.region, row.x, row.y, round(row.score, 3)) == ("left_eye", 80, 81, 0.9)
+        assert set(table[table.face == 1].region) == {"all"}
+        assert table[table.face == 1].score.isna().all()
+        assert len(make_face().to_pandas()) == 68
+        assert list(keras_lotr.to_pandas([]).columns) == list(table.columns)
+
+
+@pytest.mark.parametrize("name", ["supervision", "pandas"])
+def test_missing_library(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=f"to_{name} needs {name}: pip install {name}"):
+        getattr(keras_lotr, f"to_{name}")([])

@@ -1,0 +1,215 @@
+"""Results of `keras-lotr predict` on the disk: whole or not at all, each image once."""
+
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from keras_lotr.cli.result_files import open_results
+from keras_lotr.cli.result_log import ResultsNotWritten
+from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
+from keras_lotr.inference.saved_results import read_entries
+
+pytestmark = pytest.mark.once
+
+FACE = FaceLandmarks([[10, 20], [30, 40]], [10, 20, 30, 40], 0.9, "plain2")
+
+
+def photo(name, faces=1):
+    return PhotoLandmarks(name, [FACE] * faces, 64, 48)
+
+
+def run(images, output, kinds=None, resume=False, close=True, faces=1):
+    """Adds the images that are not there yet; their names."""
+    results = open_results(images, output, kinds, resume=resume)
+    added = [image for image in images if image not in results]
+    for image in added:
+        results.add(photo(image, faces), image)
+    if close:
+        results.close()
+    return added
+
+
+def sources(path):
+    return [os.path.basename(entry["source"]) for entry in read_entries(path)]
+
+
+IMAGES = [f"{i}.jpg" for i in range(5)]
+
+
+class TestOneFile:
+    @pytest.mark.parametrize("name", ["all.json", "all.jsonl", "all.csv", "all.JSON"])
+    def test_resume(self, name, tmp_path):
+        path = tmp_path / name
+        assert run(IMAGES[:2], path) == IMAGES[:2]
+        whole = path.read_bytes()
+        assert run(IMAGES[:4], path, resume=True, close=False) == IMAGES[2:4]
+        assert path.read_bytes() == whole  # until it is done
+        assert run(IMAGES, path, resume=True) == IMAGES[4:]
+        assert sources(path) == IMAGES
+        assert os.listdir(tmp_path) == [name]
+        assert run(IMAGES, path, resume=True) == []
+        assert sources(path) == IMAGES
+        assert run(IMAGES[:1], path) == IMAGES[:1]  # anew
+        assert sources(path) == IMAGES[:1]
+
+    def test_resume_after_a_kill_in_the_midst_of_a_line(self, tmp_path):
+        path = tmp_path / "all.json"
+        run(IMAGES[:2], path, close=False)
+        part = tmp_path / "all.json.part"
+        part.write_bytes(part.read_bytes()[:-30])
+        assert run(IMAGES, path, resume=True) == IMAGES[1:]
+        assert sources(path) == IMAGES
+
+    def test_coco_is_resumed_as_well(self, tmp_path):
+        path = tmp_path / "all.json"
+        run(IMAGES[:2], path, ["coco"])
+        run(IMAGES, path, ["coco"], resume=True)
+        assert len(json.loads(path.read_text())["annotations"]) == 5
+        assert sources(path) == IMAGES
+
+    def test_resume_of_what_is_no_result(self, tmp_path):
+        (tmp_path / "all.json").write_text("{}")
+        with pytest.raises(ValueError, match="Expected results of `keras-lotr predict` in .*all"):
+            run(IMAGES, tmp_path / "all.json", resume=True)
+
+    def test_nothing_but_names_is_held(self, tmp_path):
+        face = FaceLandmarks(np.zeros((1000, 2)), [10, 20, 30, 40], 0.9, "plain1000")
+        used = []
+        for count in (50, 500):
+            results = open_results([], tmp_path / "all.csv")
+            tracemalloc.start()
+            for i in range(count):
+                results.add(PhotoLandmarks(f"{i}.jpg", [face], 64, 48), None)
+            results.close()
+            used.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert used[1] < used[0] + 500 * 2000  # of 1000 landmarks 16,000 bytes would be held
+
+    def test_long_name(self, tmp_path):
+        path = tmp_path / ("n" * 245 + ".json")
+        run(IMAGES, path)
+        assert sources(path) == IMAGES
+
+    def test_way_that_is_a_file(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(ValueError, match="Expected a path in a folder"):
+            run(IMAGES, tmp_path / "file" / "all.json")
+
+
+FULL = """
+import resource, signal, sys
+from test_result_files import run
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    run([f"{i}.jpg" for i in range(100)], "all.json")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_disk_that_is_full_leaves_the_old_result(tmp_path):
+    (tmp_path / "all.json").write_text("old")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", FULL], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert said.stdout.startswith("ResultsNotWritten all.json cannot be written: File too large.")
+    assert "found so far is in all.json.part; --resume goes on" in said.stdout, said.stderr
+    assert (tmp_path / "all.json").read_text() == "old"
+    added = run([f"{i}.jpg" for i in range(100)], tmp_path / "all.json", resume=True)
+    assert 0 < len(added) < 100
+    assert len(sources(tmp_path / "all.json")) == 100
+
+
+def test_errors_of_the_disk_stop_the_run():
+    assert issubclass(ResultsNotWritten, OSError)
+
+
+class TestFolder:
+    @pytest.fixture
+    def photos(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        for name in ("a.jpg", "a_0.jpg", "b.jpg"):
+            cv2.imwrite(str(tmp_path / name), np.zeros((48, 64, 3), np.uint8))
+        return tmp_path
+
+    def test_resume(self, photos):
+        assert run(["a.jpg"], "out", ["json", "csv"]) == ["a.jpg"]
+        assert run(["a.jpg", "b.jpg"], "out", ["json", "csv"], resume=True) == ["b.jpg"]
+        (photos / "out" / "a.csv").unlink()
+        assert run(["a.jpg", "b.jpg"], "out", ["json", "csv"], resume=True) == ["a.jpg"]
+        assert run(["a.jpg"], "out", ["pts"]) == ["a.jpg"]
+        assert run(["a.jpg", "b.jpg"], "out", ["pts"], resume=True, faces=2) == ["b.jpg"]
+        assert run(["a.jpg", "b.jpg"], "out", ["pts"], resume=True) == []
+        assert run(["a.jpg", "b.jpg"], "out", ["json", "coco"], resume=True) == ["a.jpg", "b.jpg"]
+        assert run(["a.jpg", "b.jpg"], "out", ["json", "coco"], resume=True) == []
+
+    def test_no_two_results_of_one_name(self, photos):
+        images = ["a.jpg", "x/A.png", "y/a.tif", "a_0.jpg", "https://x/a.jpg?b=1"]
+        images += ["e\u0301.jpg", "\u00e9.png", "data:image/png;base64,xx", "m" * 251 + ".jpg"]
+        run(images, "out", ["json", "pts"], faces=2)
+        assert len(list(Path("out").glob("*.json"))) == len(images)
+        assert len(list(Path("out").glob("*.pts"))) == 2 * len(images)
+
+    def test_pts_of_several_faces_come_back(self, photos):
+        from keras_lotr.datasets import read_samples
+
+        run(["a.jpg", "b.jpg"], ".", ["pts"], faces=2)
+        run(["a_0.jpg"], ".", ["pts"])
+        found = {os.path.basename(s.origin): os.path.basename(s.path) for s in read_samples(".")}
+        assert found == {
+            **{"a_0.pts": "a_0.jpg", "a_1.pts": "a.jpg"},
+            **{"b_0.pts": "b.jpg", "b_1.pts": "b.jpg"},
+        }
+        for path in Path(".").glob("*.pts"):
+            path.unlink()
+        run(["a.jpg", "a_0.jpg"], ".", ["pts"], faces=2)
+        samples = read_samples(".")
+        assert sorted(os.path.basename(s.path) for s in samples) == 2 * ["a.jpg"] + 2 * ["a_0.jpg"]
+
+    @pytest.mark.parametrize("ending", ["webp", "tif", "gif", "bmp", "jfif"])
+    def test_pts_beside_any_kind(self, ending, photos):
+        from keras_lotr.datasets import read_samples
+
+        image = cv2.imread("b.jpg")
+        for path in photos.glob("*.jpg"):
+            path.unlink()
+        written = cv2.imencode(".jpg" if ending == "jfif" else f".{ending}", image)[1]
+        Path(f"b.{ending}").write_bytes(written.tobytes())
+        run([f"b.{ending}"], ".", ["pts"], faces=3)
+        assert {os.path.basename(sample.path) for sample in read_samples(".")} == {f"b.{ending}"}
+
+
+class TestPrinted:
+    @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "coco"])
+    def test_as_it_goes(self, kind, capsys, tmp_path):
+        results = open_results(IMAGES, None, [kind])
+        for image in IMAGES[:2]:
+            results.add(photo(image), image)
+        begun = capsys.readouterr().out
+        assert bool(begun) == (kind != "coco")
+        results.add(photo(IMAGES[2], faces=0), IMAGES[2])
+        results.close()
+        run(IMAGES[:2] + [], tmp_path / f"same.{'json' if kind == 'coco' else kind}", [kind])
+        path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
+        path.write_text(begun + capsys.readouterr().out)
+        assert sources(path) == IMAGES[: 2 if kind == "csv" else 3]
+
+    @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "coco"])
+    def test_nothing(self, kind, capsys, tmp_path):
+        open_results([], None, [kind]).close()
+        path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
+        path.write_text(capsys.readouterr().out)
+        assert sources(path) == []

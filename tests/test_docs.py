@@ -50,7 +50,21 @@ def test_one_table_of_the_presets(tmp_path, monkeypatch):
     hard = tmp_path / "hard_faces.json"
     monkeypatch.setattr(TABLES, "HARD", hard)
     assert all(row.split(" | ")[4] == "-" for row in list(TABLES.summary())[2:])
-    hard.write_text('{"lotr_m_98": {"wflw": 6.449}}')
+    rows = [
+        {
+            "set": "wflw",
+            "normalizer": "outer_eyes",
+            "boxes": boxes,
+            "faces": 3,
+            "nme": nme,
+            "fr10": 9,
+        }
+        for boxes, nme in (("detector", 7.1), ("ground-truth", 6.449))
+    ]
+    hard.write_text(json.dumps({"lotr_m_98": rows}))
+    assert list(TABLES.hard_faces())[2] == (
+        "| lotr_m_98 | wflw | outer_eyes | detector | 3 | 7.10 % | 9.0 % |"
+    )
     row = next(row for row in TABLES.summary() if row.startswith("| lotr_m_98 |"))
     assert row.split(" | ")[4] == "6.45 %"
 
@@ -60,14 +74,19 @@ def test_hard_faces_are_measured_in_their_own_landmark_order(tmp_path, monkeypat
     results = {"nme": 6.5, "failure_rate": {"10": 12.0}, "faces": 3}
     measured = []
     monkeypatch.setattr(script, "OUTPUT", tmp_path / "hard.json")
-    monkeypatch.setattr(
-        script, "evaluate", lambda n, *a, **k: (measured.append(n), (results, []))[1]
-    )
+
+    def evaluate(name, data, split, flip, only, normalizer, boxes):
+        measured.append((name, *only))
+        return results, []
+
+    monkeypatch.setattr(script, "evaluate", evaluate)
     script.main.callback("FOLDER", "val")
     written = json.loads((tmp_path / "hard.json").read_text())
-    assert written["lotr_m_98"] == {"wflw": 6.5, "fr10": 12.0, "faces": 3}
-    assert sorted(written) == sorted(measured)
-    assert "lotr_m_68" not in written and "lotr_hr_plus_wflw" not in written
+    first = {"set": "wflw", "normalizer": "outer_eyes", "boxes": "ground-truth"}
+    assert written["lotr_m_98"][0] == {**first, "faces": 3, "nme": 6.5, "fr10": 12.0}
+    assert [(n, row["set"]) for n, rows in written.items() for row in rows] == measured
+    assert ("lotr_m_68", "cfp") in measured and ("lotr_m_68", "wflw") not in measured
+    assert "lotr_hr_plus_wflw" not in written
 
 
 def test_readme_is_short():

@@ -170,7 +170,7 @@ def samples(preset, data, split, flip, reader, only, normalizer, engine, band, o
 @click.option(
     "--count", type=click.IntRange(1, 50), default=10, show_default=True, help="Faces in a row."
 )
-@output("worst.png")
+@output("worst.png", *_FIGURES)
 def worst(preset, data, split, flip, reader, only, normalizer, engine, count, output):
     """The faces with the largest errors of PRESET, of all and of each subset."""
     model = measured_model(preset, data, engine)

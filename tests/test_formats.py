@@ -61,6 +61,12 @@ def test_csv_without_faces_and_of_two_schemes(entries):
         formats.to_csv(entries)
 
 
+def test_csv_of_a_name_that_begins_with_a_space(entries, tmp_path):
+    entries[0]["source"] = " a.jpg"
+    formats.write_text(tmp_path / "a.csv", formats.to_csv(entries[:1], tmp_path))
+    assert [sample.path for sample in csv_points.read(tmp_path)] == 2 * [str(tmp_path / " a.jpg")]
+
+
 def test_pts_is_one_based(entries, tmp_path):
     face = entries[1]["faces"][0]
     text = formats.to_pts(face)

@@ -106,6 +106,8 @@ def to_csv(entries, folder=None):
 def _csv_pieces(entries, folder):
     scheme, text = None, io.StringIO()
     table = csv.writer(text, lineterminator="\n")
+    # Readers skip a space behind a comma, unless a quote is before it.
+    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     for entry in entries:
         image = path_from(entry["source"], folder)
         for i, face in enumerate(entry["faces"]):
@@ -116,7 +118,8 @@ def _csv_pieces(entries, folder):
                 both = [scheme, face["scheme"]]
                 raise ValueError(f"Expected faces of one scheme for a CSV. Received: {both}")
             points = [value for point in face["points"] for value in point]
-            table.writerow([image, i, face["score"], *face["box"], face["scheme"], *points])
+            row = [image, i, face["score"], *face["box"], face["scheme"], *points]
+            (quoted if image.startswith(" ") else table).writerow(row)
         yield text.getvalue()
         text.seek(0)
         text.truncate()

@@ -28,7 +28,7 @@ def detector_boxes(samples, detector="builtin"):
     Example:
 
     >>> from keras_lotr.datasets import read_samples
-    >>> samples = read_samples("examples/rendered_faces", "val", "ibug68")[:2]
+    >>> samples = read_samples("examples/rendered_faces", "val", "ibug68")[3:5]
     >>> [box.shape for box in detector_boxes(samples)]
     [(4,), (4,)]
     """

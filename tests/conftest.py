@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tiny
 from hub_server import Hub
@@ -47,6 +48,15 @@ def shared():
     if not folder.is_dir():
         pytest.skip("needs the folder shared/ beside the checkout")
     return folder
+
+
+@pytest.fixture
+def rgb():
+    """12 x 20, red on the left, blue on the right."""
+    image = np.zeros((12, 20, 3), np.uint8)
+    image[:, :10, 0] = 250
+    image[:, 10:, 2] = 200
+    return image
 
 
 @pytest.fixture(scope="session")

@@ -8,15 +8,6 @@ import pytest
 from keras_lotr.images.reading import read_image
 
 
-@pytest.fixture
-def rgb():
-    """12 x 20, red on the left, blue on the right."""
-    image = np.zeros((12, 20, 3), np.uint8)
-    image[:, :10, 0] = 250
-    image[:, 10:, 2] = 200
-    return image
-
-
 def test_shapes():
     grey = np.full((4, 5), 9, np.uint8)
     for array in (grey, grey[..., None], np.dstack([grey] * 3), np.dstack([grey] * 4)):

@@ -15,8 +15,9 @@ from keras_lotr import __version__, datasets
 from keras_lotr.cli import errors as cli_errors
 from keras_lotr.cli import main
 from keras_lotr.cli.errors import Commands
-from keras_lotr.cli.options import READERS
+from keras_lotr.cli.options import BOXES, READERS
 from keras_lotr.cli.predict import FORMATS
+from keras_lotr.evaluation import evaluation
 from keras_lotr.inference import formats
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,7 @@ def test_options_are_described_by_more_than_a_fragment(words, command):
 def test_choices_are_those_of_the_library():
     assert list(READERS) == list(datasets.READERS)
     assert FORMATS == formats.FORMATS
+    assert BOXES == evaluation.BOXES
 
 
 def test_version():

@@ -96,7 +96,7 @@ def test_training_sees_both_boxes(samples, rendered_faces, tmp_path, monkeypatch
     seen = []
     monkeypatch.setattr(boxes_module, "load_detector", lambda _: Detector(samples, {3}))
     monkeypatch.setattr(
-        "keras_lotr.training.training.LandmarkBatches",
+        "keras_lotr.training.parts.LandmarkBatches",
         lambda groups, *args, **kwargs: seen.extend(groups) or Batches(groups, *args, **kwargs),
     )
     from keras_lotr.datasets.batches import LandmarkBatches as Batches

@@ -17,15 +17,6 @@ from keras_lotr.images.reading import read_image
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture
-def rgb():
-    """12 x 20, red on the left, blue on the right."""
-    image = np.zeros((12, 20, 3), np.uint8)
-    image[:, :10, 0] = 250
-    image[:, 10:, 2] = 200
-    return image
-
-
 def encode(image, ending):
     return cv2.imencode(ending, image)[1].tobytes()
 

@@ -8,8 +8,9 @@ from keras_lotr.quiet import start_keras
 
 # The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
 READERS = ("labels_json", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
-# Those of `keras_lotr.landmark_scheme`, likewise.
+# Those of `keras_lotr.landmark_scheme` and `keras_lotr.evaluation.evaluation`, likewise.
 NORMALIZERS = ("outer_eyes", "box", "interpupil")
+BOXES = ("ground-truth", "detector")
 
 engine = click.option(
     "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keras_lotr.cli.options import annotated_faces, examples, file_with, measured_model
+from keras_lotr.cli.options import BOXES, annotated_faces, examples, file_with, measured_model
 from keras_lotr.quiet import start_keras
 
 _FIGURES = (".png", ".svg", ".pdf", ".jpg")
@@ -19,7 +19,7 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 )
 @annotated_faces
 @click.option(
-    "--boxes", type=click.Choice(["ground-truth", "detector"]), default="ground-truth",
+    "--boxes", type=click.Choice(BOXES), default="ground-truth",
     show_default=True, help="What faces are cropped by: the data set's boxes, or the detector's.",
 )  # fmt: skip
 @click.option(

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.images.drawing import draw
+from keras_lotr.images.drawing import draw, write_text
 
 MAX_FACES = 24
 _SIDE, _MARGIN = 360, 1.35  # pixels; sides of the face's box
-_WHITE, _DARK = (255, 255, 255), (20, 24, 32)
 
 
 def close_ups(image, faces, overlays):
@@ -49,7 +47,4 @@ def number_faces(image, faces):
     scale = max(0.5, max(image.shape[:2]) / 1000)
     for number, face in enumerate(faces if len(faces) > 1 else (), start=1):
         x, y = int(face.box[0]), int(max(face.box[1] - 4 * scale, 24 * scale))
-        for color, width in ((_DARK, 5), (_WHITE, 2)):
-            width = max(1, round(width * scale))
-            text = (str(number), (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale)
-            cv2.putText(image, *text, color, width, cv2.LINE_AA)
+        write_text(image, str(number), (x, y), scale, 5 * scale, 2 * scale)

@@ -36,26 +36,10 @@ def export_onnx(model, path, batch=None, float16=False, weights=None):
         ImportError: onnx or onnxruntime is missing.
         ExportDiffers: the file gives other points than the model.
     """
-    content = onnx_content(model, batch, float16)
-    if weights is not None:
-        content = _content_beside(model, weights, batch)
-    write_file(path, content)
+    write_file(path, onnx_content(model, batch, float16, weights))
 
 
-def _content_beside(model, weights, batch):
-    """The content of a file that reads the model's weights from a safetensors file beside it."""
-    with one_sentence("onnx"):
-        model, layout, name = in_float32(model), layout_of(weights), os.path.basename(weights)
-        graph, inputs, outputs = lotr_graph(model, batch)
-        keys = {id(variable): key for key, variable in named_weights(model).items()}
-        beside = WeightsFile(name, layout.places, keys)
-        metadata = {FACTS: facts(model), WEIGHTS_DIGEST: layout.digest}
-        content = graph.to_bytes_beside(beside, inputs, outputs, metadata)
-        check_points(model, OnnxModel(content, weights=weights).predict_points, batch or 3)
-    return content
-
-
-def onnx_content(model, batch=None, float16=False):
+def onnx_content(model, batch=None, float16=False, weights=None):
     """The checked content of the file, bytes; arguments and errors as of `export_onnx`."""
     try:
         import onnx  # noqa: F401
@@ -73,7 +57,20 @@ def onnx_content(model, batch=None, float16=False):
         if float16:
             content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)
             check_points(model, OnnxModel(content).predict_points, batch or 3, rounded=True)
+        if weights is not None:
+            content = _content_beside(model, graph, weights, inputs, outputs)
+            found = OnnxModel(content, weights=weights)
+            check_points(model, found.predict_points, batch or 3)
     return content
+
+
+def _content_beside(model, graph, weights, inputs, outputs):
+    """The content of a file that reads the model's weights from a safetensors file beside it."""
+    layout = layout_of(weights)
+    keys = {id(variable): key for key, variable in named_weights(model).items()}
+    beside = WeightsFile(os.path.basename(weights), layout.places, keys)
+    metadata = {FACTS: facts(model), WEIGHTS_DIGEST: layout.digest}
+    return graph.to_bytes_beside(beside, inputs, outputs, metadata)
 
 
 def _check_features(model, graph, inputs, batch):

@@ -146,9 +146,22 @@ def _draw_numbers(fine, points, stroke):
     known = np.flatnonzero(np.isfinite(points).all(-1))
     places = np.rint(points[known] + beside).astype(int)
     for number, at in zip(known, places, strict=True):
-        for color, width in ((_DARK, 3), (_WHITE, 1)):
-            text = (str(number), tuple(map(int, at)), cv2.FONT_HERSHEY_SIMPLEX, scale)
-            cv2.putText(fine, *text, color, max(1, round(width * stroke / 4)), cv2.LINE_AA)
+        write_text(fine, str(number), at, scale, 3 * stroke / 4, stroke / 4)
+
+
+def write_text(image, text, at, scale, rim, width):
+    """Write white text with a dark rim into an image, in place.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        text: ASCII.
+        at: x, y of its lower left corner.
+        scale: of OpenCV's font.
+        rim, width: thickness in pixels of the dark and of the white strokes.
+    """
+    for color, thickness in ((_DARK, rim), (_WHITE, width)):
+        place = (text, tuple(map(int, at)), cv2.FONT_HERSHEY_SIMPLEX, scale)
+        cv2.putText(image, *place, color, max(1, round(thickness)), cv2.LINE_AA)
 
 
 def _fixed(points):

@@ -53,10 +53,9 @@ class OnnxModel:
         if not isinstance(source, bytes):
             if not Path(source).is_file():
                 raise FileNotFoundError(f"There is no file {name}.")
-            beside = Path(source).absolute().with_name(WEIGHTS)
-            weights = beside if weights is None and beside.is_file() else weights
             source = os.path.abspath(source)
-        _check_weights(source, name, weights)
+        if not _has_weights(source):
+            weights = _checked_weights(source, name, weights)
         self._arguments = source, threads, providers, weights
         self._name = name
         self._session = open_session(source, name, threads, providers, weights)
@@ -94,7 +93,8 @@ class OnnxModel:
                 f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
                 f"{files.name} --output FOLDER/{ONNX}`."
             )
-        return cls(path, threads, providers, files.path(WEIGHTS))
+        weights = None if _has_weights(path) else files.path(WEIGHTS)  # may have to be fetched
+        return cls(path, threads, providers, weights)
 
     @property
     def crop_contract(self):
@@ -150,21 +150,35 @@ class OnnxModel:
         self._fixed_batch = batch if isinstance(batch, int) else None
 
 
-def _check_weights(source, name, weights):
-    """Refuse the weights of another network for an .onnx file that has none of its own."""
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
-    if WEIGHTS_DIGEST.encode() not in content:
-        return
+def _content_of(source):
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
+
+
+def _has_weights(source):
+    """Whether an .onnx file has weights of its own and reads none from another file."""
+    return WEIGHTS_DIGEST.encode() not in _content_of(source)
+
+
+def _checked_weights(source, name, weights):
+    """The file with the weights of an .onnx file that has none: the given one, or that beside it.
+
+    Raises:
+        ValueError: there is none, or it has the weights of another network.
+    """
+    if weights is None and not isinstance(source, bytes):
+        beside = Path(source).with_name(WEIGHTS)
+        weights = beside if beside.is_file() else None
     if weights is None:
         raise ValueError(
             f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
             "`keras-lotr export PRESET --output FILE` writes one file that has all."
         )
-    if layout_of(weights).digest.encode() not in content:
+    if layout_of(weights).digest.encode() not in _content_of(source):
         raise ValueError(
             f"Expected the weights that {name} was written for. Received: {weights}, which has "
             "others; write the .onnx file again with `keras-lotr export`."
         )
+    return weights
 
 
 def open_session(source, name, threads=None, providers=None, weights=None):

@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
-from keras_lotr.datasets.augmentation import Augmentation
-from keras_lotr.datasets.batches import LandmarkBatches
-from keras_lotr.datasets.detector_boxes import with_detector_boxes
 from keras_lotr.datasets.mixture_batches import MixtureBatches
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
@@ -17,7 +14,7 @@ from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.mixture import Group, LOTRMixture
-from keras_lotr.training.parts import TrainingParts
+from keras_lotr.training.parts import TrainingParts, augmented_batches
 from keras_lotr.training.run_files import PRESETS
 from keras_lotr.training.starting_model import (
     freeze,
@@ -191,20 +188,8 @@ def build_mixture(recipe, samples, init):
 def _batches(recipe, train, model, workers):
     """Batches of lists of samples, several for each group."""
     lists = [samples for lists in train for samples in lists]
-    number = sum(map(len, lists))
-    if recipe.detector_boxes:
-        lists = [with_detector_boxes(samples) for samples in lists]
     group_of_list = [i for i, lists in enumerate(train) for _ in lists]
     shares = [recipe.groups[i].share / len(train[i]) for i in group_of_list]
-    faces = LandmarkBatches(
-        lists,
-        recipe.size,
-        recipe.margin,
-        Augmentation(**recipe.augmentation),
-        recipe.batch_size,
-        recipe.samples_per_epoch or number,
-        recipe.seed,
-        shares=shares,
-    )
+    faces = augmented_batches(recipe, lists, sum(map(len, lists)), shares=shares)
     sizes = {group.name: len(group.mean_shape) for group in model.groups}
     return MixtureBatches(faces, group_of_list, sizes, workers=workers, max_queue_size=16)

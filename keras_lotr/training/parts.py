@@ -7,6 +7,10 @@ from pathlib import Path
 
 import keras
 
+from keras_lotr.datasets.augmentation import Augmentation
+from keras_lotr.datasets.batches import LandmarkBatches
+from keras_lotr.datasets.detector_boxes import with_detector_boxes
+
 
 @dataclass(frozen=True)
 class TrainingParts:
@@ -34,6 +38,29 @@ class TrainingParts:
     train_faces: dict
     val_faces: dict
     loss_weights: dict = None
+
+
+def augmented_batches(recipe, groups, number, **settings):
+    """The batches that a recipe trains on.
+
+    Args:
+        recipe: `Recipe`.
+        groups: lists of `Sample`.
+        number: faces of an epoch, if the recipe does not say it.
+        **settings: further arguments of `LandmarkBatches`.
+    """
+    if recipe.detector_boxes:
+        groups = [with_detector_boxes(samples) for samples in groups]
+    return LandmarkBatches(
+        groups,
+        recipe.size,
+        recipe.margin,
+        Augmentation(**recipe.augmentation),
+        recipe.batch_size,
+        recipe.samples_per_epoch or number,
+        recipe.seed,
+        **settings,
+    )
 
 
 def header(recipe, parts, out):

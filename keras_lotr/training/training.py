@@ -7,16 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
-from keras_lotr.datasets.augmentation import Augmentation
-from keras_lotr.datasets.batches import LandmarkBatches
-from keras_lotr.datasets.detector_boxes import with_detector_boxes
 from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit
 from keras_lotr.training.mixture_training import mixture_parts
-from keras_lotr.training.parts import TrainingParts, header
+from keras_lotr.training.parts import TrainingParts, augmented_batches, header
 from keras_lotr.training.starting_model import build
 from keras_lotr.training.validation import padded, validation_crops
 
@@ -105,17 +102,7 @@ def _parts(recipe, data, out, init, reader, workers, only):
     with seeded(recipe.seed), dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     number = len(groups[0]) * len(groups)
-    batches = LandmarkBatches(
-        [with_detector_boxes(g) for g in groups] if recipe.detector_boxes else groups,
-        recipe.size,
-        recipe.margin,
-        Augmentation(**recipe.augmentation),
-        recipe.batch_size,
-        recipe.samples_per_epoch or number,
-        recipe.seed,
-        workers=workers,
-        max_queue_size=16,
-    )
+    batches = augmented_batches(recipe, groups, number, workers=workers, max_queue_size=16)
     crops, points = validation_crops(faces, recipe, recipe.scheme)
 
     def keep():

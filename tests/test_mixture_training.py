@@ -217,6 +217,9 @@ def test_a_group_may_take_some_sets_of_several_data_sets(data, tmp_path, monkeyp
     assert [len(samples) for samples in batches.faces.groups] == [6, 5, 2]
     np.testing.assert_allclose(batches.faces.shares, [3, 0.5, 0.5])
     assert validated == [3, 1]
+    shares = replace(recipe, mixture=[GROUPS[0], {**group, "share": {"more": 3, "third": 0.5}}])
+    batches = parts(shares, [*data, third], tmp_path).batches
+    np.testing.assert_allclose(batches.faces.shares, [3, 3, 0.5])
 
 
 def test_groups_start_as_the_nearest_landmarks_or_from_a_preset(data, start_preset, tmp_path):
@@ -271,6 +274,8 @@ def test_the_card_tells_of_all_groups(whole):
         ({"weight": float("nan")}, "Expected a finite weight above 0 in group people68"),
         ({"share": 0}, "Expected a finite share above 0"),
         ({"share": "much"}, "Expected a finite share above 0"),
+        ({"share": {"faces": 0}}, "Expected a finite share above 0"),
+        ({"share": {"hard": 1}}, r"a share of each of the data sets \['faces'\].*{'hard': 1}"),
         ({"val_weight": -1}, "Expected a finite val_weight of at least 0"),
         ({"only": {"hard": ["a"]}}, r"to name its data sets \['faces'\].*\['hard'\]"),
         ({"only": ["a"]}, "as lists of sets by names of data sets"),

@@ -18,7 +18,7 @@ class GroupRecipe:
         only: sets to take, {name of a data set: list of sets}; all of those that are not named.
         val_only: likewise, for validation; None: as `only`.
         share: how much of the drawn faces are of this group, relative to the other groups. Several
-            data sets of a group share it equally.
+            data sets of a group share it equally, or {name of each data set: its share}.
         weight: of a face of this group in the loss.
         val_weight: of the group's NME in the mean that decides which weights are the best; 0: the
             group is measured, and decides nothing.
@@ -36,7 +36,7 @@ class GroupRecipe:
     data: list
     only: dict = field(default_factory=dict)
     val_only: dict = None
-    share: float = 1.0
+    share: float | dict = 1.0
     weight: float = 1.0
     val_weight: float = 1.0
     normalizer: str = None
@@ -76,14 +76,28 @@ class GroupRecipe:
             )
         for key in ("only", "val_only"):
             self._check_sets(key, getattr(self, key) or {})
-        for key in ("share", "weight", "val_weight"):
-            value = getattr(self, key)
-            number = isinstance(value, int | float) and math.isfinite(value)
-            if not number or value < 0 or (value == 0 and key != "val_weight"):
-                above = "of at least 0" if key == "val_weight" else "above 0"
+        shares = self.share
+        if isinstance(shares, dict):
+            if set(shares) != set(self.data):
                 raise ValueError(
-                    f"Expected a finite {key} {above} in group {self.name}. Received: {value!r}"
+                    f"Expected a share of each of the data sets {self.data} in group {self.name}. "
+                    f"Received: {shares}"
                 )
+            shares = shares.values()
+        else:
+            shares = [shares]
+        for share in shares:
+            self._check_number("share", share)
+        self._check_number("weight", self.weight)
+        self._check_number("val_weight", self.val_weight, zero_is_fine=True)
+
+    def _check_number(self, key, value, zero_is_fine=False):
+        number = isinstance(value, int | float) and math.isfinite(value)
+        if not number or value < 0 or (value == 0 and not zero_is_fine):
+            above = "of at least 0" if zero_is_fine else "above 0"
+            raise ValueError(
+                f"Expected a finite {key} {above} in group {self.name}. Received: {value!r}"
+            )
 
     def _check_sets(self, key, sets):
         if not isinstance(sets, dict) or not all(map(_is_list_of_names, sets.values())):
@@ -97,6 +111,12 @@ class GroupRecipe:
                 f"Expected {key} of group {self.name} to name its data sets {self.data}. "
                 f"Received: {strange}"
             )
+
+    def shares_of(self, names):
+        """How much of the drawn faces are of each of the group's data sets that has any."""
+        if isinstance(self.share, dict):
+            return [self.share[name] for name in names]
+        return [self.share / len(names) for _ in names]
 
     def sets_of(self, name, split):
         """The sets to take of a data set for a split; None: all."""

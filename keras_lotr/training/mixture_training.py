@@ -31,13 +31,14 @@ def mixture_parts(recipe, data, out, init, reader, workers):
     """The parts of a training of a recipe with groups; arguments as of `train`."""
     folders = named_folders(data, recipe.groups)
     read = [_faces_of(group, folders, reader) for group in recipe.groups]
-    train = [lists for lists, _ in read]
-    trained_on = {s.path for lists in train for samples in lists for s in samples}
+    train = [by_name for by_name, _ in read]
+    trained_on = {s.path for by_name in train for samples in by_name.values() for s in samples}
     faces = [[s for s in samples if s.path not in trained_on] for _, samples in read]
-    for group, lists, samples in zip(recipe.groups, train, faces, strict=True):
-        _check_faces(group, lists, samples)
+    for group, by_name, samples in zip(recipe.groups, train, faces, strict=True):
+        _check_faces(group, by_name, samples)
+    trained_faces = [sum(by_name.values(), []) for by_name in train]
     with seeded(recipe.seed):
-        mixture = build_mixture(recipe, [sum(lists, []) for lists in train], init)
+        mixture = build_mixture(recipe, trained_faces, init)
     names = [group.name for group in recipe.groups]
 
     def measure(logs):
@@ -61,7 +62,7 @@ def mixture_parts(recipe, data, out, init, reader, workers):
         measure,
         keep,
         out / PRESETS,
-        {g.name: sum(map(len, lists)) for g, lists in zip(recipe.groups, train, strict=True)},
+        dict(zip(names, map(len, trained_faces), strict=True)),
         dict(zip(names, map(len, faces), strict=True)),
         {group.name: group.weight for group in recipe.groups},
     )
@@ -119,8 +120,8 @@ def named_folders(data, groups):
 
 
 def _faces_of(group, folders, reader):
-    """Samples of each of a group's data sets that has any to train on, and all to validate with."""
-    train, validation = [], []
+    """{data set: samples to train on}, where a group has any, and all samples to validate with."""
+    train, validation = {}, []
     for name in group.data:
         split = {kind: _read(group, name, folders[name], kind, reader) for kind in ("train", "val")}
         if not split["train"] and not split["val"]:
@@ -129,7 +130,8 @@ def _faces_of(group, folders, reader):
                 f"Expected faces with {group.scheme} landmarks for group {group.name} in "
                 f"{folders[name]}. It has none{' of the sets ' + sets if sets else ''}."
             )
-        train += [split["train"]] if split["train"] else []
+        if split["train"]:
+            train[name] = split["train"]
         validation += split["val"]
     return train, validation
 
@@ -186,10 +188,12 @@ def build_mixture(recipe, samples, init):
 
 
 def _batches(recipe, train, model, workers):
-    """Batches of lists of samples, several for each group."""
-    lists = [samples for lists in train for samples in lists]
-    group_of_list = [i for i, lists in enumerate(train) for _ in lists]
-    shares = [recipe.groups[i].share / len(train[i]) for i in group_of_list]
+    """Batches of {data set: its samples}, one for each group."""
+    lists = [samples for by_name in train for samples in by_name.values()]
+    group_of_list = [i for i, by_name in enumerate(train) for _ in by_name]
+    shares = sum(
+        (g.shares_of(by_name) for g, by_name in zip(recipe.groups, train, strict=True)), []
+    )
     faces = augmented_batches(recipe, lists, sum(map(len, lists)), shares=shares)
     sizes = {group.name: len(group.mean_shape) for group in model.groups}
     return MixtureBatches(faces, group_of_list, sizes, workers=workers, max_queue_size=16)

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import keras
 
 from keras_lotr.arguments import checked_policy, checked_trainable
+from keras_lotr.fused.graph import FusedModel
 
 
-class ConfiguredModel(keras.Model):
+class ConfiguredModel(FusedModel):
     """Base of LOTR, its backbones and the face detector's network.
 
     A subclass builds its layers within `dtype_policy(dtype)`, calls this constructor, and adds its

@@ -223,10 +223,6 @@ class LOTR(PresetMixin, ConfiguredModel):
             sample_weight = spread_weight(sample_weight, y_pred[..., 0])
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def call(self, inputs, training=None, mask=None):
-        # Keras' own accepts and ignores every further argument.
-        return super().call(inputs, training=training, mask=mask)
-
     @cached_property
     def runner(self):
         """The `KerasModel` that predicts with this network."""

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_lotr.fused import torch_layers
+
 
 def mean_points(mean_shape, image_size):
     """Mean landmarks from fractions of the crop to crop pixels: (..., 2) float32."""
@@ -54,8 +56,10 @@ class LandmarkHead(layers.Layer):
 
     def offsets(self, landmarks):
         """How far landmarks are from their mean place: (B, N, D) -> (B, N, 2), crop pixels."""
-        eighths = self.coordinates(self.hidden2(self.hidden1(landmarks)))
-        return eighths * (self.image_size / 8)
+        x = landmarks
+        for layer in (self.hidden1, self.hidden2, self.coordinates):
+            x = torch_layers.dense(layer, x)
+        return x * (self.image_size / 8)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 2)

@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_lotr.fused import torch_layers
+
 
 class ScaledIdentity(keras.initializers.Initializer):
     """Initialiser of a projection (D, heads, D / heads): the identity times a number."""
@@ -53,13 +55,18 @@ class _TransformerLayer(layers.Layer):
         )
 
     def _attend_to_self(self, x, positions, mask=None):
-        y = self.self_attention_norm(x)
+        y = torch_layers.layer_norm(self.self_attention_norm, x)
         place = y + positions
-        attended = self.self_attention(place, value=y, key=place, attention_mask=mask)
-        return x + self.drop(attended)
+        attended = torch_layers.attention(self.self_attention, place, place, y, mask)
+        return x + self._drop(attended)
 
     def _feed_forward(self, x):
-        return x + self.drop(self.ffn2(self.ffn1(self.ffn_norm(x))))
+        y = torch_layers.layer_norm(self.ffn_norm, x)
+        y = torch_layers.dense(self.ffn1, y)
+        return x + self._drop(torch_layers.dense(self.ffn2, y))
+
+    def _drop(self, x):
+        return self.drop(x) if self.dropout else x
 
     def get_config(self):
         return {
@@ -147,15 +154,12 @@ class DecoderLayer(_TransformerLayer):
         return_attention=False,
     ):
         x = self._attend_to_self(landmarks, query_positions, attention_mask)
-        attended = self.cross_attention(
-            self.cross_attention_norm(x) + query_positions,
-            value=memory,
-            key=memory + positions,
-            return_attention_scores=return_attention,
-        )
-        y, attention = attended if return_attention else (attended, None)
-        x = self._feed_forward(x + self.drop(y))
-        return (x, attention) if return_attention else x
+        query = torch_layers.layer_norm(self.cross_attention_norm, x) + query_positions
+        key, value, attend = memory + positions, memory, self.cross_attention
+        if return_attention:
+            y, attention = attend(query, value, key, return_attention_scores=True)
+            return self._feed_forward(x + self._drop(y)), attention
+        return self._feed_forward(x + self._drop(torch_layers.attention(attend, query, key, value)))
 
     def compute_output_shape(
         self, landmarks_shape, query_positions_shape, memory_shape, positions_shape

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lotr.fused.graph import FusedModel
 from keras_lotr.layers.group_embeddings import GroupHead, GroupTable, LandmarkMask
 from keras_lotr.layers.mean_shape import TABLES, checked_mean_shape, nearest_rows
 from keras_lotr.lotr import LOTR
@@ -116,7 +117,7 @@ class LOTRMixture(keras.Model):
         The losses and metrics of a group leave out the faces of others, whose labels are NaN.
         """
         points = {g.name: self.output[:, : len(g.mean_shape)] for g in self.groups}
-        model = keras.Model(self.inputs, points, name="by_group")
+        model = FusedModel(self.inputs, points, name="by_group")
         model.backbone = self.backbone
         return model
 

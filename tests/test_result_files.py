@@ -13,6 +13,7 @@ import pytest
 
 from keras_lotr.cli.result_files import open_results
 from keras_lotr.cli.result_log import ResultsNotWritten
+from keras_lotr.inference import formats
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
 from keras_lotr.inference.saved_results import read_entries
 
@@ -66,6 +67,24 @@ class TestOneFile:
         part.write_bytes(part.read_bytes()[:-30])
         assert run(IMAGES, path, resume=True) == IMAGES[1:]
         assert sources(path) == IMAGES
+
+    def test_a_kill_while_the_old_results_are_read_again(self, tmp_path, monkeypatch):
+        """None of them is lost, also if the next run is about other images."""
+        path = tmp_path / "all.json"
+        run(IMAGES[:3], path)
+        line = formats.json_line
+
+        def killed(entry):
+            if entry["source"] == IMAGES[2]:
+                raise KeyboardInterrupt
+            return line(entry)
+
+        monkeypatch.setattr(formats, "json_line", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(IMAGES, path, resume=True)
+        monkeypatch.undo()
+        assert run(IMAGES[4:], path, resume=True) == IMAGES[4:]
+        assert sources(path) == IMAGES[:3] + IMAGES[4:]
 
     def test_coco_is_resumed_as_well(self, tmp_path):
         path = tmp_path / "all.json"

@@ -23,7 +23,7 @@ class ResultLog:
 
     Args:
         path: the result file.
-        kind: "json", "jsonl", "csv" or "coco".
+        kind: "json", "jsonl", "csv", "parquet" or "coco".
         resume: begin with what NAME.part has, or else with what the result file has.
 
     Raises:

@@ -28,8 +28,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     """Read one split of a data set.
 
     Args:
-        folder: the data set in its original layout, a folder with labels.json, or a COCO or CSV
-            file.
+        folder: the data set in its original layout, a folder with labels.json, or a COCO, CSV or
+            Parquet file.
         split: "train", "val" or "test".
         scheme: landmark scheme to read, of data sets that have several. None takes the reader's
             own. Labels of another scheme are converted as far as the two have landmarks in common

@@ -1,4 +1,4 @@
-"""Tables as text, as programs and people write them: the rows by the names of their columns."""
+"""Tables as programs and people write them, as text or Parquet: rows by the names of columns."""
 
 import codecs
 import csv
@@ -6,6 +6,8 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from keras_lotr import parquet_table
 
 _SEPARATORS = ",;\t|"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -17,7 +19,7 @@ class Table:
 
     Attributes:
         header: names of the columns in lower case, without the spaces around them.
-        rows: list of (number of the line, list of str).
+        rows: list of (number of the line, list of str); in Parquet, number of the row from 1.
     """
 
     header: list
@@ -44,7 +46,8 @@ def read_table(path):
     Separators are commas, semicolons, tabs or bars; fields may be quoted. Where the separator is no
     comma, a comma within a number is a decimal point. A header that is repeated, as in tables that
     were joined, is no row; nor is an empty line, or what stands before the
-    header: "sep=;" as spreadsheets write it, and lines that begin with #.
+    header: "sep=;" as spreadsheets write it, and lines that begin with #. A file .parquet says
+    itself what its columns are.
 
     Args:
         path: of the file.
@@ -53,6 +56,7 @@ def read_table(path):
         `Table`.
 
     Raises:
+        ImportError: it is .parquet, and pyarrow is not installed.
         ValueError: no text, or not to be read as a table; with file and line.
 
     Example:
@@ -63,6 +67,9 @@ def read_table(path):
     >>> read_table(path)
     Table(header=['image', 'x0'], rows=[(2, ['anna.jpg', '1.5'])])
     """
+    if is_parquet(path):
+        names, rows = parquet_table.read_rows(path)
+        return Table([name.strip().lower() for name in names], list(enumerate(rows, start=1)))
     text, rows, header = read_text(path), [], None
     # What stands before the header stays as empty lines, so that the numbers of lines are right.
     text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", lambda match: "\n" * match[0].count("\n"), text)
@@ -80,6 +87,11 @@ def read_table(path):
     except csv.Error as error:
         raise ValueError(f"Expected a table in {path}, line {reader.line_num}: {error}") from None
     return Table(header or [], rows)
+
+
+def is_parquet(path):
+    """Whether it is a Parquet file by its ending."""
+    return Path(path).suffix.lower() == ".parquet"
 
 
 def _number(value, separator):

@@ -1,5 +1,6 @@
 """`keras-lotr predict`, with a tiny untrained preset."""
 
+import importlib.util
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
+from keras_lotr.inference.saved_results import read_boxes
 from keras_lotr.lotr import LOTR
 
 
@@ -89,6 +91,10 @@ class TestOutput:
         assert len(json.loads((tmp_path / "all.json").read_text())) == 2
         assert predict("in", "--output", "all.csv").exit_code == 0
         assert len((tmp_path / "all.csv").read_text().splitlines()) == 3
+        if importlib.util.find_spec("pyarrow"):
+            assert predict("in", "--output", "all.parquet").exit_code == 0
+            as_csv, as_parquet = map(read_boxes, ("all.csv", "all.parquet"))
+            assert as_csv == as_parquet and len(as_csv) == 1
         assert predict("in", "--output", "coco.json", "--format", "coco").exit_code == 0
         assert len(read_samples(tmp_path / "coco.json")) == 2
 
@@ -224,7 +230,7 @@ class TestBadInput:
             (["none/*.jpg"], "There is none in none/*.jpg"),
             (["in", "--draw"], "Expected a folder as output"),
             (["in", "--draw", "--output", "a.json"], "Expected a folder as output"),
-            (["in", "--format", "xml"], "Expected formats of json, jsonl, csv, pts, coco"),
+            (["in", "--format", "xml"], "Expected formats of json, jsonl, csv, parquet, pts, coco"),
             (["in", "--format", "json,csv"], "Expected a folder as output for the formats"),
             (["in", "--format", "pts"], "Expected a folder as output for the formats"),
             (["in", "--output", "a.pts"], "a .pts file holds one face"),
@@ -235,12 +241,16 @@ class TestBadInput:
             (["in", "--output", "x.txt"], "Received: x.txt (x.txt/ is a folder)"),
             (["in", "--output", "x.png", "--draw"], "Received: x.png (x.png/ is a folder)"),
             (["in", "--output", ""], "Expected a file or folder as output. Received: an empty"),
-            (["in", "--output", "x.parquet"], "Received: x.parquet (x.parquet/ is a folder)"),
+            (
+                ["in", "--format", "parquet"],
+                "Expected a file as output for the format parquet: --out",
+            ),
+            (["in", "--output", "x.parquet", "--format", "csv"], "Expected a file .csv for the"),
             (["in", "--output", "x.json", "--format", "csv"], "Expected a file .csv for the form"),
             (["in", "--resume"], "Expected a file or folder that --resume goes on with"),
             (
                 ["in", "--output", "in/b.png"],
-                "or a file .json, .jsonl, .csv, .pts, as output",
+                "or a file .json, .jsonl, .csv, .parquet, .pts, as output",
             ),
         ],
     )
@@ -256,6 +266,15 @@ class TestBadInput:
         result = predict("in", boxes="broken.json")
         assert result.exit_code == 2
         assert "Expected boxes as JSON" in result.stderr
+
+    def test_parquet_without_pyarrow(self, predict, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+        result = predict("in", "--output", "x.parquet")
+        assert result.exit_code == 2
+        sentence = "Parquet files need pyarrow: pip install 'keras-lotr[parquet]'"
+        assert result.stderr == f"keras-lotr: {sentence}\n"
+        (tmp_path / "boxes.parquet").write_bytes(b"PAR1")
+        assert sentence in predict("in", boxes="boxes.parquet").stderr
 
     def test_missing_detector(self, predict):
         result = predict("in", "--detector", "no.onnx", boxes=None)

@@ -26,7 +26,7 @@ from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.schemes import get_scheme
 from keras_lotr.training.recipe import Recipe
 
-for package in ("matplotlib", "onnx", "onnxruntime"):
+for package in ("matplotlib", "onnx", "onnxruntime", "pyarrow"):
     pytest.importorskip(package, reason="the documents use it")
 
 ROOT = Path(__file__).parents[1]

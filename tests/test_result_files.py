@@ -13,6 +13,7 @@ import pytest
 
 from keras_lotr.cli.result_files import open_results
 from keras_lotr.cli.result_log import ResultsNotWritten
+from keras_lotr.inference import formats
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
 from keras_lotr.inference.saved_results import read_entries
 
@@ -36,6 +37,11 @@ def run(images, output, kinds=None, resume=False, close=True, faces=1):
     return added
 
 
+def needs_pyarrow(kind):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="writes Parquet")
+
+
 def sources(path):
     return [os.path.basename(entry["source"]) for entry in read_entries(path)]
 
@@ -44,8 +50,11 @@ IMAGES = [f"{i}.jpg" for i in range(5)]
 
 
 class TestOneFile:
-    @pytest.mark.parametrize("name", ["all.json", "all.jsonl", "all.csv", "all.JSON"])
+    @pytest.mark.parametrize(
+        "name", ["all.json", "all.jsonl", "all.csv", "all.parquet", "all.JSON"]
+    )
     def test_resume(self, name, tmp_path):
+        needs_pyarrow(name.rpartition(".")[2])
         path = tmp_path / name
         assert run(IMAGES[:2], path) == IMAGES[:2]
         whole = path.read_bytes()
@@ -66,6 +75,24 @@ class TestOneFile:
         part.write_bytes(part.read_bytes()[:-30])
         assert run(IMAGES, path, resume=True) == IMAGES[1:]
         assert sources(path) == IMAGES
+
+    def test_a_kill_while_the_old_results_are_read_again(self, tmp_path, monkeypatch):
+        """None of them is lost, also if the next run is about other images."""
+        path = tmp_path / "all.json"
+        run(IMAGES[:3], path)
+        line = formats.json_line
+
+        def killed(entry):
+            if entry["source"] == IMAGES[2]:
+                raise KeyboardInterrupt
+            return line(entry)
+
+        monkeypatch.setattr(formats, "json_line", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(IMAGES, path, resume=True)
+        monkeypatch.undo()
+        assert run(IMAGES[4:], path, resume=True) == IMAGES[4:]
+        assert sources(path) == IMAGES[:3] + IMAGES[4:]
 
     def test_coco_is_resumed_as_well(self, tmp_path):
         path = tmp_path / "all.json"
@@ -133,6 +160,19 @@ def test_a_disk_that_is_full_leaves_the_old_result(tmp_path):
     assert len(sources(tmp_path / "all.json")) == 100
 
 
+def test_without_pyarrow_a_run_does_not_begin(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    for output, kinds in (
+        ("all.parquet", None),
+        ("all.parquet", ["parquet"]),
+        ("out", ["parquet"]),
+    ):
+        with pytest.raises(ImportError, match=r"need pyarrow: pip install 'keras-lotr\[parquet\]'"):
+            run(IMAGES, tmp_path / output, kinds)
+    (tmp_path / "old.parquet").mkdir()
+    assert run(IMAGES[:1], tmp_path / "old.parquet", ["json"]) == IMAGES[:1]  # a folder
+
+
 def test_errors_of_the_disk_stop_the_run():
     assert issubclass(ResultsNotWritten, OSError)
 
@@ -155,6 +195,12 @@ class TestFolder:
         assert run(["a.jpg", "b.jpg"], "out", ["pts"], resume=True) == []
         assert run(["a.jpg", "b.jpg"], "out", ["json", "coco"], resume=True) == ["a.jpg", "b.jpg"]
         assert run(["a.jpg", "b.jpg"], "out", ["json", "coco"], resume=True) == []
+
+    def test_resume_of_tables(self, photos):
+        needs_pyarrow("parquet")
+        assert run(["a.jpg"], "out", ["parquet"]) == ["a.jpg"]
+        assert run(["a.jpg", "b.jpg"], "out", ["parquet"], resume=True) == ["b.jpg"]
+        assert sources("out/b.parquet") == ["b.jpg"]
 
     def test_no_two_results_of_one_name(self, photos):
         images = ["a.jpg", "x/A.png", "y/a.tif", "a_0.jpg", "https://x/a.jpg?b=1"]

@@ -1,6 +1,7 @@
 """What is written is read again, whatever the numbers and names are."""
 
 import csv
+import importlib.util
 import json
 import tempfile
 from pathlib import Path
@@ -68,11 +69,15 @@ def near(found, expected):
     np.testing.assert_allclose(found, expected, atol=1e-3, rtol=1e-6)
 
 
-@given(content=entries(), kind=st.sampled_from(["json", "jsonl", "csv", "coco"]))
+# The tables: they know of faces only.
+TABLES = ["csv", *["parquet"] * bool(importlib.util.find_spec("pyarrow"))]
+
+
+@given(content=entries(), kind=st.sampled_from(["json", "jsonl", "coco", *TABLES]))
 def test_results(content, kind, folder):
     path = folder / f"all.{'json' if kind == 'coco' else kind}"
     formats.write_entries(path, kind, content)
-    expected = content if kind != "csv" else [entry for entry in content if entry["faces"]]
+    expected = content if kind not in TABLES else [entry for entry in content if entry["faces"]]
     found, boxes = read_entries(path), read_boxes(path)
     assert [e["source"] for e in found] == [e["source"] for e in expected]
     for entry, here in zip(expected, found, strict=True):
@@ -96,16 +101,16 @@ def with_labels(content):
     return [(e["source"], face) for e in content for face in e["faces"]]
 
 
-@given(content=entries(), kind=st.sampled_from(["csv", "coco"]))
+@given(content=entries(), kind=st.sampled_from(["coco", *TABLES]))
 def test_results_as_labels(content, kind, folder):
     expected = with_labels(content)
-    path = folder / ("labels.json" if kind == "coco" else "labels.csv")
+    path = folder / ("labels.json" if kind == "coco" else f"labels.{kind}")
     formats.write_entries(path, kind, content)
-    if kind == "csv" and not expected:
+    if kind in TABLES and not expected:
         return  # no landmarks, no columns
-    found = {"csv": csv_points, "coco": coco}[kind].read(path)
+    found = (coco if kind == "coco" else csv_points).read(path)
     unique = {(name, np.float32(face["points"]).tobytes()): face for name, face in expected}
-    if kind == "csv":
+    if kind in TABLES:
         assert len(found) == len(expected)
     else:  # a face twice is once in a data set
         expected = [(name, face) for (name, _), face in unique.items()]

@@ -26,15 +26,17 @@ def written(folder, name, content):
     return path
 
 
-@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "coco"])
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet", "coco"])
 def test_what_we_write_we_read(kind, tmp_path):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="reads and writes Parquet")
     path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
     formats.write_entries(path, kind, ENTRIES)
     boxes = read_boxes(path)
     assert boxes["a.jpg"] == [BOX, BOX]
     assert boxes.get("b.jpg", []) == []
     entries = read_entries(path)
-    if kind == "csv":  # which knows of faces only
+    if kind in ("csv", "parquet"):  # which know of faces only
         assert [entry["faces"] for entry in entries] == [ENTRIES[0]["faces"]]
     else:
         assert entries == ENTRIES

@@ -179,15 +179,16 @@ MEASURED = {
 
 # === The demo ===
 @contextmanager
-def running_demo(*options):
-    """`keras-lotr demo` in a process of its own; its address."""
+def running_demo(*options, python_path=None):
+    """`keras-lotr demo` in a process of its own, of the package on `python_path`; its address."""
     command = [sys.executable, "-c", "from keras_lotr.cli import main; main()", "demo"]
     options = options or ("--engine", "onnxruntime")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     # Started in a folder of its own, as by those who installed the package.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    path = map(str, python_path or filter(None, sys.path))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(

@@ -10,7 +10,8 @@ import click
 
 from keras_lotr.cli.options import examples, file_with, landmarker_of, what_finds_landmarks
 
-FORMATS = ("json", "jsonl", "csv", "pts", "coco")  # those of `keras_lotr.inference.formats`
+# Those of `keras_lotr.inference.formats`, which imports more than a command line needs.
+FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
 
 def _formats(context, parameter, value):
@@ -37,14 +38,14 @@ def _formats(context, parameter, value):
 )
 @click.option(
     "--output",
-    help="Folder for a file of each image, or a .json, .jsonl, .csv or .pts file for all "
+    help="Folder for a file of each image, or a .json, .jsonl, .csv, .parquet or .pts file for all "
     "[JSON to standard output]. Until it is done, what was found is in OUTPUT.part.",
 )
 @click.option(
     "--format",
     "formats",
     callback=_formats,
-    metavar="[json|jsonl|csv|pts|coco][,...]",
+    metavar="[json|jsonl|csv|parquet|pts|coco][,...]",
     help="What is written [as the ending of --output says, otherwise json].",
 )
 @click.option("--draw", is_flag=True, help="Images with the landmarks drawn, into --output, too.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 
+from keras_lotr import parquet_table
 from keras_lotr.cli.result_log import ResultLog
 from keras_lotr.images.drawing import draw
 from keras_lotr.images.reading import read_image
@@ -21,6 +22,7 @@ _KINDS_OF_ENDING = {
     ".json": ("json", "coco"),
     ".jsonl": ("jsonl",),
     ".csv": ("csv",),
+    ".parquet": ("parquet",),
     ".pts": ("pts",),
 }
 _LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
@@ -31,8 +33,8 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False):
 
     Args:
         images: paths and URLs, or "-".
-        output: a file .json, .jsonl, .csv or .pts for all images, or a folder for a file of each;
-            None: standard output.
+        output: a file .json, .jsonl, .csv, .parquet or .pts for all images, or a folder for a file
+            of each; None: standard output.
         kinds: some of `FORMATS`; None: what the name of the file says, otherwise JSON.
         drawn: also write the images with their landmarks drawn; needs a folder.
         resume: images whose results are there already are left out.
@@ -43,6 +45,7 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False):
         where they go.
 
     Raises:
+        ImportError: Parquet without pyarrow.
         ValueError: these do not go together. Nothing has been written then.
     """
     if output == "":
@@ -50,14 +53,19 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False):
     ending = "" if output is None else Path(output).suffix.lower()
     if resume and output is None:
         raise ValueError("Expected a file or folder that --resume goes on with: --output.")
-    if output is not None and (ending not in _KINDS_OF_ENDING or os.path.isdir(output)):
+    in_folder = output is not None and (ending not in _KINDS_OF_ENDING or os.path.isdir(output))
+    kinds = kinds or [_KINDS_OF_ENDING.get("" if in_folder else ending, ("json",))[0]]
+    if "parquet" in kinds:
+        parquet_table.check_installed()
+    if in_folder:
         _check_folder(output)
-        return _Folder(images, Path(output), kinds or ["json"], drawn, resume)
+        return _Folder(images, Path(output), kinds, drawn, resume)
     if drawn:
         raise ValueError("Expected a folder as output for drawn images: --output FOLDER.")
-    kinds = kinds or list(_KINDS_OF_ENDING.get(ending, ("json",)))[:1]
     if len(kinds) > 1 or (output is None and kinds == ["pts"]):
         raise ValueError(f"Expected a folder as output for the formats {', '.join(kinds)}.")
+    if output is None and kinds == ["parquet"]:
+        raise ValueError("Expected a file as output for the format parquet: --output FILE.parquet.")
     if output is None:
         return _Printed(kinds[0])
     if kinds[0] not in _KINDS_OF_ENDING[ending]:
@@ -159,7 +167,7 @@ class _OneFace:
 
 
 class _Folder:
-    """NAME.json, .jsonl, .csv, .pts and NAME.jpg (drawn) of each image; coco.json of all."""
+    """NAME.json, .jsonl, .csv, .parquet, .pts and NAME.jpg (drawn) of each; coco.json of all."""
 
     def __init__(self, images, folder, kinds, drawn, resume):
         self.folder, self.kinds, self.drawn, self.resume = folder, kinds, drawn, resume

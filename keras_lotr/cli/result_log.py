@@ -23,7 +23,7 @@ class ResultLog:
 
     Args:
         path: the result file.
-        kind: "json", "jsonl", "csv" or "coco".
+        kind: "json", "jsonl", "csv", "parquet" or "coco".
         resume: begin with what NAME.part has, or else with what the result file has.
 
     Raises:
@@ -88,8 +88,10 @@ class ResultLog:
                         self._sources.add(_key(json.loads(line)["source"]))
                 file.truncate(whole)
         elif self.path.is_file():
-            for entry in read_entries(self.path):
-                self.add(entry)
+            entries = read_entries(self.path)
+            # Whole or not at all: the next run takes what stands there for all that was found.
+            formats.write_entries(self.part, "jsonl", entries)
+            self._begun, self._sources = True, {_key(entry["source"]) for entry in entries}
 
 
 def _key(source):

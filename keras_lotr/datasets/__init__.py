@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, wflw
-from keras_lotr.datasets.label_check import picture_size, share_outside
+from keras_lotr.datasets.label_check import check_inside, picture_size
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
 
 __all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
@@ -28,8 +28,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     """Read one split of a data set.
 
     Args:
-        folder: the data set in its original layout, a folder with labels.json, or a COCO or CSV
-            file.
+        folder: the data set in its original layout, a folder with labels.json, or a COCO, CSV or
+            Parquet file.
         split: "train", "val" or "test".
         scheme: landmark scheme to read, of data sets that have several. None takes the reader's
             own. Labels of another scheme are converted as far as the two have landmarks in common
@@ -44,8 +44,9 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     Raises:
         FileNotFoundError: there is no such folder, or files of the data set are missing.
         ValueError: the reader is unknown, the folder is of no known kind, or more than half of the
-            landmarks of a face lie outside of its image, so that the labels belong to another image
-            or another size of it. A few outside are usual where the image cuts a face.
+            landmarks of a face lie outside of its upright image, so that the labels belong to
+            another image, another size of it or the image before it was turned. A few outside are
+            usual where the image cuts a face.
         NoFaces: there is no face in this split, or none with such a tag; it is a ValueError.
     """
     folder = Path(folder)
@@ -101,15 +102,4 @@ def _check(samples, folder):
         )
     sizes = {path: picture_size(path) for path in first_of}
     for sample in samples:
-        size = sizes[sample.path]
-        if size is not None and share_outside(sample.points_image, size) > 0.5:
-            raise ValueError(
-                f"Expected landmarks inside the image, which has {size[0]} x {size[1]} pixels, "
-                f"for {sample.where}. Received: landmarks in x {_range(sample, 0)}, "
-                f"y {_range(sample, 1)}"
-            )
-
-
-def _range(sample, axis):
-    values = sample.points_image[sample.labelled, axis]
-    return f"{values.min():.1f} .. {values.max():.1f}"
+        check_inside(sample, sizes[sample.path])

@@ -1,4 +1,4 @@
-"""A plain CSV file, for landmarks of one's own.
+"""A plain CSV file, for landmarks of one's own; or the same columns in a Parquet file.
 
     image,x0,y0,x1,y1,...,split
     photos/anna.jpg,102.5,88,140.25,90,...,train
@@ -56,13 +56,13 @@ def read(folder, split="train", scheme=None):
 
 
 def is_here(folder):
-    """Whether it is a CSV file or a folder with one that has a column `image` or `x0`.
+    """Whether it is a CSV or Parquet file, or a folder with a CSV of a column `image` or `x0`.
 
     Also if its columns are not as they should be: `read` says what is missing.
     """
     folder = Path(folder)
     if folder.is_file():
-        return folder.suffix.lower() in (".csv", ".tsv")
+        return folder.suffix.lower() in (".csv", ".tsv", ".parquet")
     files = _files(folder)
     if len(files) != 1:
         return False

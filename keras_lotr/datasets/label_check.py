@@ -2,16 +2,51 @@
 
 import numpy as np
 
-from keras_lotr.images.header import claimed_size
+from keras_lotr.images.header import claimed_size, kind_of
+from keras_lotr.images.orientation import swaps_sides
 
 _HEAD = 4096  # bytes; the size stands further back only behind long EXIF data
 
 
 def picture_size(path):
-    """(width, height) in pixels as the file says; None for a kind of file that is not known."""
+    """(width, height) in pixels as stored; None for a kind of file that is not known."""
     with open(path, "rb") as file:
         head = file.read(_HEAD)
         return claimed_size(head) or claimed_size(head + file.read())
+
+
+def check_inside(sample, size):
+    """Refuse a face of which more than half of the landmarks lie outside of its upright image.
+
+    Args:
+        sample: `Sample`.
+        size: `picture_size` of its image; None, which is not known, fits.
+
+    Raises:
+        ValueError: they do, with a hint if they would be inside of the image turned by 90 degrees.
+    """
+    if size is None:
+        return
+    fits, fits_turned = (_is_inside(sample.points_image, way) for way in (size, size[::-1]))
+    if fits and fits_turned:
+        return
+    is_turned = (fits or fits_turned) and _is_turned(sample.path)
+    if fits_turned if is_turned else fits:
+        return
+    width, height = size[::-1] if is_turned else size
+    received = f"landmarks in x {_range(sample, 0)}, y {_range(sample, 1)}"
+    if is_turned:
+        raise ValueError(
+            f"Expected landmarks in pixels of the upright image, which has {width} x {height} "
+            f"pixels after its EXIF orientation is applied, for {sample.where}. Received: "
+            f"{received}, inside of the image as stored: turn the labels, or remove the "
+            "orientation from the file"
+        )
+    hint = ", which would be inside if it were turned by 90 degrees" if fits_turned else ""
+    raise ValueError(
+        f"Expected landmarks inside the image, which has {width} x {height} pixels, for "
+        f"{sample.where}. Received: {received}{hint}"
+    )
 
 
 def share_outside(points_image, size):
@@ -19,8 +54,7 @@ def share_outside(points_image, size):
 
     Args:
         points_image: (N, 2) image pixels, NaN where a landmark has no label; not all.
-        size: width and height as stored; EXIF data may turn the image by 90 degrees, so the
-            better of both ways counts.
+        size: width and height of the image.
 
     Returns:
         float, 0 to 1.
@@ -32,8 +66,24 @@ def share_outside(points_image, size):
     """
     points = np.asarray(points_image)
     points = points[~np.isnan(points).any(-1)]
-    inside = [
-        ((points >= -0.5) & (points <= np.array(limits) - 0.5)).all(-1).mean()
-        for limits in (size, size[::-1])
-    ]
-    return float(1 - max(inside))
+    inside = (points >= -0.5) & (points <= np.array(size) - 0.5)
+    return float(1 - inside.all(-1).mean())
+
+
+def _is_inside(points_image, size):
+    return share_outside(points_image, size) <= 0.5
+
+
+def _is_turned(path):
+    """Whether EXIF or the like swaps the image's width and height."""
+    with open(path, "rb") as file:
+        data = file.read(_HEAD)
+        # EXIF stands before the size in JPEG, anywhere in other files.
+        if kind_of(data) != "JPEG" or claimed_size(data) is None:
+            data += file.read()
+    return swaps_sides(data)
+
+
+def _range(sample, axis):
+    values = sample.points_image[sample.labelled, axis]
+    return f"{values.min():.1f} .. {values.max():.1f}"

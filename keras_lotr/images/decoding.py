@@ -13,6 +13,7 @@ import numpy as np
 from keras_lotr.images.arrays import scaled_to_uint8
 from keras_lotr.images.header import claimed_size, is_whole_jpeg, kind_of
 from keras_lotr.images.names import KINDS, shortened
+from keras_lotr.images.orientation import exif_orientation, has_boxes
 
 MAX_PIXELS = 100_000_000
 _EXTRA = "pip install 'keras-lotr[heic]'"
@@ -107,7 +108,7 @@ def _by_opencv(data, kind):
 
 def _by_pillow(data, kind, name):
     try:
-        from PIL import Image
+        from PIL import ExifTags, Image
 
         if kind == "HEIC":
             from pillow_heif import HeifImagePlugin  # noqa: F401 (Pillow opens HEIC from now on)
@@ -125,6 +126,8 @@ def _by_pillow(data, kind, name):
                 f"Expected an image ({KINDS}). {name} is {kind} and cut off, damaged, or of a "
                 "variant that neither OpenCV nor Pillow reads."
             ) from None
+        if kind != "TIFF" and not has_boxes(data):  # only then does EXIF turn HEIC and AVIF
+            image.getexif()[ExifTags.Base.Orientation] = exif_orientation(data)
         return image_of_pil(image, name)
 
 

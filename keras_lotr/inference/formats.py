@@ -1,4 +1,4 @@
-"""Found landmarks as files: JSON, JSON lines, CSV, iBUG's .pts, COCO keypoints.
+"""Found landmarks as files: JSON, JSON lines, CSV, Parquet, iBUG's .pts, COCO keypoints.
 
 Each writer takes what the JSON file holds, one entry per image,
 
@@ -6,7 +6,8 @@ Each writer takes what the JSON file holds, one entry per image,
       "score", "scheme"}]}
 
 in pixels of the upright photo, (0, 0) the middle of its top left pixel. `score` is null for boxes
-that the user gave. CSV, .pts and COCO files are what the readers of `keras_lotr.datasets` read.
+that the user gave. CSV, Parquet, .pts and COCO files are what the readers of `keras_lotr.datasets`
+read.
 """
 
 import codecs
@@ -17,11 +18,12 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
+from keras_lotr import parquet_table
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme
 from keras_lotr.writing import replaced
 
-FORMATS = ("json", "jsonl", "csv", "pts", "coco")
+FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
 
 def write_text(path, text):
@@ -51,17 +53,22 @@ def write_entries(path, kind, entries):
     """Write a file of many images as a whole or not at all, entry by entry.
 
     Args:
-        path: the file; in CSV and COCO, names of images are paths from its folder.
-        kind: "json", "jsonl", "csv" or "coco".
+        path: the file; in CSV, Parquet and COCO, names of images are paths from its folder.
+        kind: "json", "jsonl", "csv", "parquet" or "coco".
         entries: iterable that can be gone through several times, see above.
     """
+    folder = Path(path).parent
     with replaced(path) as unfinished, open(unfinished, "wb") as file:
-        for piece in pieces(kind, entries, Path(path).parent):
-            file.write(encoded(piece))
+        if kind == "parquet":
+            rows = _face_rows(entries, folder)
+            parquet_table.write_rows(file, next(rows), rows)
+        else:
+            for piece in pieces(kind, entries, folder):
+                file.write(encoded(piece))
 
 
 def pieces(kind, entries, folder=None):
-    """The text of a file of that kind, piece by piece; arguments as of `write_entries`."""
+    """The text of a file of that kind but Parquet, piece by piece; see `write_entries`."""
     if kind in ("json", "jsonl"):
         return (_json_pieces if kind == "json" else _json_lines)(entries)
     return (_csv_pieces if kind == "csv" else _coco_pieces)(entries, folder)
@@ -104,34 +111,42 @@ def to_csv(entries, folder=None):
 
 
 def _csv_pieces(entries, folder):
-    scheme, text = None, io.StringIO()
+    text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     # Readers skip a space behind a comma, unless a quote is before it.
     quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    for entry in entries:
-        image = path_from(entry["source"], folder)
-        for i, face in enumerate(entry["faces"]):
-            if scheme is None:
-                scheme = face["scheme"]
-                table.writerow(_csv_columns(get_scheme(scheme).num_landmarks))
-            if face["scheme"] != scheme:
-                both = [scheme, face["scheme"]]
-                raise ValueError(f"Expected faces of one scheme for a CSV. Received: {both}")
-            points = [value for point in face["points"] for value in point]
-            row = [image, i, face["score"], *face["box"], face["scheme"], *points]
-            (quoted if image.startswith(" ") else table).writerow(row)
+    for row in _face_rows(entries, folder):
+        (quoted if next(iter(row)).startswith(" ") else table).writerow(row)
         yield text.getvalue()
         text.seek(0)
         text.truncate()
+
+
+def _face_rows(entries, folder):
+    """The columns, {name: type of its values}, and then a list for each face."""
+    scheme = None
+    for entry in entries:
+        image = encoded(path_from(entry["source"], folder)).decode()
+        for i, face in enumerate(entry["faces"]):
+            if scheme is None:
+                scheme = face["scheme"]
+                yield _face_columns(get_scheme(scheme).num_landmarks)
+            if face["scheme"] != scheme:
+                both = [scheme, face["scheme"]]
+                raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
+            points = [value for point in face["points"] for value in point]
+            yield [image, i, face["score"], *face["box"], face["scheme"], *points]
     if scheme is None:
-        table.writerow(_csv_columns(0))
-        yield text.getvalue()
+        yield _face_columns(0)
 
 
-def _csv_columns(num_landmarks):
+def _face_columns(num_landmarks):
     boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
     points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
-    return ["image", "face", "score", *boxes, "scheme", *points]
+    return {
+        **{"image": str, "face": int, "score": float, **dict.fromkeys(boxes, float)},
+        **{"scheme": str, **dict.fromkeys(points, float)},
+    }
 
 
 def to_pts(face):

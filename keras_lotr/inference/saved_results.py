@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.csv_table import read_table, read_text
+from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import unescaped
 from keras_lotr.inference.boxes import corners_of
 from keras_lotr.inference.yunet import LANDMARKS_BOX
@@ -37,19 +37,22 @@ def read_boxes(path):
     """The boxes in a file.
 
     Args:
-        path: a file of `keras-lotr predict` (JSON, JSON lines, CSV); JSON {image: boxes}; COCO; a
-            table with a column for the image and four for the box.
+        path: a file of `keras-lotr predict` (JSON, JSON lines, CSV, Parquet); JSON {image: boxes};
+            COCO; a table with a column for the image and four for the box.
 
     Returns:
         {name or path of an image: list of [x0, y0, x1, y1]}, pixels of the upright image.
 
     Raises:
         FileNotFoundError: no such file.
+        ImportError: it is Parquet, and pyarrow is not installed.
         ValueError: none of these; the sentence says where and why.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file of boxes {path}.")
+    if is_parquet(path):
+        return _of_table(path)
     text = read_text(path).lstrip()
     if path.suffix.lower() in (".csv", ".tsv", ".txt") and text[:1] not in ("{", "["):
         return _of_table(path)
@@ -64,22 +67,23 @@ def read_boxes(path):
 
 
 def read_entries(path):
-    """The entries of a JSON, JSON lines, CSV or COCO file of `keras-lotr predict`.
+    """The entries of a JSON, JSON lines, CSV, Parquet or COCO file of `keras-lotr predict`.
 
     Args:
         path: of the file.
 
     Returns:
-        list of {"source", "width", "height", "faces"}, see `formats`. A CSV says nothing of sizes
-        and of images without a face.
+        list of {"source", "width", "height", "faces"}, see `formats`. CSV and Parquet say nothing
+        of sizes and of images without a face.
 
     Raises:
+        ImportError: it is Parquet, and pyarrow is not installed.
         ValueError: it is no such file.
     """
     path = Path(path)
     try:
-        if path.suffix.lower() == ".csv":
-            return _entries_of_csv(path)
+        if path.suffix.lower() == ".csv" or is_parquet(path):
+            return _entries_of_table(path)
         text = read_text(path)
         entries = _json(text) if text.strip() else []
         if isinstance(entries, dict) and {"images", "annotations"} <= entries.keys():
@@ -150,7 +154,7 @@ def _of_table(path):
             "Expected the columns image,x0,y0,x1,y1 or image,x,y,w,h, or those of `keras-lotr "
             f"predict`, in {path}. Received: {','.join(table.header)[:200]}"
         )
-    # In the CSV of `predict` x0 and y0 are the first landmark, and images lie beside the file.
+    # In the table of `predict` x0 and y0 are the first landmark, and images lie beside the file.
     beside = columns[0] == "box_x0"
     for line, row in table.rows:
         try:
@@ -172,7 +176,7 @@ def _beside(folder, name):
     return path if os.path.isfile(path) else unescaped(name)
 
 
-def _entries_of_csv(path):
+def _entries_of_table(path):
     table, entries = read_table(path), {}
     columns = [name for name in table.header if name[:1] in ("x", "y") and name[1:].isdigit()]
     for _, row in table.rows:

@@ -72,13 +72,17 @@ def detectors_table(results):
 
 
 def training_table(results):
-    """Training steps beside the torch loop."""
-    rates, machine = results["crops_per_second"], results["machine"]
+    """One crop and training steps beside the torch network."""
+    rates, crops, machine = (results[key] for key in ("crops_per_second", "crop_ms", "machine"))
     lines = [
-        f"{machine['processor']}, {results['threads']} threads, batches of {results['batch']}:",
+        f"{machine['processor']}, {machine['cores']} cores. One crop on one thread; training in "
+        f"batches of {results['batch']} on {results['threads']} threads:",
         "",
+        "| network | ms for one crop | over torch by hand | training, crops per second | "
+        "over torch by hand |",
+        "|---|---|---|---|---|",
     ]
-    lines += ["| training step of | crops per second | over torch by hand |", "|---|---|---|"]
     for name, rate in rates.items():
-        lines.append(f"| {name} | {rate:.1f} | {rate / rates[BY_HAND]:.2f} |")
+        crop, step = crops[name] / crops[BY_HAND], rate / rates[BY_HAND]
+        lines.append(f"| {name} | {crops[name]:.1f} | {crop:.2f} | {rate:.1f} | {step:.2f} |")
     return "\n".join(lines)

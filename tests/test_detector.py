@@ -203,14 +203,14 @@ class StoppedRun(Checkpoint):
 
 @needs_teacher
 def test_training_resumes_exactly(short, tmp_path, monkeypatch):
-    whole = distill(PHOTOS, YUNET, tmp_path / "whole", PHOTOS, epochs=3)
+    whole = distill(PHOTOS, YUNET, tmp_path / "whole", PHOTOS, epochs=2)
     with monkeypatch.context() as patch:
         patch.setattr(distillation, "Checkpoint", StoppedRun)
         with pytest.raises(KeyboardInterrupt):
-            distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=3)
+            distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=2)
     with pytest.raises(ValueError, match="already holds a training"):
-        distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=3)
-    resumed = distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=3, resume=True)
+        distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=2)
+    resumed = distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=2, resume=True)
     one, other = (load_file(preset.parent / CHECKPOINT) for preset in (whole, resumed))
     for key in one:
         np.testing.assert_array_equal(one[key], other[key], err_msg=key)
@@ -218,6 +218,7 @@ def test_training_resumes_exactly(short, tmp_path, monkeypatch):
 
 
 @needs_teacher
+@pytest.mark.once
 def test_frozen_batch_norm_keeps_its_statistics(short, tmp_path):
     start = DetectorNetwork(**SMALL)
     start.save_to_preset(tmp_path / "start")

@@ -93,7 +93,10 @@ def run(*arguments):
 
 @pytest.mark.parametrize(
     ("name", "write", "threshold"),
-    [("lotr_hr_plus_wflw", write_wflw, "10"), ("lotr_m_jd", write_jd, "8")],
+    [
+        pytest.param("lotr_hr_plus_wflw", write_wflw, "10", marks=pytest.mark.once),
+        ("lotr_m_jd", write_jd, "8"),
+    ],
 )
 def test_train_evaluate_and_save(
     name, write, threshold, small_networks, smaller_batches, tmp_path, monkeypatch

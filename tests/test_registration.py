@@ -23,10 +23,10 @@ def file(tmp_path_factory):
 @pytest.mark.parametrize(
     "imports",
     [
-        "import keras, keras_lotr",
         "import keras_lotr; import keras",
-        "from keras_lotr import FaceLandmarker; import keras",
-        "from keras_lotr import LOTR; import keras",
+        pytest.param("import keras, keras_lotr", marks=pytest.mark.once),
+        pytest.param("from keras_lotr import FaceLandmarker; import keras", marks=pytest.mark.once),
+        pytest.param("from keras_lotr import LOTR; import keras", marks=pytest.mark.once),
     ],
 )
 def test_load_model_in_a_new_process(file, imports):

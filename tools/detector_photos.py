@@ -1,11 +1,13 @@
-"""Lists of photos for `train-detector`: of a folder with `photos/` and `faces/`, and rendered ones.
+"""Lists of photos for `train-detector`: of a folder with `photos/`, `faces/` and `faces_hard/`, and
+rendered ones.
 
     python tools/detector_photos.py DATA --rendered FOLDER --out LISTS [--teacher yunet.onnx]
 
-Held out are the photos of the validation faces and each eighth of the others without annotations;
-crops of a held-out photo are left out of training. Whole photos count twice: crops are of one large
-face each. With a teacher, photos count four times more in which `face_detector` sees something that
-the teacher does not, or misses what the teacher is sure of.
+Held out are the photos of the validation faces, those whose entry says so, and each eighth of the
+others without annotations; crops of a held-out photo are left out of training. Whole photos count
+twice, crowds of small faces three times: crops are of one large face each. With a teacher, photos
+count four times more in which `face_detector` sees something that the teacher does not, or misses
+what the teacher is sure of.
 """
 
 import json
@@ -18,7 +20,7 @@ from keras_lotr.geometry import overlaps
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import FaceDetector
 
-RENDERED, HARD = 400, 4
+RENDERED, HARD, CROWDS = 400, 4, 3
 
 
 @click.command()
@@ -36,16 +38,24 @@ def main(data, rendered, teacher, out):
     groups = {True: [], False: []}
     for photo in photos:
         path = (images / photo["image"]).resolve()
-        groups[path.stem in held_out].append(str(path))
+        val = path.stem in held_out or photo.get("split") == "val"
+        groups[val] += [str(path)] * (CROWDS if photo["set"] == "wider_val" and not val else 1)
     crops = [
         str((data / "faces" / "images" / face["image"]).resolve())
         for face in faces
         if face["split"] == "train" and photo_of(face) not in held_out
     ]
+    turned = json.loads((data / "faces_hard" / "labels.json").read_text())
+    turned = [
+        str((data / "faces_hard" / "images" / face["image"]).resolve())
+        for face in turned
+        if face["split"] == "train" and Path(face["source"]).stem not in held_out
+    ]
     pictures = sorted(rendered.rglob("*.jpg"))[:RENDERED] if rendered else []
-    train = groups[False] * 2 + crops[::2] + [str(path.resolve()) for path in pictures]
+    train = groups[False] * 2 + crops[::2] + turned[::2]
+    train += [str(path.resolve()) for path in pictures]
     if teacher:
-        hard = hard_photos(groups[False] + crops[::2], teacher)
+        hard = hard_photos(sorted({*groups[False], *crops[::2], *turned}), teacher)
         print(f"{len(hard)} of them are hard")
         train += hard * HARD
     out.mkdir(parents=True, exist_ok=True)

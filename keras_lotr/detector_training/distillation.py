@@ -13,6 +13,7 @@ from keras_lotr.detector_training.batches import (
     Teacher,
 )
 from keras_lotr.detector_training.network import DetectorNetwork
+from keras_lotr.fused.graph import FusedModel
 from keras_lotr.images.folders import expand
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
@@ -112,7 +113,7 @@ def with_features(model):
     for name in FEATURES:
         x = model.get_layer(f"{name}_relu").output
         outputs[name] = layers.Conv2D(NUM_FEATURES, 1, name=f"{name}_features")(x)
-    return keras.Model(model.input, outputs, name="student")
+    return FusedModel(model.input, outputs, name="student")
 
 
 def maps_loss(y_true, y_pred):

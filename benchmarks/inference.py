@@ -40,6 +40,7 @@ def main(frames, output):
         results["stage"] = stage(Path(folder))
     results["batches"] = batches()
     results["chain"] = chain()
+    results["min_face_size"] = smallest_face()
     results["keras"] = {name: keras_backend(name) for name in ("tensorflow", "jax", "torch")}
     results["memory"] = memory(frames)
     print(speed_table(results))
@@ -179,6 +180,15 @@ def chain():
         }
         results[f"{faces} faces"] = {"found": count, **side_by_side(functions, SECONDS)}
     return results
+
+
+def smallest_face():
+    """The detector on a photo of 640x480 with one face, by the smallest face that is asked for."""
+    cv2.setNumThreads(1)
+    image = photo(1)
+    detectors = {str(s): FaceDetector.from_preset(min_face_size=s) for s in (None, 40, 80, 160)}
+    functions = {s: lambda d=detect: d(image) for s, detect in detectors.items()}
+    return side_by_side(functions, SECONDS)
 
 
 # === Keras ===

@@ -26,6 +26,11 @@ def speed_table(results):
             f"- with {counted(name)} it takes {times['chain']:.1f} ms: {times['detector']:.1f} ms "
             f"for detection and {times['landmarks']:.1f} ms for landmarks"
         )
+    lines += ["", "The detector alone, by the smallest face that it has to find:", ""]
+    whole = results["min_face_size"]["None"]
+    for size, ms in results["min_face_size"].items():
+        part = f", {ms / whole:.2f} of that" if ms is not whole else ""
+        lines.append(f"- `min_face_size={size}`: {ms:.1f} ms{part}")
     lines += ["", "Keras, one crop, one thread:", ""]
     for backend, times in results["keras"].items():
         if "error" in times:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -297,6 +298,17 @@ class TestCommand:
         first, last = result.stderr.splitlines()
         assert first == "keras-lotr: No face in in/b.png."
         assert last.startswith("keras-lotr: 2 images, 2 faces, 0 failed, written to standard out")
+
+    def test_min_face_size(self, preset):
+        photo = str(Path(__file__).parents[1] / "examples" / "astronaut.jpg")
+        for size, code, said in (
+            ("80", 0, "1 image, 1 face, 0 failed"),
+            ("-3", 2, "Expected min_face_size as pixels"),
+            ("600", 2, "shorter side"),
+        ):
+            result = self.run("predict", photo, "--preset", preset, "--min-face-size", size)
+            assert (result.returncode, said in result.stderr) == (code, True), result.stderr
+            assert "Traceback" not in result.stderr
 
     def test_a_console_without_the_letters_of_a_name(self, preset, photos):
         """As many consoles of Windows have it."""

@@ -1,5 +1,7 @@
 """The shipped detector, YuNet and detectors of one's own."""
 
+import math
+import pickle
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from keras_lotr.inference.face_detector import (
     FaceDetector,
     load_detector,
 )
-from keras_lotr.inference.face_pyramid import merge_cells
+from keras_lotr.inference.face_pyramid import merge_cells, pyramid
 
 pytestmark = pytest.mark.once
 
@@ -120,6 +122,32 @@ class TestFaceDetector:
         side = face.box[2] - face.box[0]
         np.testing.assert_allclose(face.box, load(which)(photo)[0].box, atol=0.1 * side)
 
+    @pytest.mark.parametrize("size", [80, 0.15, np.float32(80)])
+    def test_min_face_size(self, which, photo, size, monkeypatch):
+        seen = []
+        monkeypatch.setattr(
+            face_detector, "pyramid", lambda *given: seen.append(given[1]) or pyramid(*given)
+        )
+        detect = load(which, min_face_size=size)
+        face, whole = detect(photo)[0], load(which)(photo)[0]
+        side = face.box[2] - face.box[0]
+        np.testing.assert_allclose(face.box, whole.box, atol=0.1 * side)
+        pixels = size if size >= 1 else size * min(photo.shape[:2])
+        assert seen[0] == math.ceil(max(photo.shape) * 32 / pixels) < 640
+        again = pickle.loads(pickle.dumps(detect))
+        np.testing.assert_array_equal(again(photo)[0].box, face.box)
+        assert f"min_face_size={size}" in repr(again)
+
+    def test_min_face_size_finds_smaller_faces_than_the_default(self, which, photo):
+        small = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        large = cv2.copyMakeBorder(small, *[1800] * 4, cv2.BORDER_CONSTANT)
+        assert load(which)(large) == []
+        assert len(load(which, min_face_size=40)(large)) == 1
+
+    def test_min_face_size_above_the_image(self, which, photo):
+        with pytest.raises(ValueError, match="shorter side.* 4000 pixels.*Received: 512 pixels"):
+            load(which, min_face_size=4000)(photo)
+
     def test_threads(self, which, photo):
         detect = load(which)
         photos = [photo, np.ascontiguousarray(photo[:, : photo.shape[1] // 4]), photo[::2, ::2]]
@@ -194,6 +222,13 @@ def test_path_as_detector(photo):
         ({"rotations": (45,)}, "rotations of 0, 90, 180, 270"),
         ({"rotations": ()}, "rotations of 0, 90, 180, 270"),
         ({"max_side": 8}, "max_side of at least 32"),
+        ({"min_face_size": 0}, "min_face_size as pixels.* or a part.*Received: 0"),
+        ({"min_face_size": -0.5}, "min_face_size as pixels.*Received: -0.5"),
+        ({"min_face_size": float("nan")}, "min_face_size as pixels.*Received: nan"),
+        ({"min_face_size": float("inf")}, "min_face_size as pixels.*Received: inf"),
+        ({"min_face_size": "80"}, "min_face_size as pixels.*Received: '80'"),
+        ({"min_face_size": True}, "min_face_size as pixels.*Received: True"),
+        ({"min_face_size": 80, "max_side": 320}, "either max_side or min_face_size"),
     ],
 )
 def test_settings_that_make_no_sense(settings, message):

@@ -98,8 +98,14 @@ def what_finds_landmarks(command):
             "detector's time.",
         ),
         click.option(
-            "--max-side", type=click.IntRange(32), default=640, show_default=True,
-            help="Longest image side given to the detector, in pixels; larger finds smaller faces.",
+            "--max-side", type=click.IntRange(32),
+            help="Longest image side given to the detector, in pixels; larger finds smaller faces "
+            "[640].",
+        ),
+        click.option(
+            "--min-face-size", type=float, metavar="SIZE",
+            help="In place of --max-side: the smallest face to find, in pixels of the image, or "
+            "below 1 as a part of its shorter side; larger is faster.",
         ),
         click.option(
             "--threshold", type=click.FloatRange(0, 1),
@@ -120,7 +126,7 @@ def what_finds_landmarks(command):
     return command
 
 
-def landmarker_of(preset, detector, threshold, max_side, any_rotation, flip, engine):
+def landmarker_of(preset, detector, threshold, max_side, min_face_size, any_rotation, flip, engine):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
     from keras_lotr.inference.face_detector import load_detector
     from keras_lotr.inference.landmarker import FaceLandmarker
@@ -128,7 +134,8 @@ def landmarker_of(preset, detector, threshold, max_side, any_rotation, flip, eng
     if not preset.endswith(".onnx"):
         engine = engine_of(preset, engine)
     rotations = (0, 90, 180, 270) if any_rotation else (0,)
-    detect = load_detector(detector, threshold=threshold, max_side=max_side, rotations=rotations)
+    sizes = {"max_side": max_side, "min_face_size": min_face_size}
+    detect = load_detector(detector, threshold=threshold, rotations=rotations, **sizes)
     if engine == "keras":
         start_keras()
     return FaceLandmarker(preset, detect, flip=flip, engine=engine)

@@ -40,7 +40,8 @@ class FaceLandmarker:
         threads, providers: settings of onnxruntime, see `OnnxModel`.
         dtype: dtype policy of the Keras model, such as "mixed_bfloat16".
         token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
-        threshold, max_side, rotations: settings of a detector that is named, see `FaceDetector`.
+        threshold, max_side, min_face_size, rotations: settings of a detector that is named, see
+            `FaceDetector`.
         contract: the former name of `preprocessor`.
 
     Call arguments:
@@ -85,6 +86,7 @@ class FaceLandmarker:
         max_side=None,
         rotations=None,
         contract=None,
+        min_face_size=None,
     ):
         named = {"threads": threads, "providers": providers, "dtype": dtype, "token": token}
         if isinstance(model, str | os.PathLike | bytes):
@@ -104,6 +106,7 @@ class FaceLandmarker:
         given = preprocessor or contract
         self.preprocessor = model.preprocessor if given is None else _checked(given, model)
         settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
+        settings["min_face_size"] = min_face_size
         self._detector = detector, {k: v for k, v in settings.items() if v is not None}
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
             raise ValueError(

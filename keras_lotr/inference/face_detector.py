@@ -9,7 +9,6 @@ boxes contain the forehead too; crops from them are too large and sit too high.
 import math
 import numbers
 import os
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from keras_lotr.images.reading import is_several, read_image
 from keras_lotr.inference.boxes import check_box
+from keras_lotr.inference.detector_network import load_network
 from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
 from keras_lotr.inference.yunet import LANDMARKS_BOX, download_yunet
 from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
@@ -62,13 +62,16 @@ class Face:
 
 
 class FaceDetector:
-    """Finds faces with a detector network of YuNet's format, which OpenCV runs without Keras.
+    """Finds faces with a detector network of YuNet's format, without Keras.
+
+    onnxruntime runs it where it is installed, and OpenCV otherwise, or if the file says for which
+    size of image it is, as YuNet's own does. Either takes as many threads as `cv2.getNumThreads()`
+    says when the detector is made.
 
     The network sees the image with a longer side of at most `max_side` pixels, and small copies of
     it for faces that are too large for that, up to a face that fills the image. A face is the mean
     of all cells that see it, weighted by their scores (as in BlazeFace, Bazarevsky et al., 2019),
-    which is steadier than the most certain cell. Threads may share a detector; they take turns. It
-    can be pickled.
+    which is steadier than the most certain cell. Threads may share a detector. It can be pickled.
 
     Args:
         path: .onnx file: a preset's model.onnx, or face_detection_yunet_2023mar.onnx.
@@ -130,19 +133,7 @@ class FaceDetector:
         self.min_face_size, self.max_side = min_face_size, max_side or _MAX_SIDE
         self.path, self.rotations = os.path.abspath(path), tuple(rotations)
         self.threshold, self.nms_threshold = threshold, nms_threshold
-        self._lock = threading.Lock()
-        log = cv2.utils.logging
-        level = log.setLogLevel(log.LOG_LEVEL_SILENT)  # of OpenCV's engines, of no use here
-        try:
-            self._network = cv2.FaceDetectorYN.create(
-                self.path, "", (32, 32), threshold, nms_threshold=1.0
-            )  # leaves all cells; they are merged here
-        except cv2.error as error:
-            raise ValueError(
-                f"Expected the .onnx file of a face detector like YuNet. Received: {path}: {error}"
-            ) from None
-        finally:
-            log.setLogLevel(level)
+        self._network = load_network(self.path, threshold)
 
     @classmethod
     def from_preset(cls, preset="face_detector", token=None, **settings):
@@ -169,9 +160,9 @@ class FaceDetector:
         size = "max_side" if self.min_face_size is None else "min_face_size"
         names = ("threshold", size, "rotations")
         settings = ", ".join(f"{name}={getattr(self, name)}" for name in names)
-        return f"FaceDetector({self.path!r}, {settings}, run by OpenCV)"
+        return f"FaceDetector({self.path!r}, {settings}, run by {self._network.name})"
 
-    def __reduce__(self):  # neither the lock nor OpenCV's network can be pickled
+    def __reduce__(self):  # the network cannot be pickled
         max_side = self.max_side if self.min_face_size is None else None
         settings = self.threshold, self.nms_threshold, max_side, self.rotations, None
         return type(self), (self.path, *settings, self.min_face_size)
@@ -205,10 +196,8 @@ class FaceDetector:
             list of pairs: whether faces of this size are seen best in this copy, and the `Face`.
         """
         picture = level.picture if degrees == 0 else cv2.rotate(level.picture, _TURNS[degrees])
-        with self._lock:  # size and image are two calls
-            self._network.setInputSize(picture.shape[1::-1])
-            found = self._network.detect(picture)[1]
-        if found is None:
+        found = self._network(picture)
+        if not len(found):
             return []
         sides = (found[:, 2:4] * np.ptp(LANDMARKS_BOX.reshape(2, 2), axis=0)).max(1)
         found = found[level.may_see(sides * level.scale.max())]

@@ -81,7 +81,8 @@ def _use(name, model, with_onnx):
             'faces = detect(read_image("photo.jpg"))  # boxes, five points and scores',
         ]
         yield "\n".join(["```python", "import keras_lotr", *lines, "```"])
-        yield "OpenCV runs it, whatever the backend. `FaceLandmarker` takes it by default."
+        runs = "onnxruntime or OpenCV runs it, whatever the backend."
+        yield f"{runs} `FaceLandmarker` takes it by default."
         return
     yield "\n".join(["```python", "import os", _CHOOSE_BACKEND, "import keras_lotr", *lines, "```"])
     yield (

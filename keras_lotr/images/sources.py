@@ -2,12 +2,10 @@
 
 import base64
 import binascii
-import http.client
 import os
 import re
 import stat
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from keras_lotr.images.names import shortened
@@ -116,7 +114,9 @@ def _path_of_url(url):
             f"Expected a file of this machine, file:///folder/name. Received: {shortened(url)}"
         )
     path = url.partition(":")[2].removeprefix("//").removeprefix("localhost")
-    escaped = urllib.request.url2pathname(path)
+    from urllib.request import url2pathname  # takes as long to import as all of this library
+
+    escaped = url2pathname(path)
     return path if not os.path.exists(escaped) and os.path.exists(path) else escaped
 
 
@@ -135,6 +135,9 @@ def _of_data_url(url):
 
 
 def _download(url):
+    import http.client
+    import urllib.request
+
     request = urllib.request.Request(_escaped(url), headers={"User-Agent": "keras-lotr"})
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:

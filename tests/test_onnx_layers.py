@@ -7,6 +7,7 @@ from keras import layers, ops
 from written_onnx import SIZE, assert_same, conv, network, shake, written
 
 from keras_lotr.backbones.blocks import conv_bn
+from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.export.onnx_graph import OnnxGraph
 from keras_lotr.export.onnx_layers import write_model
 
@@ -123,6 +124,13 @@ def test_deconvolution(kernel, stride, padding):
 
 
 # === A map of any size, as the face detector's ===
+def test_a_backbone_alone_and_as_a_layer():
+    backbone = shake(MobileNetV2(image_size=32))
+    assert_same(backbone)
+    images = keras.Input((32, 32, 3))
+    assert_same(keras.Model(images, layers.Flatten()(backbone(images))))
+
+
 def test_any_size():
     images = keras.Input((None, None, 3), name="images")
     x = layers.Rescaling(1 / 64)(images)

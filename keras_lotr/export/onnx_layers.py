@@ -10,6 +10,7 @@ from keras import layers, tree
 from keras_lotr.export import onnx_arithmetic as arithmetic
 from keras_lotr.export import onnx_convolutions as convolutions
 from keras_lotr.export.onnx_activations import ACTIVATION_LAYERS
+from keras_lotr.fused.graph import FusedModel
 
 
 class Tensor(str):
@@ -64,7 +65,7 @@ def _run(graph, model, inputs, prefix):
 def _is_functional(model):
     """Whether calling it runs its graph, and nothing else."""
     call = getattr(type(model), "call", None)
-    return getattr(call, "__qualname__", None) == "Functional.call"
+    return call is FusedModel.call or getattr(call, "__qualname__", None) == "Functional.call"
 
 
 def _write(graph, operation, prefix, *args, training=None, **kwargs):

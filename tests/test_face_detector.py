@@ -226,6 +226,8 @@ def test_path_as_detector(photo):
         ({"min_face_size": -0.5}, "min_face_size as pixels.*Received: -0.5"),
         ({"min_face_size": float("nan")}, "min_face_size as pixels.*Received: nan"),
         ({"min_face_size": float("inf")}, "min_face_size as pixels.*Received: inf"),
+        ({"min_face_size": 5e-324}, "min_face_size as pixels.*Received: 5e-324"),
+        ({"min_face_size": 10**400}, "min_face_size as pixels.*Received: 10000"),
         ({"min_face_size": "80"}, "min_face_size as pixels.*Received: '80'"),
         ({"min_face_size": True}, "min_face_size as pixels.*Received: True"),
         ({"min_face_size": 80, "max_side": 320}, "either max_side or min_face_size"),

@@ -216,7 +216,7 @@ class FaceDetector:
 
 def _check_min_face_size(size, max_side):
     number = isinstance(size, numbers.Real) and not isinstance(size, bool)
-    if not number or not 0 < size < math.inf:
+    if not number or not 1e-4 <= size <= 1e6:
         raise ValueError(
             "Expected min_face_size as pixels of the image, such as 80, or a part of its shorter "
             f"side, such as 0.2. Received: {size!r}"

@@ -37,7 +37,8 @@ def text():
 
 def _detector_settings():
     parameters = inspect.signature(face_detector.FaceDetector).parameters
-    settings = {name: parameters[name].default for name in ("nms_threshold", "max_side")}
+    settings = {"nms_threshold": parameters["nms_threshold"].default}
+    settings["max_side"] = face_detector.MAX_SIDE
     settings |= resolve(DETECTOR).json(PREPROCESSOR)
     return {**settings, "landmarks_in_box": yunet.LANDMARKS_BOX.tolist()}
 

@@ -25,7 +25,7 @@ from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
 # Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
 _SCORE = 14
 
-_MAX_SIDE = 640
+MAX_SIDE = 640  # of `FaceDetector`, if it has neither `max_side` nor `min_face_size`
 
 # Longer side, in pixels of what the network sees, of the smallest faces that it finds reliably: of
 # 200 annotated faces of 300-W's photos, each alone on grey, it finds 92 % at 32 pixels, 75 % at 24
@@ -130,7 +130,7 @@ class FaceDetector:
             raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side}")
         if min_face_size is not None:
             _check_min_face_size(min_face_size, max_side)
-        self.min_face_size, self.max_side = min_face_size, max_side or _MAX_SIDE
+        self.min_face_size, self.max_side = min_face_size, max_side or MAX_SIDE
         self.path, self.rotations = os.path.abspath(path), tuple(rotations)
         self.threshold, self.nms_threshold = threshold, nms_threshold
         self._network = load_network(self.path, threshold)
@@ -171,7 +171,8 @@ class FaceDetector:
         if is_several(source):
             return [self(one) for one in source]
         image = read_image(source)
-        levels = pyramid(image, self._longer_side(image.shape[:2]))
+        quick = self.min_face_size is not None
+        levels = pyramid(image, self._longer_side(image.shape[:2]), quick)
         looks = [self._look(level, degrees) for degrees in self.rotations for level in levels]
         faces = join(looks, self.nms_threshold)
         return sorted(faces, key=lambda face: -np.prod(face.box[2:] - face.box[:2]))

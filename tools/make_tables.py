@@ -162,7 +162,8 @@ def rendered(measured):
         "",
         f"The NME is {measured['nme']:.2f} % without flip averaging. It is {pose['nme']:.2f} % on "
         f"the {pose['faces']} of the {measured['faces']} faces that are turned far (subset "
-        f"`pose`), which are beyond the limits of the preset, and {nme:.2f} % on the others.",
+        "`pose`), whose distance of the eyes, the divisor, is short in the image, and "
+        f"{nme:.2f} % on the others.",
     ])  # fmt: skip
 
 

@@ -104,11 +104,12 @@ class Convolution:
             return x
         learns = self.bn is not None and training and self.bn.trainable
         kernel, bias = self._folded() if self.bn is not None and not learns else self._plain()
-        x = convolution(x, kernel, bias, self.conv.strides[0], self.padding, self.depthwise)
-        if learns:
-            x = self.bn(x, training=training)
-        for function in self.activations:
-            x = activation(x, function)
+        geometry = self.conv.strides[0], self.padding, self.depthwise
+        if not learns:
+            return convolution(x, kernel, bias, *geometry, self.activations)
+        x = self.bn(convolution(x, kernel, bias, *geometry), training=training)
+        for activation in self.activations:
+            x = activation(x)
         return x
 
     def _plain(self):
@@ -125,7 +126,7 @@ class Convolution:
         return kernel * (factor[:, None] if self.depthwise else factor), offset
 
 
-def convolution(x, kernel, bias, stride, padding, depthwise):
+def convolution(x, kernel, bias, stride, padding, depthwise, activations=()):
     """Convolution with PyTorch's symmetric padding, in the way that is fastest on the backend.
 
     XLA's depthwise convolution on a CPU takes 10 to 40 times as long as the sum of nine shifted
@@ -135,12 +136,13 @@ def convolution(x, kernel, bias, stride, padding, depthwise):
         x: (B, h, w, C).
         kernel: (k, k, C, F), or (k, k, C, 1) if depthwise.
         bias: (F,) or None.
+        activations: of Keras, which follow.
 
     Returns:
         (B, h', w', F).
     """
     if keras.backend.backend() == "torch":
-        return torch_layers.convolution(x, kernel, bias, stride, padding, depthwise)
+        return torch_layers.convolution(x, kernel, bias, stride, padding, depthwise, activations)
     shifted = depthwise and _on_a_cpu_of_jax()
     # SAME is symmetric at stride 1, and saves a copy.
     same = stride == 1 and padding == kernel.shape[0] // 2 and not shifted
@@ -151,14 +153,10 @@ def convolution(x, kernel, bias, stride, padding, depthwise):
     else:
         run = ops.depthwise_conv if depthwise else ops.conv
         x = run(x, kernel, stride, "same" if same else "valid", "channels_last")
-    return x if bias is None else x + bias
-
-
-def activation(x, function):
-    """An activation of Keras of what a convolution gave."""
-    if keras.backend.backend() == "torch":
-        return torch_layers.activation(x, function)
-    return function(x)
+    x = x if bias is None else x + bias
+    for activation in activations:
+        x = activation(x)
+    return x
 
 
 def shifted_products(x, kernel, stride):

@@ -36,8 +36,8 @@ def tensor_of(variable):
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
-def convolution(x, kernel, bias, stride, padding, depthwise):
-    """Convolution with PyTorch's symmetric padding.
+def convolution(x, kernel, bias, stride, padding, depthwise, activations):
+    """Convolution with PyTorch's symmetric padding, and activations of Keras.
 
     Args:
         x: (B, h, w, C).
@@ -50,7 +50,7 @@ def convolution(x, kernel, bias, stride, padding, depthwise):
     pointwise = kernel.shape[:2] == (1, 1) and stride == 1 and padding == 0
     pixels = x.shape[0] * x.shape[1] * x.shape[2]
     if pointwise and pixels <= _FEW_PIXELS:
-        return functional.linear(x, kernel[0, 0].T, bias)
+        return linear(x, kernel[0, 0], bias, activations)
     kernel = kernel.permute(*((2, 3, 0, 1) if depthwise else (3, 2, 0, 1)))
     groups = x.shape[-1] if depthwise else 1
     x = x.permute(0, 3, 1, 2)
@@ -59,16 +59,25 @@ def convolution(x, kernel, bias, stride, padding, depthwise):
         x = torch.mkldnn_convolution(x, kernel, bias, [0, 0], [1, 1], [1, 1], 1)
     else:
         x = functional.conv2d(x, kernel, bias, stride, padding, 1, groups)
-    return x.permute(0, 2, 3, 1)
+    return _activated(x, activations).permute(0, 2, 3, 1)
 
 
-def activation(x, function):
-    """An activation of Keras, in the memory of x: x must be nobody else's."""
-    if function is keras.activations.relu6:
-        return functional.relu6(x, inplace=True)
-    if function is keras.activations.relu:
-        return functional.relu(x, inplace=True)
-    return function(x)
+def linear(x, kernel, bias, activations):
+    """A matrix product with the last axis of x, and activations of Keras."""
+    y = functional.linear(x.flatten(0, -2), kernel.T, bias)
+    return _activated(y, activations).unflatten(0, x.shape[:-1])
+
+
+def _activated(x, activations):
+    """x is overwritten: nobody else may have it. Were it a view, autograd would copy all of it."""
+    for function in activations:
+        if function is keras.activations.relu6:
+            x = functional.relu6(x, inplace=True)
+        elif function is keras.activations.relu:
+            x = functional.relu(x, inplace=True)
+        else:
+            x = function(x)
+    return x
 
 
 def dense(layer, x):
@@ -76,8 +85,7 @@ def dense(layer, x):
     if not is_plain(x, layer):
         return layer(x)
     bias = layer.bias.value if layer.use_bias else None
-    x = functional.linear(x, tensor_of(layer.kernel).T, bias)
-    return activation(x, layer.activation)
+    return linear(x, tensor_of(layer.kernel), bias, [layer.activation])
 
 
 def layer_norm(layer, x):

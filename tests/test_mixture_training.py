@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from keras import ops
 from safetensors.numpy import load_file
 from tiny import SHALLOW, assert_same_weights, randomize, tiny_lotr, weights_of, write_faces
 
 from keras_lotr import LOTR
+from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.losses import smooth_wing
@@ -109,6 +111,18 @@ def test_each_preset_is_a_plain_lotr_with_the_best_weights(whole, data, number, 
     best = min(history_of(whole), key=lambda row: float(row["val_nme"]))
     measured = float(best[f"val_nme_{name}"])
     np.testing.assert_allclose(np.mean(ops.convert_to_numpy(nme)), measured, rtol=1e-4)
+
+
+def test_a_preset_of_a_mixture_is_a_recipe_for_ones_own_faces(whole, data, tmp_path):
+    preset = whole / "presets" / "people98"
+    recipe = Recipe.of_own_faces(preset)
+    assert (recipe.mixture, recipe.scheme) == ([], "wflw98")
+    assert recipe == replace(Recipe.load(preset), mixture=[], scheme="wflw98")
+    out = str(tmp_path / "run")
+    command = ["train", str(preset), "--data", str(data[1]), "--output", out]
+    run = CliRunner().invoke(main, command)
+    assert run.exit_code == 0, run.output
+    assert LOTR.from_preset(tmp_path / "run" / "preset").preprocessor.scheme == "wflw98"
 
 
 def test_the_presets_share_all_but_their_landmarks(whole):

@@ -89,7 +89,8 @@ def train(
     from keras_lotr.training.recipe import Recipe
     from keras_lotr.training.training import train
 
-    settings = Recipe.load(recipe)
+    is_own = not recipe.endswith(".json") and not any("=" in entry for entry in data)
+    settings = Recipe.of_own_faces(recipe) if is_own else Recipe.load(recipe)
     dtype = "mixed_bfloat16" if mixed_precision else None
     given = {"epochs": epochs, "backbone_weights": backbone_weights, "dtype": dtype}
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})

@@ -209,7 +209,10 @@ def _recipe(name, files):
     yield f"## Recipe\n\n```\n{command}\n```"
     if recipe.get("mixture"):
         groups = ", ".join(group["name"] for group in recipe["mixture"])
-        yield f"One training of several landmark orders makes a preset for each of {groups}."
+        yield (
+            f"One training of several landmark orders makes a preset for each of {groups}. Without "
+            "names of data sets, `--data FOLDER` takes these settings for your own faces alone."
+        )
     if start and not can_be_had(start):
         yield (
             f"This is the last stage of a training: it went on from {start}, which is not "

@@ -3,7 +3,7 @@
 import inspect
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import keras
@@ -12,7 +12,7 @@ from keras_lotr.arguments import with_current_names
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.lotr import LOTR, VARIANTS
 from keras_lotr.presets.hub import PREFIX
-from keras_lotr.presets.preset import CONFIG, RECIPE, resolve
+from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
 from keras_lotr.schemes import get_scheme
 from keras_lotr.training import optimizers
 from keras_lotr.training.group_recipe import GroupRecipe
@@ -123,6 +123,24 @@ class Recipe:
         recipe = cls(**entries)
         if str(preset).startswith("hf://"):
             recipe._check_stranger(preset)
+        return recipe
+
+    @classmethod
+    def of_own_faces(cls, preset):
+        """A preset's recipe for one data set of one's own.
+
+        Of a mixture it is the group with the preset's landmarks alone, which starts as that group
+        did, and not the other groups, whose data sets nobody else has.
+
+        Raises:
+            ValueError: as of `load`.
+        """
+        recipe = cls.load(preset)
+        scheme = (resolve(preset).json(PREPROCESSOR) or {}).get("scheme")
+        for group in recipe.groups:
+            if group.scheme == scheme:
+                init = group.tables or recipe.init
+                return replace(recipe, mixture=[], scheme=scheme, init=init)
         return recipe
 
     def _check_stranger(self, preset):

@@ -118,8 +118,9 @@ def test_a_preset_of_a_mixture_is_a_recipe_for_ones_own_faces(whole, data, tmp_p
     recipe = Recipe.of_own_faces(preset)
     assert (recipe.mixture, recipe.scheme) == ([], "wflw98")
     assert recipe == replace(Recipe.load(preset), mixture=[], scheme="wflw98")
-    out = str(tmp_path / "run")
-    command = ["train", str(preset), "--data", str(data[1]), "--output", out]
+    folder, out = tmp_path / "a=b", str(tmp_path / "run")
+    folder.symlink_to(data[1])  # no name of a data set
+    command = ["train", str(preset), "--data", str(folder), "--output", out]
     run = CliRunner().invoke(main, command)
     assert run.exit_code == 0, run.output
     assert LOTR.from_preset(tmp_path / "run" / "preset").preprocessor.scheme == "wflw98"

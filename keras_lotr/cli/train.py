@@ -89,7 +89,7 @@ def train(
     from keras_lotr.training.recipe import Recipe
     from keras_lotr.training.training import train
 
-    is_own = not recipe.endswith(".json") and not any("=" in entry for entry in data)
+    is_own = not recipe.endswith(".json") and all(_folder_of(entry) == entry for entry in data)
     settings = Recipe.of_own_faces(recipe) if is_own else Recipe.load(recipe)
     dtype = "mixed_bfloat16" if mixed_precision else None
     given = {"epochs": epochs, "backbone_weights": backbone_weights, "dtype": dtype}

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import change_colors, without_color
-from keras_lotr.detector_training.network import STRIDES
 from keras_lotr.images.reading import read_image
+from keras_lotr.inference.detector_network import STRIDES, score_of
 
 # Layers of the student, and what the teacher's features of the same stride are called in its file.
 FEATURES = {
@@ -70,8 +70,7 @@ def _cells(maps, count, stride):
         maps[f"{name}_{stride}"].reshape(count, -1, channels)
         for name, channels in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10))
     )
-    score = np.sqrt(np.clip(confidence, 0, 1) * np.clip(is_face, 0, 1))
-    return np.concatenate([score, box, points], axis=-1)
+    return np.concatenate([score_of(confidence, is_face), box, points], axis=-1)
 
 
 class KeptBatches(keras.utils.PyDataset):

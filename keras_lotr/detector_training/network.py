@@ -13,6 +13,7 @@ from keras import layers
 from keras_lotr.arguments import refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, he_normal, zero_padding
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
+from keras_lotr.inference.detector_network import STRIDES
 from keras_lotr.presets.preset import (
     CONFIG,
     WEIGHTS,
@@ -24,7 +25,6 @@ from keras_lotr.presets.preset import (
 )
 from keras_lotr.presets.weights import load_weights, save_weights
 
-STRIDES = (8, 16, 32)
 NUM_MAPS = 15  # score, box, five points
 
 

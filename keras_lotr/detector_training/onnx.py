@@ -5,10 +5,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lotr.detector_training.network import STRIDES
 from keras_lotr.export.check import check_features, one_sentence
 from keras_lotr.export.onnx_graph import OnnxGraph
 from keras_lotr.export.onnx_layers import write_model
+from keras_lotr.inference.detector_network import STRIDES
 from keras_lotr.presets.files import write_file
 
 _KERNEL = "stem_conv/kernel"  # of the first convolution

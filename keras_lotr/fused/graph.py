@@ -34,7 +34,7 @@ class FusedModel(keras.Model):
 
     def call(self, inputs, training=None, mask=None):
         # Keras' own accepts and ignores every further argument.
-        if mask is not None or keras.tree.flatten(inputs)[0].__class__ is keras.KerasTensor:
+        if mask is not None or isinstance(keras.tree.flatten(inputs)[0], keras.KerasTensor):
             return super().call(inputs, training=training, mask=mask)
         return self._graph(self._standardize_inputs(inputs), training)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from keras_lotr.inference.onnx_model import open_session
 
-_STRIDES = 8, 16, 32
-_MAPS = [f"{name}_{stride}" for stride in _STRIDES for name in ("cls", "obj", "bbox", "kps")]
+STRIDES = 8, 16, 32  # of the cells, in pixels
+_MAPS = [f"{name}_{stride}" for stride in STRIDES for name in ("cls", "obj", "bbox", "kps")]
 
 
 def load_network(path, threshold):
@@ -35,14 +35,16 @@ def load_network(path, threshold):
     >>> network(np.zeros((64, 96, 3), np.uint8)).shape
     (0, 15)
     """
-    opencv = OpenCVNetwork(path, threshold)  # knows what is no such network
     try:
         session = open_session(path, path, cv2.getNumThreads())
-    except ImportError:
-        return opencv
+    except (ImportError, ValueError):  # OpenCV says what is no such network
+        return OpenCVNetwork(path, threshold)
+    has_maps = {output.name for output in session.get_outputs()}.issuperset(_MAPS)
     # YuNet's own file is of 640 x 640 pixels, which only OpenCV can change.
     any_size = all(isinstance(side, str) for side in session.get_inputs()[0].shape[2:])
-    return OnnxruntimeNetwork(session, threshold) if any_size else opencv
+    if has_maps and any_size:
+        return OnnxruntimeNetwork(session, threshold)
+    return OpenCVNetwork(path, threshold)
 
 
 class OpenCVNetwork:
@@ -83,22 +85,27 @@ class OnnxruntimeNetwork:
 
     def __call__(self, picture):
         height, width = picture.shape[:2]
-        below, right = -height % _STRIDES[-1], -width % _STRIDES[-1]
+        below, right = -height % STRIDES[-1], -width % STRIDES[-1]
         padded = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT)
         maps = self._session.run(_MAPS, {self._input: cv2.dnn.blobFromImage(padded)})
-        columns = [padded.shape[1] // stride for stride in _STRIDES]
+        columns = [padded.shape[1] // stride for stride in STRIDES]
         rows = np.concatenate(
             [
                 _rows(*maps[4 * i : 4 * i + 4], stride, columns[i], self._threshold)
-                for i, stride in enumerate(_STRIDES)
+                for i, stride in enumerate(STRIDES)
             ]
         )
         return rows[np.argsort(-rows[:, -1], kind="stable")]
 
 
+def score_of(confidence, is_face):
+    """A cell's score, 0..1, of its two maps, as `cv2.FaceDetectorYN` computes it."""
+    return np.sqrt(np.clip(confidence, 0, 1) * np.clip(is_face, 0, 1))
+
+
 def _rows(confidence, is_face, box, points, stride, columns, threshold):
     """Cells of a stride that are sure enough; each map is (1, cells, numbers)."""
-    score = np.sqrt(np.clip(confidence, 0, 1) * np.clip(is_face, 0, 1))[0, :, 0]
+    score = score_of(confidence, is_face)[0, :, 0]
     sure = np.flatnonzero(score >= threshold)
     cells = np.stack([sure % columns, sure // columns], axis=-1)
     size = np.exp(box[0, sure, 2:])

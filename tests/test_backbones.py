@@ -316,6 +316,23 @@ def test_a_second_instance_from_the_config_has_the_same_layers_and_weight_paths(
     assert [v.path for v in second.weights] == [v.path for v in first.weights]
 
 
+def test_width_of_mobilenet_v2():
+    narrow = MobileNetV2(image_size=32, width=0.5)
+    again = MobileNetV2.from_config(narrow.get_config())
+    channels = [again.get_layer(f"blocks_{stage}_0_{conv}").filters for stage, conv in
+                enumerate(["conv_pw", *["conv_pwl"] * 6])]  # fmt: skip
+    assert again.get_layer("conv_stem").filters == 16
+    assert channels == [16, 16, 16, 32, 48, 80, 160]
+    assert again.output_shape == (None, 1, 1, 1280)
+    assert "width" not in MobileNetV2(image_size=32).get_config()  # as older versions wrote it
+
+
+@pytest.mark.parametrize("width", [0, -1, 5, "wide", True, float("nan")])
+def test_width_that_cannot_be(width):
+    with pytest.raises(ValueError, match=r"Expected width as a number above 0 and up to 4"):
+        MobileNetV2(image_size=32, width=width)
+
+
 @pytest.mark.parametrize("model", [MobileNetV2, ResNet50, HRNet])
 def test_keras_finds_the_class_by_its_registered_name(model):
     registered = keras.saving.get_registered_name(model)

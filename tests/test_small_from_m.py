@@ -1,0 +1,41 @@
+"""A LOTR-S can start with channels of a trained LOTR-M (tools/small_from_m.py)."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tiny import randomize
+
+from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+import small_from_m
+
+pytestmark = pytest.mark.once
+
+
+def test_channels_that_are_not_used_are_left_out():
+    """Of a network whose further channels are dead, the narrow one computes the same."""
+    small = randomize(MobileNetV2(image_size=32, width=0.5))
+    large = randomize(MobileNetV2(image_size=32, name="large"), seed=1)
+    for layer in large.layers:
+        values = layer.get_weights()
+        if not values:
+            continue
+        fitting = small.get_layer(layer.name).get_weights()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            values[0][:] = values[1][:] = 0  # no scale and no offset: nothing passes
+        elif not isinstance(layer, keras.layers.DepthwiseConv2D):
+            values[0][:] = 0
+        for value, part in zip(values, fitting, strict=True):
+            value[tuple(slice(n) for n in part.shape)] = part
+        layer.set_weights(values)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
+    expected = large.predict(images, verbose=0)
+    other = MobileNetV2(image_size=32, width=0.5, name="other")
+    assert np.abs(other.predict(images, verbose=0) - expected).max() > 0.1
+    small_from_m.narrow(large, other)
+    np.testing.assert_allclose(other.predict(images, verbose=0), expected, atol=1e-4)

@@ -1,0 +1,84 @@
+"""A LOTR-S that starts with the most used channels of a trained LOTR-M: for `--initial-weights`.
+
+    python tools/small_from_m.py lotr_m_68 small.safetensors
+
+Each layer of LOTR-S's backbone takes those channels of LOTR-M's layer that count most: of what a
+stage passes on, those with the largest batch norm scales in all its blocks; inside a block, those
+whose filters and scales are largest. All else that fits (the last convolution, the projection, the
+tables of the tokens and landmarks) is LOTR-M's own, the rest starts anew.
+"""
+
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from keras_lotr import LOTR
+from keras_lotr.backbones.mobilenet_v2 import STAGES
+from keras_lotr.presets.weights import named_weights, save_weights
+
+
+@click.command()
+@click.argument("preset")
+@click.argument("output", type=Path)
+def main(preset, output):
+    large = LOTR.from_preset(preset)
+    small = LOTR.from_variant("lotr_s", large.num_landmarks, mean_shape=large.mean_shape)
+    of_large = named_weights(large)
+    for key, variable in named_weights(small).items():
+        if key in of_large and of_large[key].shape == variable.shape:
+            variable.assign(of_large[key].value)
+    narrow(large.backbone, small.backbone)
+    save_weights(small, output)
+    print(f"{output}: {small.count_params():,} weights, LOTR-M has {large.count_params():,}")
+
+
+def narrow(large, small):
+    """Fill a narrower MobileNetV2 with channels of a wider one."""
+    kept = _most_used([_scale(large, "bn1")], small.get_layer("conv_stem").filters)
+    _take(large, small, "conv_stem", "bn1", np.arange(3), kept)
+    for stage, (expansion, _, repeats, _) in enumerate(STAGES):
+        blocks = [f"blocks_{stage}_{i}" for i in range(repeats)]
+        last_conv, last_bn = ("conv_pwl", "bn3") if expansion > 1 else ("conv_pw", "bn2")
+        scales = [_scale(large, f"{block}_{last_bn}") for block in blocks]
+        passed_on = _most_used(scales, small.get_layer(f"{blocks[0]}_{last_conv}").filters)
+        for block in blocks:
+            inside = kept
+            if expansion > 1:
+                width = small.get_layer(f"{block}_conv_pw").filters
+                kernel = _array(large.get_layer(f"{block}_{last_conv}").kernel)[0, 0]
+                used = np.linalg.norm(kernel[:, passed_on], axis=-1)
+                inside = _most_used([used * _scale(large, f"{block}_bn2")], width)
+                _take(large, small, f"{block}_conv_pw", f"{block}_bn1", kept, inside)
+            depthwise_bn = f"{block}_bn{2 if expansion > 1 else 1}"
+            _take(large, small, f"{block}_conv_dw", depthwise_bn, inside, [0])
+            _take(large, small, f"{block}_{last_conv}", f"{block}_{last_bn}", inside, passed_on)
+            kept = passed_on
+    _take(large, small, "conv_head", "bn2", kept, np.arange(1280))
+
+
+def _most_used(scales, count):
+    """Numbers of the channels with the largest sums, in their order."""
+    return np.sort(np.argsort(-np.sum(scales, axis=0))[:count])
+
+
+def _scale(model, name):
+    return np.abs(_array(model.get_layer(name).gamma))
+
+
+def _take(large, small, conv, bn, inputs, outputs):
+    """The convolution's kernel and its batch norm, of these input and output channels only."""
+    kernel = _array(large.get_layer(conv).kernel)[:, :, inputs][..., outputs]
+    small.get_layer(conv).set_weights([kernel])
+    channels = inputs if isinstance(small.get_layer(conv), keras.layers.DepthwiseConv2D) else outputs
+    arrays = [array[channels] for array in large.get_layer(bn).get_weights()]
+    small.get_layer(bn).set_weights(arrays)
+
+
+def _array(variable):
+    return keras.ops.convert_to_numpy(variable)
+
+
+if __name__ == "__main__":
+    main()

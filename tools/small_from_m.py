@@ -71,7 +71,8 @@ def _take(large, small, conv, bn, inputs, outputs):
     """The convolution's kernel and its batch norm, of these input and output channels only."""
     kernel = _array(large.get_layer(conv).kernel)[:, :, inputs][..., outputs]
     small.get_layer(conv).set_weights([kernel])
-    channels = inputs if isinstance(small.get_layer(conv), keras.layers.DepthwiseConv2D) else outputs
+    is_depthwise = isinstance(small.get_layer(conv), keras.layers.DepthwiseConv2D)
+    channels = inputs if is_depthwise else outputs
     arrays = [array[channels] for array in large.get_layer(bn).get_weights()]
     small.get_layer(bn).set_weights(arrays)
 

@@ -61,7 +61,10 @@ def test_doors_lead_to_each_other(folder, load):
     [
         ({"engine": "tensorrt"}, "Expected an engine, one of auto, keras, onnxruntime"),
         ({"engine": "onnxruntime", "dtype": "bfloat16"}, "Expected no dtype with onnxruntime"),
-        ({"engine": "keras", "threads": 2}, "Expected no threads and no providers with Keras"),
+        (
+            {"engine": "keras", "threads": 2},
+            "Expected no threads, providers and precision",
+        ),
         ({"providers": ["NoSuchProvider"]}, "Expected providers of onnxruntime"),
         ({"preprocessor": Preprocessor("wflw98", SIZE)}, "Expected a preprocessor of 68 landmarks"),
         ({"threshold": 2}, "Expected a threshold of 0..1"),

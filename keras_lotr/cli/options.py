@@ -18,6 +18,11 @@ engine = click.option(
     help="What runs the network. auto: onnxruntime, which starts at once and needs no Keras, where "
     "it is installed and the preset has a model.onnx; else keras.",
 )  # fmt: skip
+precision = click.option(
+    "--precision", type=click.Choice(["float32", "int8", "auto"]),
+    help="Of onnxruntime: int8 takes the preset's model_int8.onnx, auto whichever is faster on "
+    "this processor [float32].",
+)  # fmt: skip
 flip = click.option(
     "--flip-test",
     "--flip",
@@ -91,6 +96,7 @@ def what_finds_landmarks(command):
     """Preset, detector and engine: the arguments of `landmarker_of`."""
     for option in (
         engine,
+        precision,
         flip,
         click.option(
             "--any-rotation", is_flag=True,
@@ -126,7 +132,17 @@ def what_finds_landmarks(command):
     return command
 
 
-def landmarker_of(preset, detector, threshold, max_side, min_face_size, any_rotation, flip, engine):
+def landmarker_of(
+    preset,
+    detector,
+    threshold,
+    max_side,
+    min_face_size,
+    any_rotation,
+    flip,
+    engine,
+    precision,
+):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
     from keras_lotr.inference.face_detector import load_detector
     from keras_lotr.inference.landmarker import FaceLandmarker
@@ -138,7 +154,7 @@ def landmarker_of(preset, detector, threshold, max_side, min_face_size, any_rota
     detect = load_detector(detector, threshold=threshold, rotations=rotations, **sizes)
     if engine == "keras":
         start_keras()
-    return FaceLandmarker(preset, detect, flip=flip, engine=engine)
+    return FaceLandmarker(preset, detect, flip=flip, engine=engine, precision=precision)
 
 
 def engine_of(preset, engine):

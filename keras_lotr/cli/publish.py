@@ -23,13 +23,17 @@ dry_run = click.option("--dry-run", is_flag=True, help="List of what would be up
 @click.argument("run", type=Path)
 @click.argument("folder", type=Path)
 @click.option("--float16", is_flag=True, help="Weights in 16 bits: half the size.")
-def package_preset(run, folder, float16):
+@click.option(
+    "--calibration", multiple=True,
+    help="Images of faces, as of `keras-lotr export`, for an .onnx file in int8 beside the other.",
+)  # fmt: skip
+def package_preset(run, folder, float16, calibration):
     """Make a preset FOLDER to ship from a training RUN: weights, recipe, history."""
     best_of(run)
     start_keras()
     from keras_lotr.publishing.publish import prepare
 
-    prepare(run, folder, "float16" if float16 else None)
+    prepare(run, folder, "float16" if float16 else None, list(calibration))
     click.echo(f"Wrote {folder}")
 
 

@@ -4,13 +4,22 @@ import os
 from importlib.util import find_spec
 
 from keras_lotr.inference.onnx_model import OnnxModel
+from keras_lotr.inference.precision import precision_for
 from keras_lotr.presets.files import ONNX, resolve
 from keras_lotr.quiet import backend_needed
 
 ENGINES = ("auto", "keras", "onnxruntime")
 
 
-def load_model(source, engine="auto", threads=None, providers=None, dtype=None, token=None):
+def load_model(
+    source,
+    engine="auto",
+    threads=None,
+    providers=None,
+    dtype=None,
+    token=None,
+    precision=None,
+):
     """Load a landmark model for prediction.
 
     Args:
@@ -22,6 +31,8 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
         threads, providers: of onnxruntime, see `OnnxModel`.
         dtype: dtype policy of the Keras model, such as "mixed_bfloat16".
         token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+        precision: of onnxruntime: "float32" (None); "int8", the preset's model_int8.onnx; or
+            "auto", int8 where the preset has it and it is faster on this processor.
 
     Returns:
         A `LOTR` or an `OnnxModel`; both have `predict_points(crops, flip, batch_size)`.
@@ -40,7 +51,7 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
     """
     if engine not in ENGINES:
         raise ValueError(f"Expected an engine, one of {', '.join(ENGINES)}. Received: {engine!r}")
-    of_runtime = threads is not None or providers is not None
+    of_runtime = any(setting is not None for setting in (threads, providers, precision))
     is_file = isinstance(source, bytes) or os.fspath(source).endswith(".onnx")
     if is_file or of_runtime and engine == "auto":
         engine = "onnxruntime"
@@ -53,13 +64,19 @@ def load_model(source, engine="auto", threads=None, providers=None, dtype=None, 
         )
     if engine == "keras" and of_runtime:
         raise ValueError(
-            "Expected no threads and no providers with Keras: they are settings of onnxruntime. "
-            f"Received: threads={threads}, providers={providers}"
+            "Expected no threads, providers and precision with Keras: they are settings of "
+            f"onnxruntime. Received: {threads=}, {providers=}, {precision=}"
         )
     if is_file:
+        if precision is not None:
+            raise ValueError(
+                "Expected no precision with an .onnx file, which has its own. "
+                f"Received: {precision!r}"
+            )
         return OnnxModel(source, threads, providers)
     if engine == "onnxruntime":
-        return OnnxModel.from_preset(source, threads, providers, token)
+        precision = precision_for(source, precision or "float32", threads, providers, token)
+        return OnnxModel.from_preset(source, threads, providers, token, precision)
     with backend_needed():
         from keras_lotr.lotr import LOTR  # here, for who runs without Keras
 

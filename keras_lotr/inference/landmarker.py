@@ -40,6 +40,7 @@ class FaceLandmarker:
         threads, providers: settings of onnxruntime, see `OnnxModel`.
         dtype: dtype policy of the Keras model, such as "mixed_bfloat16".
         token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+        precision: of onnxruntime: "float32" (None), "int8" or "auto", see `load_model`.
         threshold, max_side, min_face_size, rotations: settings of a detector that is named, see
             `FaceDetector`.
         contract: the former name of `preprocessor`.
@@ -87,14 +88,16 @@ class FaceLandmarker:
         rotations=None,
         contract=None,
         min_face_size=None,
+        precision=None,
     ):
         named = {"threads": threads, "providers": providers, "dtype": dtype, "token": token}
+        named["precision"] = precision
         if isinstance(model, str | os.PathLike | bytes):
             model = load_model(model, engine, **named)
         elif engine != "auto" or any(value is not None for value in named.values()):
             raise ValueError(
-                "Expected engine, threads, providers, dtype and token for a model that is named "
-                "only. The model given here is loaded already."
+                "Expected engine, threads, providers, dtype, token and precision for a model that "
+                "is named only. The model given here is loaded already."
             )
         if not hasattr(model, "predict_points"):
             raise TypeError(

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.preprocessor import Preprocessor
-from keras_lotr.presets.files import ONNX, WEIGHTS, resolve
+from keras_lotr.presets.files import ONNX, ONNX_INT8, WEIGHTS, resolve
 from keras_lotr.presets.layout import layout_of
 from keras_lotr.running.crop_batches import predict_points
 from keras_lotr.schemes import get_scheme
 
 # Keys in the file's metadata: of the preprocessor, and of the header of the file with its weights.
 FACTS, WEIGHTS_DIGEST = "keras_lotr", "keras_lotr_weights"
+
+FILES = {"float32": ONNX, "int8": ONNX_INT8}  # of a preset, by their precision
 
 
 class OnnxModel:
@@ -34,6 +36,7 @@ class OnnxModel:
         preprocessor: what the file says of its crops (`crop_contract` is the former name).
         image_size: S, side of the crops in pixels.
         num_landmarks: N.
+        precision: "float32", or "int8" of a file whose backbone computes in 8-bit integers.
 
     Raises:
         FileNotFoundError, ValueError: the file is missing, or is none of keras-lotr; a provider
@@ -56,6 +59,7 @@ class OnnxModel:
             source = os.path.abspath(source)
         if not _has_weights(source):
             weights = _checked_weights(source, name, weights)
+        self.precision = "int8" if b"QuantizeLinear" in _content_of(source) else "float32"
         self._arguments = source, threads, providers, weights
         self._name = name
         self._session = open_session(source, name, threads, providers, weights)
@@ -74,24 +78,26 @@ class OnnxModel:
         self._check_shapes(name)
 
     @classmethod
-    def from_preset(cls, preset, threads=None, providers=None, token=None):
-        """The model.onnx of a preset.
+    def from_preset(cls, preset, threads=None, providers=None, token=None, precision="float32"):
+        """The model.onnx of a preset, or its model_int8.onnx.
 
         Args:
             preset: short name, folder or "hf://org/name[@revision]".
             threads, providers: see above.
             token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
+            precision: "float32" or "int8".
 
         Raises:
-            ValueError: unknown preset, or one without model.onnx.
+            ValueError: unknown preset, or one without this file.
             OSError: the preset cannot be had from the Hub.
         """
-        files = resolve(preset, token)
-        path = files.path(ONNX)
+        files, wanted = resolve(preset, token), FILES[precision]
+        path = files.path(wanted)
         if path is None:
+            options = " --int8 --calibration PHOTOS" if precision == "int8" else ""
             raise ValueError(
-                f"The preset {files.name!r} has no {ONNX}: write it with `keras-lotr export "
-                f"{files.name} --output FOLDER/{ONNX}`."
+                f"The preset {files.name!r} has no {wanted}: write it with `keras-lotr export "
+                f"{files.name}{options} --output FOLDER/{wanted}`."
             )
         weights = None if _has_weights(path) else files.path(WEIGHTS)  # may have to be fetched
         return cls(path, threads, providers, weights)
@@ -103,9 +109,10 @@ class OnnxModel:
 
     def __repr__(self):
         scheme, size = self.preprocessor.scheme, self.image_size
+        precision = " in int8" if self.precision == "int8" else ""
         return (
             f"OnnxModel({self._name!r}, {self.num_landmarks} landmarks ({scheme}), crops {size} x "
-            f"{size}, run by onnxruntime on {self._session.get_providers()[0]})"
+            f"{size}, run by onnxruntime on {self._session.get_providers()[0]}{precision})"
         )
 
     def __reduce__(self):  # a session cannot be pickled

@@ -18,6 +18,7 @@ from keras_lotr.writing import replaced
 
 CONFIG, PREPROCESSOR, WEIGHTS = "config.json", "preprocessor.json", "model.safetensors"
 ONNX = "model.onnx"  # the same weights as in WEIGHTS, for onnxruntime or OpenCV
+ONNX_INT8 = "model_int8.onnx"  # the same network with a backbone of 8-bit integers
 METADATA, RECIPE, RESULTS = "metadata.json", "recipe.json", "results.json"
 MAX_JSON_BYTES = 16 * 2**20
 FORMER_NAMES = {"lotr_m_300w": "lotr_m_68", "lotr_m_300w_98": "lotr_m_98"}  # they still load

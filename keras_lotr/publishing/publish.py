@@ -12,10 +12,12 @@ import numpy as np
 from keras import ops
 
 from keras_lotr.detector_training.onnx import export_detector
+from keras_lotr.export.calibration import calibration_crops
+from keras_lotr.export.int8 import export_int8
 from keras_lotr.export.onnx import export_onnx
 from keras_lotr.layers.mean_shape import UNTRAINED_ZERO
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets.files import ONNX, PIN, to_json, write_file
+from keras_lotr.presets.files import ONNX, ONNX_INT8, PIN, to_json, write_file
 from keras_lotr.presets.hub import PREFIX, Handle
 from keras_lotr.presets.preset import (
     CONFIG,
@@ -44,7 +46,7 @@ UPLOADED = (
 )
 
 
-def prepare(run, folder, dtype=None):
+def prepare(run, folder, dtype=None, calibration=None):
     """Turn the best weights of a training run into a preset folder.
 
     The same weights are written as ONNX, which needs no Keras to run.
@@ -53,6 +55,8 @@ def prepare(run, folder, dtype=None):
         run: folder that `train` or `train-detector` wrote, or `presets/GROUP` in that of a mixture.
         folder: the preset's; files that a person wrote there stay.
         dtype: "float16" halves the files of the weights.
+        calibration: images of faces for a file in int8, see `export_preset`; None: without such a
+            file, also where there was one.
     """
     best, history = best_of(run)
     best = resolve(best)
@@ -61,6 +65,10 @@ def prepare(run, folder, dtype=None):
     model = kind.from_preset(folder)
     if kind is LOTR:
         export_onnx(model, folder / ONNX, weights=folder / WEIGHTS)
+        (folder / ONNX_INT8).unlink(missing_ok=True)  # of the weights before these
+        if calibration:
+            crops = calibration_crops(calibration, model.preprocessor)
+            export_int8(model, folder / ONNX_INT8, crops)
     else:
         export_detector(model, folder / ONNX)
     shutil.copy(best.folder / RECIPE, folder / RECIPE)

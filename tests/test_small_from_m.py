@@ -39,3 +39,16 @@ def test_channels_that_are_not_used_are_left_out():
     assert np.abs(other.predict(images, verbose=0) - expected).max() > 0.1
     small_from_m.narrow(large, other)
     np.testing.assert_allclose(other.predict(images, verbose=0), expected, atol=1e-4)
+
+
+def test_statistics_are_those_of_the_batches():
+    backbone = randomize(MobileNetV2(image_size=32, width=0.5))
+    images = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3)).astype(np.uint8)
+    small_from_m.measure_statistics(backbone, [images[:4], images[4:]])
+    stem = keras.Model(backbone.input, backbone.get_layer("conv_stem").output)
+    values = keras.ops.convert_to_numpy(stem(images.astype("float32")))
+    layer = backbone.get_layer("bn1")
+    np.testing.assert_allclose(layer.moving_mean, values.mean((0, 1, 2)), atol=1e-3)
+    parts = np.mean([part.var((0, 1, 2)) for part in np.split(values, 2)], axis=0)
+    np.testing.assert_allclose(layer.moving_variance, parts, rtol=1e-3)
+    assert layer.momentum == 0.9

@@ -1,11 +1,12 @@
 """A LOTR-S that starts with the most used channels of a trained LOTR-M: for `--initial-weights`.
 
-    python tools/small_from_m.py lotr_m_68 small.safetensors
+    python tools/small_from_m.py lotr_m_68 small.safetensors --faces FOLDER
 
 Each layer of LOTR-S's backbone takes those channels of LOTR-M's layer that count most: of what a
 stage passes on, those with the largest batch norm scales in all its blocks; inside a block, those
 whose filters and scales are largest. All else that fits (the last convolution, the projection, the
-tables of the tokens and landmarks) is LOTR-M's own, the rest starts anew.
+tables of the landmarks) is LOTR-M's own, the rest starts anew. Batch norm gets the statistics that
+the narrow network has on training faces.
 """
 
 from pathlib import Path
@@ -16,13 +17,18 @@ import numpy as np
 
 from keras_lotr import LOTR
 from keras_lotr.backbones.mobilenet_v2 import STAGES
+from keras_lotr.datasets import read_samples
+from keras_lotr.datasets.batches import load_crops
 from keras_lotr.presets.weights import named_weights, save_weights
+
+BATCHES, BATCH = 16, 64  # of crops for the statistics
 
 
 @click.command()
 @click.argument("preset")
 @click.argument("output", type=Path)
-def main(preset, output):
+@click.option("--faces", required=True, help="Data set whose training faces give the statistics.")
+def main(preset, output, faces):
     large = LOTR.from_preset(preset)
     small = LOTR.from_variant("lotr_s", large.num_landmarks, mean_shape=large.mean_shape)
     of_large = named_weights(large)
@@ -30,6 +36,11 @@ def main(preset, output):
         if key in of_large and of_large[key].shape == variable.shape:
             variable.assign(of_large[key].value)
     narrow(large.backbone, small.backbone)
+    preprocessor = large.preprocessor
+    samples = read_samples(faces, "train", preprocessor.scheme)
+    chosen = np.random.default_rng(0).permutation(len(samples))[: BATCHES * BATCH]
+    crops, _ = load_crops([samples[i] for i in chosen], small.image_size, preprocessor.margin)
+    measure_statistics(small.backbone, np.split(crops, range(BATCH, len(crops), BATCH)))
     save_weights(small, output)
     print(f"{output}: {small.count_params():,} weights, LOTR-M has {large.count_params():,}")
 
@@ -56,6 +67,18 @@ def narrow(large, small):
             _take(large, small, f"{block}_{last_conv}", f"{block}_{last_bn}", inside, passed_on)
             kept = passed_on
     _take(large, small, "conv_head", "bn2", kept, np.arange(1280))
+
+
+def measure_statistics(backbone, batches):
+    """Give batch norm the mean statistics of batches of crops."""
+    norms = [x for x in backbone.layers if isinstance(x, keras.layers.BatchNormalization)]
+    usual = norms[0].momentum
+    for number, crops in enumerate(batches):
+        for layer in norms:
+            layer.momentum = number / (number + 1)
+        backbone(crops.astype("float32"), training=True)
+    for layer in norms:
+        layer.momentum = usual
 
 
 def _most_used(scales, count):

@@ -1,6 +1,9 @@
 """What presets lose when crops are turned, shifted, dark or covered: NME, side by side.
 
     python benchmarks/robustness.py lotr_m_68 runs/x/preset --data FOLDER [--split val]
+    python benchmarks/robustness.py lotr_m_98 --data ../shared/data/faces_hard --only wflw
+    python benchmarks/robustness.py lotr_m_68 --data ../shared/data/faces_hard --only cfp \
+        --normalizer box
 
 Each row changes one thing about the same faces, by the same random numbers for each preset. Boxes
 of a detector are about 0.04 of their side off and 0.05 too large or small.
@@ -35,21 +38,28 @@ CONDITIONS = {
 @click.argument("presets", nargs=-1, required=True)
 @click.option("--data", required=True)
 @click.option("--split", default="val", show_default=True)
-def main(presets, data, split):
+@click.option("--only", multiple=True, help="Only faces of this set or subset; repeat for more.")
+@click.option("--normalizer", help="What errors are divided by [usual for the scheme].")
+def main(presets, data, split, only, normalizer):
     models = {preset: LOTR.from_preset(preset) for preset in presets}
     preprocessors = {model.preprocessor for model in models.values()}
     if len(preprocessors) > 1:
         raise click.UsageError("Expected presets with one scheme, size and margin.")
     (preprocessor,) = preprocessors
-    samples = read_samples(data, split, preprocessor.scheme)
-    print(f"NME %, {len(samples)} faces ({split}), no flip averaging: {', '.join(presets)}")
+    samples = read_samples(data, split, preprocessor.scheme, only=only)
+    which = " ".join((split, *only))
+    print(f"NME %, {len(samples)} faces ({which}), no flip averaging: {', '.join(presets)}")
     for name, change in CONDITIONS.items():
         crops, points = changed(samples, preprocessor, Augmentation(**{**NOTHING, **change}))
         errors = [
-            normalized_mean_error(points, model.predict_points(crops), preprocessor.scheme)
+            ops.convert_to_numpy(
+                normalized_mean_error(
+                    points, model.predict_points(crops), preprocessor.scheme, normalizer=normalizer
+                )
+            )
             for model in models.values()
         ]
-        means = [f"{float(np.mean(ops.convert_to_numpy(error))):6.2f}" for error in errors]
+        means = [f"{float(np.nanmean(error)):6.2f}" for error in errors]
         print(f"{name:36}{' '.join(means)}")
 
 

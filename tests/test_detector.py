@@ -231,6 +231,7 @@ def test_frozen_batch_norm_keeps_its_statistics(short, tmp_path):
         changed = {key for key in before if not np.array_equal(before[key], after[key])}
         assert any(key.endswith("_mix/kernel") for key in changed)
         assert any("moving_" in key for key in changed) is not freeze
+        assert 'trainable": false' not in (preset / "config.json").read_text()
 
 
 def test_paths_of_folders_and_lists(tmp_path):

@@ -99,7 +99,7 @@ def distill(
     }
 
     def keep():
-        model.save_to_preset(out / BEST)
+        model.save_to_preset(out / BEST, plain=True)
         write_json(out / BEST / RECIPE, recipe)
 
     checkpoint = Checkpoint(out, lambda logs: {"val_loss": logs["cells_loss"]}, keep, rate)

@@ -107,11 +107,15 @@ class DetectorNetwork(ConfiguredModel):
         load_weights(model, weights)
         return model
 
-    def save_to_preset(self, folder, dtype=None):
-        """Write config and weights into a folder that `from_preset` reads."""
+    def save_to_preset(self, folder, dtype=None, plain=False):
+        """Write config and weights into a folder that `from_preset` reads.
+
+        Args:
+            folder, dtype, plain: as of `LOTR.save_to_preset`.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONFIG, config_of(self))
+        write_json(folder / CONFIG, config_of(self, plain))
         save_weights(self, folder / WEIGHTS, dtype)
 
 

@@ -13,6 +13,7 @@ from keras_lotr.presets.files import (
     CONFIG,
     METADATA,
     ONNX,
+    ONNX_INT8,
     PREPROCESSOR,
     RECIPE,
     RESULTS,
@@ -152,8 +153,8 @@ class PresetMixin:
         runtime knows.
 
         Args:
-            folder: created if missing; files of the same name are replaced, and model.onnx of
-                other weights is taken away.
+            folder: created if missing; files of the same name are replaced, and .onnx files of
+                other weights are taken away.
             dtype: "float16" for a file of half the size.
             plain: forget what is frozen and the dtype policies, which are a training's and not
                 the network's.
@@ -168,7 +169,8 @@ class PresetMixin:
         write_json(folder / CONFIG, content)
         preprocessor = {**asdict(self.preprocessor), "channels": "RGB", "range": [0, 255]}
         write_json(folder / PREPROCESSOR, preprocessor)
-        (folder / ONNX).unlink(missing_ok=True)  # it would be of other weights
+        for name in (ONNX, ONNX_INT8):
+            (folder / name).unlink(missing_ok=True)  # it would be of other weights
         save_weights(self, folder / WEIGHTS, dtype)
 
 

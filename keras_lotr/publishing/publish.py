@@ -61,11 +61,10 @@ def prepare(run, folder, dtype=None, calibration=None):
     best, history = best_of(run)
     best = resolve(best)
     kind = card_metadata.model_class(best)
-    kind.from_preset(best.folder).save_to_preset(folder, dtype)
+    kind.from_preset(best.folder).save_to_preset(folder, dtype, plain=True)
     model = kind.from_preset(folder)
     if kind is LOTR:
         export_onnx(model, folder / ONNX, weights=folder / WEIGHTS)
-        (folder / ONNX_INT8).unlink(missing_ok=True)  # of the weights before these
         if calibration:
             crops = calibration_crops(calibration, model.preprocessor)
             export_int8(model, folder / ONNX_INT8, crops)

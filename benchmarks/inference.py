@@ -1,9 +1,11 @@
 """Time of landmarks, side by side in one run: runtimes, variants, the whole chain, batches, memory.
 
     python benchmarks/inference.py [--frames 10000] [--output results/benchmarks.json]
+        [--mediapipe PYTHON]
 
 One thread unless said otherwise. "bare" is the backbone of LOTR-M (MobileNetV2 at 192 pixels),
-exported or run the same way. Untrained networks take as long as trained ones.
+exported or run the same way. Untrained networks take as long as trained ones. MediaPipe runs in an
+environment of its own, see `mediapipe_mesh.py`.
 """
 
 import json
@@ -11,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,19 +31,23 @@ from keras_lotr.inference.onnx_model import OnnxModel
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRESET, SIZE = "lotr_m_68", 192
+SMALL_PRESET = "lotr_s_68"
 SECONDS = 8.0  # of a comparison
 
 
 @click.command()
 @click.option("--frames", default=10_000, show_default=True, help="For the growth in memory.")
+@click.option("--mediapipe", type=Path, help="Python of an environment with MediaPipe.")
 @click.option("--output", type=Path, help="JSON.")
-def main(frames, output):
+def main(frames, mediapipe, output):
     results = {"machine": machine()}
     with tempfile.TemporaryDirectory() as folder:
         results["stage"] = stage(Path(folder))
     results["batches"] = batches()
     results["chain"] = chain()
     results["min_face_size"] = smallest_face()
+    if mediapipe:
+        results["mediapipe"] = beside_mediapipe(mediapipe)
     results["keras"] = {name: keras_backend(name) for name in ("tensorflow", "jax", "torch")}
     results["memory"] = memory(frames)
     print(speed_table(results))
@@ -58,7 +65,9 @@ def stage(folder):
     functions = {}
     for path in sorted(folder.glob("*.onnx")):
         session = ort_session(path)
-        functions[f"{path.stem}, onnxruntime"] = lambda s=session: s.run(None, {"images": planes})
+        side = session.get_inputs()[0].shape[-1]
+        inputs = {"images": np.ascontiguousarray(planes[..., :side, :side])}
+        functions[f"{path.stem}, onnxruntime"] = lambda s=session, i=inputs: s.run(None, i)
     add_openvino(functions, folder, planes)
     add_litert(functions, folder, crop)
     return side_by_side(functions, seconds=SECONDS * 5)
@@ -83,6 +92,9 @@ graph.save(folder + "/bare.onnx", {{"images": ["batch", 3, {SIZE}, {SIZE}]}},
 export(model, folder + "/LOTR-M.onnx")
 crops = calibration_crops([{str(EXAMPLES / "rendered_faces/*/*.jpg")!r}], model.preprocessor)
 export_int8(model, folder + "/LOTR-M int8.onnx", crops)
+small = LOTR.from_variant("lotr_s", 68)
+export(small, folder + "/LOTR-S.onnx")
+export_int8(small, folder + "/LOTR-S int8.onnx", crops[:, :small.image_size, :small.image_size])
 export(LOTR.from_variant("lotr_m_plus", 68), folder + "/LOTR-M+.onnx")
 export(LOTR.from_variant("lotr_r_plus", 68), folder + "/LOTR-R+.onnx")
 try:
@@ -189,6 +201,53 @@ def smallest_face():
     detectors = {str(s): FaceDetector.from_preset(min_face_size=s) for s in (None, 40, 80, 160)}
     functions = {s: lambda d=detect: d(image) for s, detect in detectors.items()}
     return side_by_side(functions, SECONDS)
+
+
+# === Beside MediaPipe ===
+def beside_mediapipe(python):
+    """A photo of 640x480 with one face: the chain, and MediaPipe's detector and mesh."""
+    cv2.setNumThreads(1)
+    image = photo(1)
+    settings = {
+        "LOTR-M": {"model": PRESET},
+        "LOTR-M, min_face_size=80": {"model": PRESET, "min_face_size": 80},
+        "LOTR-S, min_face_size=80": {"model": SMALL_PRESET, "min_face_size": 80},
+        "LOTR-S, min_face_size=80, fastest precision": {
+            "model": SMALL_PRESET, "min_face_size": 80, "precision": "auto",
+        },
+    }  # fmt: skip
+    functions = {}
+    for name, arguments in settings.items():
+        landmarker = FaceLandmarker(engine="onnxruntime", threads=1, **arguments)
+        functions[name] = lambda run=landmarker: run(image)
+    with ExitStack() as stack:
+        for mode in ("static", "video"):
+            mesh = stack.enter_context(mediapipe_mesh(python, image, mode))
+            functions[f"MediaPipe, {mode} mode"] = mesh
+        return side_by_side(functions, SECONDS * 3)
+
+
+@contextmanager
+def mediapipe_mesh(python, image, mode):
+    """A function that runs MediaPipe's face mesh on the image, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "photo.npy")
+        np.save(path, image)
+        script = Path(__file__).with_name("mediapipe_mesh.py")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        command = [str(python), str(script), str(path), mode]
+        with subprocess.Popen(command, **pipes, stderr=subprocess.DEVNULL) as process:
+
+            def run():
+                process.stdin.write("\n")
+                process.stdin.flush()
+                if int(process.stdout.readline()) != 1:
+                    raise RuntimeError("Expected MediaPipe to find the face of the photo.")
+
+            try:
+                yield run
+            finally:
+                process.stdin.close()
 
 
 # === Keras ===

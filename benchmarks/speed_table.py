@@ -31,6 +31,12 @@ def speed_table(results):
     for size, ms in results["min_face_size"].items():
         part = f", {ms / whole:.2f} of that" if ms is not whole else ""
         lines.append(f"- `min_face_size={size}`: {ms:.1f} ms{part}")
+    if "mediapipe" in results:
+        lines += ["", "The whole chain on such an image with one face, beside MediaPipe:", ""]
+        lines += ["| what runs | ms | over MediaPipe, static mode |", "|---|---|---|"]
+        static = results["mediapipe"]["MediaPipe, static mode"]
+        for name, ms in results["mediapipe"].items():
+            lines.append(f"| {name} | {ms:.1f} | {ms / static:.2f} |")
     lines += ["", "Keras, one crop, one thread:", ""]
     for backend, times in results["keras"].items():
         if "error" in times:

@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 from keras_lotr.images import drawing
-from keras_lotr.inference import face_detector, yunet
+from keras_lotr.inference import face_detector, face_pyramid, yunet
 from keras_lotr.presets.files import PREPROCESSOR, resolve
 from keras_lotr.schemes import SCHEMES
 
 PATH = Path(__file__).parents[1] / "web" / "src" / "facts.json"
+_PYRAMID = (
+    *("last_side", "border", "step", "large_face", "large_part"),
+    *("overlap_of_sizes", "part_of_face"),
+)
 DETECTOR, LANDMARKER = "face_detector", "lotr_m_68"
 
 
@@ -40,7 +44,11 @@ def _detector_settings():
     settings = {"nms_threshold": parameters["nms_threshold"].default}
     settings["max_side"] = face_detector.MAX_SIDE
     settings |= resolve(DETECTOR).json(PREPROCESSOR)
-    return {**settings, "landmarks_in_box": yunet.LANDMARKS_BOX.tolist()}
+    settings["landmarks_in_box"] = yunet.LANDMARKS_BOX.tolist()
+    return {
+        **settings,
+        "pyramid": {name: getattr(face_pyramid, f"_{name.upper()}") for name in _PYRAMID},
+    }
 
 
 def _preprocessor():

@@ -1,6 +1,7 @@
 """The modules of the page in web do what the library's and OpenCV's functions do."""
 
 import importlib.util
+import json
 
 import cv2
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 import static_page
 
 from keras_lotr import geometry
-from keras_lotr.inference.face_detector import merge_cells
+from keras_lotr.inference.face_detector import Face, merge_cells
+from keras_lotr.inference.face_pyramid import join, pyramid
 
 pytestmark = pytest.mark.once
+PYRAMID = json.loads((static_page.STATIC / "src" / "facts.json").read_text())["detector"]["pyramid"]
 
 
 def test_the_facts_are_those_of_the_library():
@@ -75,3 +78,47 @@ def test_merges_cells_as_the_library():
     assert 5 < len(expected) < 100
     rows = [[*face["rect"], face["score"]] for face in found]
     np.testing.assert_allclose(rows, expected[:, [0, 1, 2, 3, 14]], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("max_side", [640, 200, 64])
+def test_copies_are_those_of_the_library(picture, max_side):
+    picture = cv2.resize(picture, (1302, 868))
+    values = {"image": as_page_picture(picture), "side": max_side, "numbers": PYRAMID}
+    expression = (
+        "m.pyramid({ ...v.image, data: Uint8ClampedArray.from(v.image.data) }, v.side, v.numbers)"
+        ".map((level) => ({ ...level, picture: { ...level.picture,"
+        " data: Array.from(level.picture.data) } }))"
+    )
+    found = static_page.run_node("pyramid.js", expression, values)
+    expected = pyramid(np.ascontiguousarray(picture[..., :3]), max_side)
+    assert len(found) == len(expected)
+    for level, true in zip(found, expected, strict=True):
+        shape = (*true.picture.shape[:2], 4)
+        image = np.reshape(level["picture"]["data"], shape)[..., 2::-1]
+        assert np.abs(image - true.picture.astype(int)).max() <= 1
+        np.testing.assert_allclose(level["border"], true.border)
+        np.testing.assert_allclose(level["scale"], true.scale)
+        assert level["smallest"] == pytest.approx(true.smallest)
+        assert (level["largest"] or np.inf) == pytest.approx(true.largest)  # JSON has no infinity
+
+
+def test_joins_looks_as_the_library():
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 300, (60, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(10, 150, (60, 2))], axis=1)
+    scores, best = random.uniform(0.5, 1, 60), random.random(60) < 0.5
+    faces = [
+        (b, Face(box, score=s)) for b, box, s in zip(best.tolist(), boxes, scores, strict=True)
+    ]
+    looks = [faces[:40], faces[40:]]
+    values = {
+        "looks": [
+            [{"isBest": b, "face": {"box": f.box.tolist(), "score": f.score}} for b, f in look]
+            for look in looks
+        ],
+        "numbers": PYRAMID,
+    }
+    found = static_page.run_node("pyramid.js", "m.join(v.looks, 0.3, v.numbers)", values)
+    expected = join(looks, 0.3)
+    assert 5 < len(expected) < 55
+    np.testing.assert_allclose([f["box"] for f in found], [f.box for f in expected])

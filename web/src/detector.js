@@ -2,7 +2,8 @@
 // decoded as OpenCV's FaceDetectorYN does, its cells merged as merge_cells does. (Its five points
 // are not needed here.)
 
-import { resizeArea, writePlanes } from "./pixels.js";
+import { writePlanes } from "./pixels.js";
+import { areaOf, join, pyramid } from "./pyramid.js";
 
 const STRIDES = [8, 16, 32];
 const DIVISOR = 32; // sides of the network's input are multiples of it
@@ -10,28 +11,33 @@ const DIVISOR = 32; // sides of the network's input are multiples of it
 // `run`: planes (1, 3, H, W), H, W -> {cls_8, obj_8, bbox_8, ...}. Gives [{box, score}] in pixels
 // of the image, the largest first; boxes are those around the landmarks.
 export async function findFaces(image, run, settings, maxSide = settings.max_side) {
-  const { width, height } = image;
-  const factor = Math.min(1, maxSide / Math.max(width, height));
-  const small = resizeArea(image, shorten(width, factor), shorten(height, factor));
-  const paddedWidth = Math.ceil(small.width / DIVISOR) * DIVISOR;
-  const paddedHeight = Math.ceil(small.height / DIVISOR) * DIVISOR;
-  const planes = new Float32Array(3 * paddedWidth * paddedHeight);
-  writePlanes(small, [2, 1, 0], planes, 0, paddedWidth, paddedHeight);
-  const maps = await run(planes, paddedHeight, paddedWidth);
-  const candidates = decode(maps, paddedWidth, settings.score_threshold);
-  const found = mergeCells(candidates, settings.nms_threshold);
-  const scale = [width / small.width, height / small.height];
-  return found
-    .map(({ rect, score }) => ({ box: landmarkBox(rect, settings.landmarks_in_box, scale), score }))
-    .sort((a, b) => area(b.box) - area(a.box));
+  const looks = [];
+  for (const level of pyramid(image, maxSide, settings.pyramid)) {
+    looks.push(await look(level, run, settings));
+  }
+  const faces = join(looks, settings.nms_threshold, settings.pyramid);
+  return faces.sort((a, b) => areaOf(b.box) - areaOf(a.box));
 }
 
-// Python's round, which takes halves to the even number.
-function shorten(side, factor) {
-  const length = side * factor;
-  const down = Math.floor(length);
-  const tie = length - down === 0.5;
-  return Math.max(1, tie ? down + (down % 2) : Math.round(length));
+// The faces in one copy of the image: [{isBest, face: {box, score}}].
+async function look(level, run, settings) {
+  const { picture, scale } = level;
+  const width = Math.ceil(picture.width / DIVISOR) * DIVISOR;
+  const height = Math.ceil(picture.height / DIVISOR) * DIVISOR;
+  const planes = new Float32Array(3 * width * height);
+  writePlanes(picture, [2, 1, 0], planes, 0, width, height);
+  const maps = await run(planes, height, width);
+  const [x0, y0, x1, y1] = settings.landmarks_in_box;
+  const smallest = settings.pyramid.overlap_of_sizes * level.smallest;
+  const candidates = decode(maps, width, settings.score_threshold).filter(
+    ({ rect }) => Math.max((x1 - x0) * rect[2], (y1 - y0) * rect[3]) * Math.max(...scale) > smallest,
+  );
+  return mergeCells(candidates, settings.nms_threshold).map(({ rect, score }) => {
+    const box = landmarkBox(rect, settings.landmarks_in_box, level);
+    const side = Math.max(box[2] - box[0], box[3] - box[1]);
+    const isBest = level.smallest < side && side <= level.largest;
+    return { isBest, face: { box: box.map(Math.fround), score } };
+  });
 }
 
 // Cells whose score reaches the threshold -> [{rect: [x, y, width, height], score}].
@@ -86,12 +92,8 @@ function overlap([x, y, width, height], [x2, y2, width2, height2]) {
   return union > 0 ? (inX * inY) / union : 0;
 }
 
-function landmarkBox([x, y, width, height], fractions, [scaleX, scaleY]) {
+function landmarkBox([x, y, width, height], fractions, { border, scale }) {
   const [x0, y0, x1, y1] = fractions;
   const box = [x + x0 * width, y + y0 * height, x + x1 * width, y + y1 * height];
-  return box.map((value, i) => Math.fround(value * (i % 2 ? scaleY : scaleX)));
-}
-
-function area([x0, y0, x1, y1]) {
-  return (x1 - x0) * (y1 - y0);
+  return box.map((value, i) => (value - border[i % 2]) * scale[i % 2]);
 }

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from keras_lotr.demo.close_ups import close_ups, number_faces
+from keras_lotr.images.decoding import decode
 from keras_lotr.images.drawing import draw
-from keras_lotr.images.header import claimed_size
-from keras_lotr.images.reading import read_image
 from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.inference.face_detector import load_detector
@@ -206,16 +205,7 @@ class Service:
 def checked_image(picture):
     """(H, W, 3) uint8 RGB of an image file's bytes; size and kind are checked before decoding."""
     _check_bytes(len(picture), "picture")
-    size = claimed_size(picture)
-    if size is not None and size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(
-            f"Expected an image of at most {MAX_PIXELS // 10**6} megapixels. "
-            f"This one has {size[0]} x {size[1]}: make it smaller."
-        )
-    try:
-        return read_image(picture)
-    except ValueError as error:
-        raise ValueError(str(error).replace("the bytes", "This file")) from None
+    return decode(picture, "This file", MAX_PIXELS)
 
 
 def _check_bytes(count, kind):

@@ -144,7 +144,7 @@ def _array_of_pil(image):
         image = image.convert("LA" if image.mode == "La" else "RGBA")
     if image.mode == "P":  # it warns of transparency, which is dropped in any case
         image.info.pop("transparency", None)
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _three_channels(array):

@@ -1,4 +1,4 @@
-"""A few damaged files of each kind; `python tests/fuzz` tries many. Arrays and boxes by hypothesis."""
+"""A few damaged files of each kind; `python tests/fuzz` tries many. Odd arrays and boxes, too."""
 
 import sys
 

@@ -1,8 +1,8 @@
 """Damaged files for everything that reads files: `python tests/fuzz --seconds 120`.
 
-Each case is made from a seed and its number, and tried in a process of its own with limits of time
-and memory. What is no documented exception with a sentence, and no result, is a finding; the command
-that tries it again is printed. The exit code is 1 if there are any.
+Each case is made from a seed and its number, and tried in a process with limits of time and memory.
+A finding is what is neither a result nor a documented exception with a sentence; the command that
+tries it again is printed. The exit code is 1 if there are any.
 """
 
 import argparse

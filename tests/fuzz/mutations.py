@@ -69,7 +69,7 @@ _CHANGES = [_flip, _flip, _noise, _edge, _edge, _edge, _cut, _remove, _double, _
 
 
 def with_checksums(data):
-    """A PNG whose chunks have right checksums again, so that a reader goes on to what is in them."""
+    """A PNG whose chunks have right checksums again, so that their content is read."""
     data, at = bytearray(data), 8
     while at + 12 <= len(data):
         end = at + 8 + struct.unpack_from(">I", data, at)[0]

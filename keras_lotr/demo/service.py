@@ -53,6 +53,22 @@ class Settings:
     threshold: float | None = None
     flip: bool = False
 
+    def __post_init__(self):
+        """Raise a ValueError for what no control of the page can be set to."""
+        if not (isinstance(self.preset, str) and self.preset):
+            raise ValueError(f"Expected the name of a preset. Received: {_short(self.preset)}")
+        if not set(self.overlays) <= {*DRAWN, ATTENTION}:
+            raise ValueError(
+                f"Expected overlays of {', '.join((*DRAWN, ATTENTION))}. "
+                f"Received: {_short(self.overlays)}"
+            )
+        if not _is_number(self.landmark, 0, 10_000):
+            raise ValueError(
+                f"Expected the number of a landmark. Received: {_short(self.landmark)}"
+            )
+        if self.threshold is not None and not _is_number(self.threshold, 0, 1):
+            raise ValueError(f"Expected a threshold in 0..1. Received: {_short(self.threshold)}")
+
     @property
     def drawn(self):
         """Arguments of `draw`."""
@@ -206,6 +222,14 @@ def checked_image(picture):
     """(H, W, 3) uint8 RGB of an image file's bytes; size and kind are checked before decoding."""
     _check_bytes(len(picture), "picture")
     return decode(picture, "This file", MAX_PIXELS)
+
+
+def _is_number(value, low, high):
+    return isinstance(value, int | float) and low <= value <= high
+
+
+def _short(value):
+    return repr(value)[:100]
 
 
 def _check_bytes(count, kind):

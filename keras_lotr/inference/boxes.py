@@ -135,7 +135,7 @@ def check_boxes(boxes, shape, box_format="xyxy"):
     try:
         boxes = np.asarray(boxes, np.float32)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"Expected boxes (F, 4). Received: {error}") from None
+        raise ValueError(f"Expected boxes (F, 4). Received: {str(error)[:200]}") from None
     if not boxes.size:
         return []
     if boxes.shape == (4,):

@@ -224,8 +224,12 @@ def open_session(source, name, threads=None, providers=None, weights=None):
     if weights is not None:  # given as bytes: the Hub's cache has links, which onnxruntime refuses
         content = Path(weights).read_bytes()
         options.add_external_initializers_from_files_in_memory([WEIGHTS], [content], [len(content)])
+    # It tries again with the CPU's provider, and prints that; here there may be nothing else.
+    again = int(providers != ["CPUExecutionProvider"])
     try:
-        return onnxruntime.InferenceSession(source, options, providers=providers)
+        return onnxruntime.InferenceSession(
+            source, options, providers=providers, enable_fallback=again
+        )
     except Exception as error:  # onnxruntime's own, which have no other base
         reason = str(error).splitlines()[0]
         raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

@@ -28,7 +28,7 @@ class Report:
     Attributes:
         outcomes: {"read", or the name of an exception that is documented: how often}.
         findings: what must not be: {case number: what}.
-        seconds: of the slowest case.
+        seconds: of the slowest case, on one core that nobody shares.
         megabytes: that a case took at most beyond its result.
     """
 
@@ -125,7 +125,7 @@ def _work(connection, target, seed):
 def _tried(call, documented, limit):
     """What one call came to: its outcome, what is wrong with it, seconds, megabytes."""
     _reset_peak()
-    before, start, size, problem = _peak(), time.perf_counter(), 0, ""
+    before, start, size, problem = _peak(), time.process_time(), 0, ""
     try:
         size = call() or 0
         outcome = "read"
@@ -137,7 +137,7 @@ def _tried(call, documented, limit):
             problem = f"{outcome}, of a library: {said[:200]!r}"
     except Exception:
         outcome, problem = "", traceback.format_exc(limit=-4)
-    seconds, megabytes = time.perf_counter() - start, _peak() - before - size / 2**20
+    seconds, megabytes = time.process_time() - start, _peak() - before - size / 2**20
     if not problem and seconds > _TOO_LONG:
         problem = f"took {seconds:.1f} s"
     if not problem and megabytes > limit:

@@ -133,7 +133,8 @@ class OnnxModel:
             if facts is not None:
                 return Preprocessor.from_dict(json.loads(facts))
         except (ValueError, RecursionError) as error:  # also metadata that are no text
-            raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {error}") from None
+            reason = str(error)[:500]
+            raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {reason}") from None
         raise ValueError(
             f"Expected an .onnx file of `keras-lotr export`. Received: {name}, which has no "
             f"metadata {FACTS!r}."

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,8 +35,8 @@ def pictures(folder):
     large = cv2.resize(group, (8000, 6000))
     cv2.imwrite(str(phone), cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
     claims = folder / "claims.png"
-    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 30_000, 30_000)
-    claims.write_bytes(header + bytes(64))
+    size = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    claims.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b""))
     text = folder / "text.jpg"
     text.write_text("no image")
     cut = folder / "cut.jpg"
@@ -44,12 +45,18 @@ def pictures(folder):
     heavy.write_bytes(bytes(30_000_000))
     good = [(EXAMPLES / f"{name}.jpg", None) for name in ("group", "astronaut", "rendered1")]
     bad = [
-        (claims, "megapixels"),
+        (claims, "at most 50,000,000 pixels"),
         (text, "another kind"),
         (cut, "cut off"),
         (heavy, "too large|File size|exceed|413"),
     ]
     return [*good, *good, bad[0], bad[1], (phone, None), *good, bad[2], bad[3]]
+
+
+def chunk(name, data):
+    """Of a PNG file, with its checksum."""
+    checksum = struct.pack(">I", zlib.crc32(name + data))
+    return struct.pack(">I", len(data)) + name + data + checksum
 
 
 def memory(pid):

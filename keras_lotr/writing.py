@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import os
+import re
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +51,17 @@ def _beside(path):
     """A hidden name beside it that is short, whatever the name, and has its ending."""
     ending = path.suffix if len(path.suffix) <= 10 else ""
     return path.with_name(f".{os.getpid()}_{zlib.crc32(os.fsencode(path.name)):08x}{ending}")
+
+
+def remove_unfinished(folder):
+    """Remove what `replaced` left in a folder when its process was killed.
+
+    Args:
+        folder: in which no other process writes.
+    """
+    for path in Path(folder).iterdir():
+        if re.fullmatch(r"\.\d+_[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _onto_the_disk(path):

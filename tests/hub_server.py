@@ -46,8 +46,9 @@ class Repo:
 
 class Hub:
     """The server. `failure` makes up- and download of files fail: None, an error number, "silent"
-    (no answer), "cut" (half of the file), "corrupt" (other bytes of the same number) or "foreign"
-    (the answer of a server that is no Hub)."""
+    (no answer), "cut" (half of the file), "corrupt" (other bytes of the same number), "foreign"
+    (the answer of a server that is no Hub), "loop" (redirects in a circle) or "drip" (a little at a
+    time, which is slow and no failure). Errors 429 say Retry-After: `retry_after` seconds."""
 
     def __init__(self):
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
@@ -62,6 +63,7 @@ class Hub:
         git_oid.cache_clear()
         sha256.cache_clear()
         self.failure, self.released, self.delay = None, threading.Event(), 0
+        self.retry_after = None
 
     def close(self):
         self.released.set()
@@ -154,13 +156,20 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": len(body), **headers}.items():
             self.send_header(name, str(value))
         self.end_headers()
-        if self.command != "HEAD":
+        body = body if self.command != "HEAD" else b""
+        if self.hub.failure == "drip":
+            for i in range(0, len(body), 1000):
+                self.wfile.write(body[i : i + 1000])
+                threading.Event().wait(0.02)
+        else:
             self.wfile.write(body if cut is None else body[:cut])
         if cut is not None:
             self.close_connection = True
 
     def fail(self, status, code=None, message=""):
         headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {})}
+        if status == 429 and self.hub.retry_after is not None:
+            headers["Retry-After"] = self.hub.retry_after
         self.answer({"error": message}, status, headers)
 
     # === Rights ===
@@ -196,6 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.fail(hub.failure, message="out of order")
         if hub.failure == "foreign":
             return self.send(200, {"Content-Type": "text/html"}, b"Welcome to the hotel's network")
+        if hub.failure == "loop":
+            return self.send(302, {"Location": self.path}, b"")
         repo = self.readable(kind, name)
         if repo is None:
             return None

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fuzz import bombs
 
 from keras_lotr import FaceLandmarker
 from keras_lotr.cli import main
@@ -84,18 +84,13 @@ def test_large_pictures_are_made_smaller_for_the_browser(service):
     assert answer.message.startswith("No face was found.")
 
 
-def claims(width, height):
-    """The header of a PNG of that size."""
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + bytes(32)
-
-
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
         (b"", "This file is empty"),
         (b"just text", "This file is of another kind or cut off"),
         (GROUP.read_bytes()[:3000], "This file is cut off or damaged"),
-        (claims(30_000, 30_000), "at most 50 megapixels. This one has 30000 x 30000"),
+        (bombs.png(30_000, 30_000, b""), "at most 50,000,000 pixels. This file says 30000 x"),
         (bytes(20_000_001), "at most 20 MB. This one has 20 MB"),
     ],
     ids=["empty", "text", "cut", "pixels", "bytes"],
@@ -196,8 +191,8 @@ def test_bad_input_is_told(client, tmp_path):
     from gradio_client.exceptions import AppError
 
     path = tmp_path / "picture.png"
-    path.write_bytes(claims(30_000, 30_000))
-    with pytest.raises(AppError, match="at most 50 megapixels"):
+    path.write_bytes(bombs.png(30_000, 30_000, b""))
+    with pytest.raises(AppError, match="at most 50,000,000 pixels"):
         client.predict(handle_file(path), api_name="/annotate")
     path.write_text("text")
     with pytest.raises(AppError, match="another kind"):

@@ -121,6 +121,7 @@ FAILURES = {
     "no repository": (None, {"repo": "me/none"}, FileNotFoundError, "no such repository"),
     "no revision": (None, {"revision": "v9"}, FileNotFoundError, "no branch, tag or commit 'v9'"),
     "foreign": ("foreign", {}, ConnectionError, "the server is no Hub. Check HF_ENDPOINT"),
+    "redirect loop": ("loop", {}, ConnectionError, "redirects in a circle. Check HF_ENDPOINT"),
     "too many": (429, {}, ConnectionError, "too many requests. Try again later"),
 }
 
@@ -168,6 +169,26 @@ def test_after_a_bad_download_the_next_one_succeeds(hub, failure):
         fetch(HANDLE, "model.safetensors")
     hub.failure = None
     assert fetch(HANDLE, "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_too_many_requests_say_how_long_to_wait(hub, monkeypatch):
+    """And nobody sits it out here: the user may have other things to do."""
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    hub.put("me/tiny", FILES)
+    hub.failure, hub.retry_after = 429, 3600
+    with pytest.raises(ConnectionError, match=r"too many requests. Try again in 3600 seconds\."):
+        fetch(HANDLE, "model.safetensors")
+    assert sum(slept) < 60
+    assert cached_files(hub) == []
+
+
+def test_a_slow_transfer_is_none_that_fails(hub, constants, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.5)
+    content = WEIGHTS * 4
+    hub.put("me/tiny", {"model.safetensors": content})
+    hub.failure = "drip"
+    assert fetch(HANDLE, "model.safetensors").read_bytes() == content
 
 
 def test_no_network(hub, constants, monkeypatch):

@@ -4,6 +4,7 @@ import base64
 import http.server
 import io
 import os
+import sys
 import threading
 from urllib.parse import quote
 
@@ -155,10 +156,11 @@ class TestKinds:
                 read_image(data[:length])
 
     def test_missing_package_is_named(self, rgb, monkeypatch):
-        data = written(rgb, "AVIF")
-        monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+        data = written(rgb, "HEIC")
+        monkeypatch.setitem(sys.modules, "pillow_heif", None)
+        monkeypatch.delitem(sys.modules, "pillow_heif.as_plugin", raising=False)
         with pytest.raises(
-            ValueError, match=r"AVIF, which needs PIL: pip install 'keras-lotr\[heic"
+            ValueError, match=r"HEIC, which needs pillow_heif: pip install 'keras-lotr\[heic"
         ):
             read_image(data)
 

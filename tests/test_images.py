@@ -125,7 +125,8 @@ class TestFiles:
         assert claimed_size(data) == (61, 40)
         assert read_image(data).shape == (40, 61, 3)
         path = tmp_path / f"cut{ending}"
-        for length in (0, 3, 20, len(data) // 2, len(data) - 2):
+        # GIF has nothing behind the first frame, which is whole then.
+        for length in (0, 3, 20, len(data) // 2, len(data) - (2 if ending != ".gif" else 8)):
             path.write_bytes(data[:length])
             with pytest.raises(ValueError, match=r"Expected an image .*cut\."):
                 read_image(path)
@@ -138,6 +139,7 @@ class TestFiles:
 
     def test_bomb_is_refused_before_decoding(self, monkeypatch):
         monkeypatch.setattr("cv2.imdecode", None)
+        monkeypatch.setattr("PIL.ImageFile.ImageFile.load", None)
         with pytest.raises(ValueError, match=r"at most 100,000,000 pixels.*20000 x 20000"):
             read_image(png_claiming(20000, 20000))
 

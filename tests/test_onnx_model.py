@@ -164,6 +164,26 @@ class TestBadFiles:
         with pytest.raises(ValueError, match=r"metadata 'keras_lotr' of .*a\.onnx are not valid"):
             OnnxModel(broken)
 
+    def test_metadata_that_are_no_text(self, path, tmp_path):
+        broken = path.read_bytes().replace(b"ibug68", b"ib\xff\xfe68")
+        with pytest.raises(ValueError, match=r"metadata 'keras_lotr' of bytes are not valid") as at:
+            OnnxModel(broken)
+        assert not isinstance(at.value, UnicodeDecodeError)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_weights_that_are_not_finite(self, path, tmp_path, value):
+        def damage(content):
+            tensor = max(content.graph.initializer, key=lambda t: len(t.raw_data))
+            numbers = onnx.numpy_helper.to_array(tensor).copy()
+            numbers[:] = value
+            tensor.raw_data = numbers.tobytes()
+
+        broken = rewritten(path, tmp_path / "a.onnx", damage)
+        with pytest.raises(
+            ValueError, match=r"Expected finite weights. The landmarks of .*a\.onnx"
+        ):
+            OnnxModel(broken)
+
     @pytest.mark.parametrize("other", [{"scheme": "wflw98"}, {"image_size": 32}])
     def test_facts_of_another_network(self, path, tmp_path, other):
         facts = json.dumps({"scheme": "ibug68", "image_size": 64, **other})

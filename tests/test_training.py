@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from keras import ops
-from safetensors.numpy import load_file
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 from tiny import (
     SETTINGS,
     SHALLOW,
@@ -34,10 +35,11 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import LandmarkBatches, load_crops
 from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO
 from keras_lotr.metrics import normalized_mean_error
+from keras_lotr.presets import weights
 from keras_lotr.presets.preset import RECIPE, WEIGHTS, Preprocessor
 from keras_lotr.presets.weights import save_arrays
 from keras_lotr.training import memory, training, validation
-from keras_lotr.training.checkpoint import CHECKPOINT, HISTORY
+from keras_lotr.training.checkpoint import CHECKPOINT, HISTORY, only_run
 from keras_lotr.training.recipe import Recipe
 from keras_lotr.training.starting_model import mean_shape_of
 from keras_lotr.training.training import build, train
@@ -148,6 +150,65 @@ def test_refuses_to_overwrite(whole, rendered_faces):
     assert (whole / CHECKPOINT).stat().st_mtime_ns == before
 
 
+def test_a_history_without_its_checkpoint_is_not_overwritten(rendered_faces, tmp_path):
+    (tmp_path / HISTORY).write_text("epoch,loss\n1,2\n")
+    for resume in (False, True):
+        with pytest.raises(ValueError, match=rf"holds the {HISTORY} .* no {CHECKPOINT} to go on"):
+            start(RUN, rendered_faces, tmp_path, resume=resume)
+
+
+def test_a_second_training_into_the_folder_is_refused(rendered_faces, tmp_path):
+    class Second(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            for resume in (False, True):
+                other = replace(RUN, epochs=7)
+                with pytest.raises(ValueError, match="training|nothing to resume"):
+                    start(other, rendered_faces, tmp_path / "run", resume=resume)
+            refused.append(epoch)
+
+    refused = []
+    start(RUN, rendered_faces, tmp_path / "run", callbacks=[Second()])
+    assert refused == [0, 1, 2]
+    assert Recipe.load(tmp_path / "run" / RECIPE) == RUN
+    with (
+        only_run(tmp_path / "run", True),  # the lock is free again
+        pytest.raises(ValueError, match="Another training is running in .*run. Wait"),
+        only_run(tmp_path / "run", True),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, WEIGHTS])
+def test_a_full_disk_is_a_sentence_and_loses_nothing(
+    name, whole, rendered_faces, tmp_path, monkeypatch
+):
+    def full(arrays, path, metadata=None):
+        if (out / CHECKPOINT).exists() and (name == CHECKPOINT) == ("history" in metadata):
+            Path(path).write_bytes(bytes(100))
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+        save_file(arrays, path, metadata)
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(weights, "save_file", full)
+    with pytest.raises(OSError, match=rf"{name} cannot be written: .*No space left"):
+        start(RUN, rendered_faces, out)
+    assert not list(out.rglob(".*"))
+    monkeypatch.undo()
+    start(RUN, rendered_faces, out, resume=True)
+    assert_same_run(out, whole)
+
+
+def test_a_folder_that_cannot_be_written(rendered_faces, tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("may write everywhere, as root may")
+        with pytest.raises(OSError, match="Permission denied"):
+            start(RUN, rendered_faces, tmp_path / "run")
+    finally:
+        tmp_path.chmod(0o700)
+
+
 def test_nothing_to_resume(rendered_faces, tmp_path):
     with pytest.raises(ValueError, match=rf"nothing to resume in .*no {CHECKPOINT}"):
         start(RUN, rendered_faces, tmp_path / "new", resume=True)
@@ -190,8 +251,9 @@ class Kill:
     def __getattr__(self, name):
         return getattr(os, name)
     def replace(self, source, target):
-        done = os.path.exists(target) and target.name == sys.argv[4]
-        if done: os.kill(os.getpid(), signal.SIGKILL)  # the second is written, not named
+        if target.name == sys.argv[4]:
+            if os.path.exists(target) or sys.argv[5] == "first":
+                os.kill(os.getpid(), signal.SIGKILL)  # it is written, and not named
         os.replace(source, target)
 
 writing.os = Kill()
@@ -200,15 +262,19 @@ train(Recipe.load(sys.argv[1]), [sys.argv[2]], sys.argv[3], verbose=0)
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", [CHECKPOINT, HISTORY])
-def test_resume_after_a_kill(name, whole, rendered_faces, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "time"), [(CHECKPOINT, "second"), (HISTORY, "second"), (HISTORY, "first")]
+)
+def test_resume_after_a_kill(name, time, whole, rendered_faces, tmp_path):
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out, name]
+    command = [sys.executable, "-c", KILLED, whole / RECIPE, rendered_faces, out, name, time]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     killed = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")]
     start(RUN, rendered_faces, out, resume=True)
     assert_same_run(out, whole)
+    assert not list(out.rglob(".*"))  # nothing that is half written
 
 
 # === What of a recipe takes effect ===

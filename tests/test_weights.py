@@ -4,12 +4,19 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 from tiny import assert_same_weights, randomize, weights_of
 
 from keras_lotr.presets import weights as safetensors_io
-from keras_lotr.presets.weights import load_weights, named_weights, save_arrays, save_weights
+from keras_lotr.presets.weights import (
+    load_arrays,
+    load_fitting_weights,
+    load_weights,
+    named_weights,
+    save_arrays,
+    save_weights,
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +174,29 @@ def test_skipped_weights_stay(model, saved):
     for key, array in weights_of(model).items():
         expected = before if key.startswith("head/") else arrays
         np.testing.assert_array_equal(array, expected[key], err_msg=key)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_weights_that_are_not_finite(model, value, dtype, tmp_path):
+    save_weights(model, tmp_path / "x", dtype)
+    arrays = load_file(tmp_path / "x")
+    key = "backbone/conv2/kernel"
+    arrays[key].flat[7] = value
+    save_arrays(arrays, tmp_path / "x")
+    before = weights_of(model)
+    for load in (load_weights, load_fitting_weights, lambda m, p: load_arrays(p, [key])):
+        with pytest.raises(ValueError, match=f"finite weights. {key} of .*x holds NaN or inf"):
+            load(model, tmp_path / "x")
+    assert_same_weights(weights_of(model), before)
+
+
+def test_a_disk_that_is_full(tmp_path, monkeypatch):
+    def full(arrays, path, metadata=None):
+        path.write_bytes(b"half")
+        raise SafetensorError("Error while serializing: No space left on device")
+
+    monkeypatch.setattr(safetensors_io, "save_file", full)
+    with pytest.raises(OSError, match="x cannot be written: .*No space left on device"):
+        save_arrays({"a": np.zeros(3)}, tmp_path / "x")
+    assert not list(tmp_path.iterdir())

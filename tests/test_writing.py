@@ -6,7 +6,13 @@ import pytest
 
 from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import save_arrays
-from keras_lotr.writing import check_file_target, check_folder_target, replace_folder, replaced
+from keras_lotr.writing import (
+    check_file_target,
+    check_folder_target,
+    remove_unfinished,
+    replace_folder,
+    replaced,
+)
 
 pytestmark = pytest.mark.once
 
@@ -62,6 +68,13 @@ class TestFile:
         with pytest.raises(OSError, match="x cannot be written: No space left on device"):
             write_file(tmp_path / "x", b"1")
         assert not content(tmp_path)
+
+    def test_what_a_kill_left_is_removed(self, tmp_path):
+        for name in (".12_0123abcd.safetensors", ".7_ffffffff", ".hidden", "x", ".12_0123abcd.d"):
+            (tmp_path / name).write_text("")
+        (tmp_path / ".3_0123abcd").mkdir()
+        remove_unfinished(tmp_path)
+        assert content(tmp_path) == [".3_0123abcd", ".hidden", "x"]
 
 
 class TestFolder:

@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples
 from keras_lotr.datasets.samples import of_split, read_json, scheme_of
-from keras_lotr.images.names import natural_key
+from keras_lotr.images.names import natural_key, shortened
 
 
 def read(folder, split="train", scheme=None):
@@ -85,7 +85,7 @@ def _keypoints(annotation, file):
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"Expected keypoints [x, y, v, ...] in annotation {annotation.get('id')} of {file}. "
-            f"Received: {error}"
+            f"Received: {shortened(str(error))}"
         ) from None
 
 

@@ -12,7 +12,7 @@ from keras_lotr.demo.service import (
     Service,
     Settings,
 )
-from keras_lotr.demo.uploads import LimitBody, picture_input
+from keras_lotr.demo.uploads import LimitBody, picture_input, told
 
 _TITLE = "Face landmarks"
 _INTRO = """# Face landmarks
@@ -29,6 +29,7 @@ _DOWNLOAD = """(text) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }"""
+MAX_CAMERAS, _CAMERA_SECONDS = 4, 120
 _FILES_KEPT = (30, 300)  # seconds: how often old files are looked for, and how old they may get
 
 
@@ -99,6 +100,8 @@ def _controls(service, choices, preset):
         landmark = gr.Number(0, label="Landmark whose attention is drawn", minimum=0, precision=0)
         threshold = gr.Slider(0.1, 0.95, service.threshold, step=0.05, label="Detector's threshold")
         flip = gr.Checkbox(label="Average with the mirrored face", info="Takes twice the time")
+    for control in (chosen, drawn, landmark, threshold):
+        told(control)
     return [chosen, drawn, landmark, threshold, flip]
 
 
@@ -125,7 +128,7 @@ def _image_tab(service, controls):
     def annotate(picture, preset, draw, landmark, threshold, flip):
         if picture is None:
             return None, "", None, None, "", None
-        settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
+        settings = _settings(preset, draw, landmark, threshold, flip)
         answer = _said(service.annotate, picture, settings)
         found = answer.rows, [answer.photo], answer.csv
         return answer.picture, answer.message, *found, answer.close_ups
@@ -154,7 +157,7 @@ def _webcam_tab(service, controls):
     def annotate(frame, preset, draw, landmark, threshold, flip):
         if frame is None:
             return None, ""
-        settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
+        settings = _settings(preset, draw, landmark, threshold, flip)
         answer = _said(service.annotate, frame, settings)
         return answer.picture, answer.message
 
@@ -162,10 +165,13 @@ def _webcam_tab(service, controls):
         annotate,
         [frame, *controls],
         [annotated, message],
-        api_name="annotate_frame",
-        concurrency_id="models",
+        # Each camera keeps its place until it is switched off or the time is over: places of its
+        # own, so that two cameras do not keep all others waiting. Clients of the API do not know
+        # streams and would wait for the end of the time; they have `annotate`.
+        api_visibility="private",
+        concurrency_limit=MAX_CAMERAS,
         stream_every=0.1,
-        time_limit=300,
+        time_limit=_CAMERA_SECONDS,
     )
 
 
@@ -185,7 +191,7 @@ def _video_tab(service, controls):
         def show(done, count):
             progress((done, count), unit="frames")
 
-        settings = Settings(preset, tuple(draw), landmark or 0, threshold, flip)
+        settings = _settings(preset, draw, landmark, threshold, flip)
         message = _said(service.annotate_video, video, settings, output, show)
         return str(output), message
 
@@ -196,6 +202,10 @@ def _video_tab(service, controls):
         api_name="annotate_video",
         concurrency_limit=1,
     )
+
+
+def _settings(preset, draw, landmark, threshold, flip):
+    return _said(Settings, preset, tuple(draw or ()), landmark or 0, threshold, bool(flip))
 
 
 def _said(do, *arguments):

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from keras_lotr.demo.close_ups import close_ups, number_faces
+from keras_lotr.images.decoding import decode
 from keras_lotr.images.drawing import draw
-from keras_lotr.images.header import claimed_size
-from keras_lotr.images.reading import read_image
 from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.inference.face_detector import load_detector
@@ -53,6 +52,22 @@ class Settings:
     landmark: int = 0
     threshold: float | None = None
     flip: bool = False
+
+    def __post_init__(self):
+        """Raise a ValueError for what no control of the page can be set to."""
+        if not (isinstance(self.preset, str) and self.preset):
+            raise ValueError(f"Expected the name of a preset. Received: {_short(self.preset)}")
+        if not set(self.overlays) <= {*DRAWN, ATTENTION}:
+            raise ValueError(
+                f"Expected overlays of {', '.join((*DRAWN, ATTENTION))}. "
+                f"Received: {_short(self.overlays)}"
+            )
+        if not _is_number(self.landmark, 0, 10_000):
+            raise ValueError(
+                f"Expected the number of a landmark. Received: {_short(self.landmark)}"
+            )
+        if self.threshold is not None and not _is_number(self.threshold, 0, 1):
+            raise ValueError(f"Expected a threshold in 0..1. Received: {_short(self.threshold)}")
 
     @property
     def drawn(self):
@@ -206,16 +221,15 @@ class Service:
 def checked_image(picture):
     """(H, W, 3) uint8 RGB of an image file's bytes; size and kind are checked before decoding."""
     _check_bytes(len(picture), "picture")
-    size = claimed_size(picture)
-    if size is not None and size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(
-            f"Expected an image of at most {MAX_PIXELS // 10**6} megapixels. "
-            f"This one has {size[0]} x {size[1]}: make it smaller."
-        )
-    try:
-        return read_image(picture)
-    except ValueError as error:
-        raise ValueError(str(error).replace("the bytes", "This file")) from None
+    return decode(picture, "This file", MAX_PIXELS)
+
+
+def _is_number(value, low, high):
+    return isinstance(value, int | float) and low <= value <= high
+
+
+def _short(value):
+    return repr(value)[:100]
 
 
 def _check_bytes(count, kind):

@@ -5,6 +5,7 @@ import binascii
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from keras_lotr.demo.service import MAX_BYTES
 
@@ -29,7 +30,20 @@ def _bytes_of(payload):
         return None
     if payload.url and payload.url.startswith("data:"):
         return _of_data_url(payload.url)
-    return Path(payload.path).read_bytes()
+    return _uploaded(payload.path).read_bytes()
+
+
+def _uploaded(path):
+    """The path of a file that a visitor uploaded.
+
+    Gradio checks a path only where the request says that it is one of a file; other requests could
+    name any image on the server.
+    """
+    folder = Path(get_upload_folder()).resolve()
+    path = Path(path or "").resolve()
+    if not (path.is_relative_to(folder) and path.is_file()):
+        raise gr.Error("Expected a file that was uploaded here.", print_exception=False)
+    return path
 
 
 def _of_data_url(url):
@@ -37,6 +51,26 @@ def _of_data_url(url):
         return base64.b64decode(url.partition(",")[2][: 2 * MAX_BYTES], validate=True)
     except binascii.Error:
         raise gr.Error("Expected an image in base64.", print_exception=False) from None
+
+
+def told(control):
+    """Have a control tell in a sentence what it cannot take, which is no news for the server's log.
+
+    Args:
+        control: component of Gradio.
+    """
+    preprocess = control.preprocess
+
+    def checked(payload):
+        try:
+            return preprocess(payload)
+        except gr.Error as error:
+            raise gr.Error(error.message, print_exception=False) from None
+        except Exception:  # what Python says of a text that is compared with a number, and so on
+            said = f"Expected another value for {control.label!r}. Received: {repr(payload)[:100]}"
+            raise gr.Error(said, print_exception=False) from None
+
+    control.preprocess = checked
 
 
 class LimitBody:

@@ -17,7 +17,7 @@ from keras_lotr.fused.graph import FusedModel
 from keras_lotr.images.folders import expand
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
-from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit
+from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit, only_run
 
 _STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
 _SCORES, _POINTS = 3.0, 2.0  # weights in the loss; that of the boxes is 1
@@ -103,7 +103,8 @@ def distill(
         write_json(out / BEST / RECIPE, recipe)
 
     checkpoint = Checkpoint(out, lambda logs: {"val_loss": logs["cells_loss"]}, keep, rate)
-    fit(student, batches, checked, epochs, checkpoint, resume, verbose, callbacks)
+    with only_run(out, resume):
+        fit(student, batches, checked, epochs, checkpoint, resume, verbose, callbacks)
     return out / BEST
 
 

@@ -1,67 +1,117 @@
 """The bytes of an image file -> (H, W, 3) uint8 RGB, upright.
 
-OpenCV decodes all that it can. Pillow does what is left, the kinds of TIFF that OpenCV does not
-know and AVIF, and pillow-heif HEIC: they are extras.
+Pillow measures every file before it is decoded, and decodes it, too, so that what was measured is
+what is allocated. The usual JPEG, PNG and WebP files, in which nothing can be read in two ways, are
+decoded by OpenCV, which is faster.
 """
-
-import io
-import warnings
 
 import cv2
 import numpy as np
 
 from keras_lotr.images.arrays import scaled_to_uint8
-from keras_lotr.images.header import claimed_size, is_whole_jpeg, kind_of
+from keras_lotr.images.header import kind_of, opened
 from keras_lotr.images.names import KINDS, shortened
-from keras_lotr.images.orientation import exif_orientation, has_boxes
+from keras_lotr.images.orientation import ORIENTATION, exif_orientation, has_boxes, upright
+from keras_lotr.images.plain import is_plain, plain_tiff_size, problem_of
 
 MAX_PIXELS = 100_000_000
 _EXTRA = "pip install 'keras-lotr[heic]'"
 
 
-def decode(data, name):
+def decode(data, name, max_pixels=MAX_PIXELS):
     """The image in the bytes of a file; of several frames the first.
 
     Args:
         data: bytes.
         name: what errors call it.
+        max_pixels: how many it may have.
 
     Raises:
-        ValueError: no image of a known kind, cut off, damaged, more than 100 megapixels, or of a
-            kind for which a package is missing.
+        ValueError: no image of a known kind, cut off, damaged, more pixels than that, a JPEG of
+            very many scans, or of a kind for which a package is missing.
     """
-    name = shortened(name)
+    name, kind = shortened(name), kind_of(data)
     if not data:
         raise ValueError(f"Expected an image ({KINDS}). {name} is empty.")
-    kind, size = kind_of(data), claimed_size(data)
-    if size is None:
+    if kind is None:
         raise ValueError(f"Expected an image ({KINDS}). {name} is of another kind or cut off.")
-    check_pixels(size, name)
-    if kind == "JPEG" and not is_whole_jpeg(data):
+    try:
+        measured = opened(data, kind)
+    except ImportError as error:
         raise ValueError(
-            f"Expected an image ({KINDS}). {name} is cut off or damaged: it has no end."
-        )
-    if kind in ("HEIC", "AVIF"):
-        return _by_pillow(data, kind, name)
-    image = _by_opencv(data, kind)
-    if image is None and kind == "TIFF":
-        image = _by_pillow(data, kind, name)
+            f"Expected an image of a kind for which all is installed. {name} is {kind}, which "
+            f"needs {error.name.partition('.')[0]}: {_EXTRA}"
+        ) from None
+    if measured is not None:
+        image = _of_measured(measured, data, kind, name, max_pixels)
+    else:
+        image = _tiff_by_opencv(data, name, max_pixels) if kind == "TIFF" else None
     if image is None:
-        raise ValueError(f"Expected an image ({KINDS}). {name} is cut off or damaged.")
+        raise ValueError(
+            f"Expected an image ({KINDS}). {name} is cut off or damaged, or of a variant of "
+            f"{kind} that is not read."
+        )
     return image
 
 
-def check_pixels(size, name):
+def _of_measured(measured, data, kind, name, max_pixels):
+    """The image, or None if it is damaged."""
+    width, height = measured.size
+    check_pixels((width, height), name, max_pixels)
+    problem = problem_of(data, kind, width * height)
+    if problem:
+        raise ValueError(f"Expected an image ({KINDS}). {name} {problem}")
+    if not is_plain(data, kind):
+        return _by_pillow(measured, data, kind)
+    try:
+        # From memory OpenCV refuses a file that is cut off; from a file it fills up with grey.
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:
+        return None
+
+
+def _by_pillow(measured, data, kind):
+    try:
+        measured.load()
+        if kind == "TIFF":  # Pillow has turned it already
+            orientation = 1
+        elif has_boxes(data):  # which go before EXIF, and which Pillow knows
+            orientation = measured.getexif().get(ORIENTATION, 1)
+        else:
+            orientation = exif_orientation(data)
+        return upright(_array_of_pil(measured), orientation)
+    except Exception:  # Pillow's readers have many for what is damaged
+        return None
+
+
+def _tiff_by_opencv(data, name, max_pixels):
+    """A TIFF of a variant that Pillow does not know, such as colours of 32 bits."""
+    size = plain_tiff_size(data)
+    if size is None:
+        return None
+    check_pixels(size, name, max_pixels)
+    try:
+        # In its own depth and OpenCV's own order: asked for RGB, it mixes 16 bits up.
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:
+        return None
+    if image is None:
+        return None
+    return np.ascontiguousarray(scaled_to_uint8(image, of_file=True)[..., ::-1])
+
+
+def check_pixels(size, name, max_pixels=MAX_PIXELS):
     """Refuse an image that would take gigabytes.
 
     Args:
         size: width and height.
         name: what the error calls it.
+        max_pixels: how many it may have.
     """
     width, height = size
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise ValueError(
-            f"Expected an image of at most {MAX_PIXELS:,} pixels. {name} says {width} x {height}: "
+            f"Expected an image of at most {max_pixels:,} pixels. {name} says {width} x {height}: "
             "make it smaller, or read it yourself and give the array."
         )
 
@@ -81,54 +131,20 @@ def image_of_pil(image, name="the PIL image"):
         raise ValueError(
             f"Expected an image ({KINDS}). {name} is cut off or damaged: {error}"
         ) from None
-    image = ImageOps.exif_transpose(image)
+    return _array_of_pil(ImageOps.exif_transpose(image))
+
+
+def _array_of_pil(image):
+    """A PIL image of any mode that is decoded, as (H, W, 3) uint8."""
     if image.mode.startswith("I;16"):  # PIL's own conversion cuts 16 bits off at 255
         return _three_channels(np.asarray(image).astype(np.uint16))
     if image.mode in ("I", "F"):
         return _three_channels(np.asarray(image))
     if image.mode in ("La", "RGBa"):  # colours that were multiplied by alpha
         image = image.convert("LA" if image.mode == "La" else "RGBA")
-    return np.array(image.convert("RGB"))
-
-
-def _by_opencv(data, kind):
-    """The image, or None."""
-    # TIFF in its own depth, in OpenCV's own order: asked for RGB, it mixes 16 bits up.
-    deep = kind == "TIFF"
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH if deep else cv2.IMREAD_COLOR_RGB
-    try:
-        # From memory OpenCV refuses a file that is cut off; from a file it fills up with grey.
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        return None
-    if image is None or not deep:
-        return image
-    return np.ascontiguousarray(scaled_to_uint8(image, of_file=True)[..., ::-1])
-
-
-def _by_pillow(data, kind, name):
-    try:
-        from PIL import ExifTags, Image
-
-        if kind == "HEIC":
-            from pillow_heif import HeifImagePlugin  # noqa: F401 (Pillow opens HEIC from now on)
-    except ImportError as error:
-        raise ValueError(
-            f"Expected an image that OpenCV reads. {name} is {kind}, which needs {error.name}: "
-            f"{_EXTRA}"
-        ) from None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of headers that are cut: the error says it
-        try:
-            image = Image.open(io.BytesIO(data))
-        except Exception:  # Pillow's readers have many for what is cut off or damaged
-            raise ValueError(
-                f"Expected an image ({KINDS}). {name} is {kind} and cut off, damaged, or of a "
-                "variant that neither OpenCV nor Pillow reads."
-            ) from None
-        if kind != "TIFF" and not has_boxes(data):  # only then does EXIF turn HEIC and AVIF
-            image.getexif()[ExifTags.Base.Orientation] = exif_orientation(data)
-        return image_of_pil(image, name)
+    if image.mode == "P":  # it warns of transparency, which is dropped in any case
+        image.info.pop("transparency", None)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _three_channels(array):

@@ -1,16 +1,14 @@
-"""How many pixels an image file claims to have, read from its first bytes without decoding it.
+"""What the header of an image file says, as Pillow reads it; nothing is decoded.
 
-OpenCV decodes whatever a header says, up to 2^30 pixels, and its limit can only be set before the
-process starts; a file of a few kilobytes must not be able to ask for gigabytes.
+No parser of our own stands between a file and its decoder: two readers of one header can differ
+about it, and a file of a few kilobytes would then be able to ask for gigabytes.
 """
 
+import io
+import os
 import struct
-
-# Start-of-frame markers of JPEG: C0 .. CF without the tables C4, C8 and CC.
-_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# Markers of JPEG without a length behind them.
-_JPEG_BARE = {0x01, *range(0xD0, 0xD9)}
-
+import threading
+import warnings
 
 _STARTS = {
     b"\xff\xd8\xff": "JPEG",
@@ -22,28 +20,16 @@ _STARTS = {
     b"II+\0": "TIFF",  # BigTIFF
     b"MM\0+": "TIFF",
 }
-
-
-def claimed_size(data):
-    """Width and height in the header of an image file of a kind that is read.
-
-    Args:
-        data: bytes of the file.
-
-    Returns:
-        (width, height) as stored, before any EXIF rotation, of HEIC with its border;
-        None for any other kind of file and for a header that is cut or broken.
-
-    Example:
-
-    >>> claimed_size(b"GIF89a" + bytes([7, 0, 5, 0]))
-    (7, 5)
-    """
-    kind = kind_of(data)
-    try:
-        return _SIZES[kind](data) if kind else None
-    except (struct.error, IndexError):
-        return None
+_WIDTH, _HEIGHT = 256, 257  # tags of TIFF
+# Filters of warnings are of the whole process: of two threads that change them, one would leave
+# its own behind. A process that is forked meanwhile must not wait for a thread that it lacks.
+_WARNINGS = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_WARNINGS.acquire,
+        after_in_parent=_WARNINGS.release,
+        after_in_child=_WARNINGS.release,
+    )
 
 
 def kind_of(data):
@@ -64,90 +50,80 @@ def kind_of(data):
     return "WebP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-def _png(data):
-    return struct.unpack_from(">II", data, 16)
-
-
-def _gif(data):
-    return struct.unpack_from("<HH", data, 6)
-
-
-def _bmp(data):
-    if struct.unpack_from("<I", data, 14)[0] == 12:  # the header of OS/2
-        return struct.unpack_from("<HH", data, 18)
-    width, height = struct.unpack_from("<ii", data, 18)
-    return abs(width), abs(height)  # a negative height says that the rows begin at the top
-
-
-def is_whole_jpeg(data):
-    """Whether a JPEG file has its end, which half a file lacks, also if zeros fill it up.
+def claimed_size(data):
+    r"""Width and height in the header of an image file of a kind that is read.
 
     Args:
-        data: bytes of a file with a `claimed_size`.
+        data: bytes of the file; its beginning is enough where the size stands there.
+
+    Returns:
+        (width, height) as stored, before any EXIF rotation, of HEIC with its border;
+        None for any other kind of file and for a header that is cut or broken.
+
+    Example:
+
+    >>> claimed_size(b"GIF89a\7\0\5\0\0\0\0,\0\0\0\0\7\0\5\0\0\2")
+    (7, 5)
     """
-    return data.find(b"\xff\xd9", _jpeg_frame(data)) >= 0
+    kind = kind_of(data)
+    if kind in ("HEIC", "AVIF"):
+        return _size_of_boxes(data)
+    image = kind and opened(data, kind)
+    if not image:
+        return None
+    if kind == "TIFF":  # of which Pillow tells the upright size
+        return image.tag_v2[_WIDTH], image.tag_v2[_HEIGHT]
+    return image.size
 
 
-def _jpeg(data):
-    height, width = struct.unpack_from(">HH", data, _jpeg_frame(data) + 5)
-    return width, height
+def opened(data, kind):
+    """The file as a PIL image that is not yet decoded; None if Pillow cannot read its header.
+
+    Args:
+        data: bytes of the file.
+        kind: its `kind_of`.
+
+    Raises:
+        ImportError: of a HEIC file, without pillow-heif.
+    """
+    reader = _reader_of(kind)
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of EXIF data that are cut
+        try:
+            # `PIL.Image.open` would ask more readers than this one, and has a limit of its own.
+            image = reader(io.BytesIO(data))
+            if kind in ("TIFF", "AVIF", "HEIC"):
+                image.getexif()  # these need it when they are decoded, where nothing is silent
+            return image
+        except Exception:  # Pillow's readers have many for what is cut off or damaged
+            return None
 
 
-def _jpeg_frame(data):
-    """Where the frame begins, behind any thumbnail."""
-    at = 2
-    while True:
-        while data[at] == 0xFF and data[at + 1] == 0xFF:  # padding
-            at += 1
-        if data[at] != 0xFF:
-            raise IndexError
-        marker = data[at + 1]
-        if marker in _JPEG_FRAMES:
-            return at
-        at += 2 if marker in _JPEG_BARE else 2 + struct.unpack_from(">H", data, at + 2)[0]
+def _reader_of(kind):
+    """Pillow's class for files of a kind."""
+    if kind == "JPEG":
+        from PIL.JpegImagePlugin import JpegImageFile as reader
+    elif kind == "PNG":
+        from PIL.PngImagePlugin import PngImageFile as reader
+    elif kind == "BMP":
+        from PIL.BmpImagePlugin import BmpImageFile as reader
+    elif kind == "GIF":
+        from PIL.GifImagePlugin import GifImageFile as reader
+    elif kind == "TIFF":
+        from PIL.TiffImagePlugin import TiffImageFile as reader
+    elif kind == "WebP":
+        from PIL.WebPImagePlugin import WebPImageFile as reader
+    elif kind == "AVIF":
+        from PIL.AvifImagePlugin import AvifImageFile as reader
+    else:
+        from pillow_heif.as_plugin import HeifImageFile as reader
+    return reader
 
 
-def _webp(data):
-    kind = data[12:16]
-    if kind == b"VP8X":
-        return 1 + _three_bytes(data, 24), 1 + _three_bytes(data, 27)
-    if kind == b"VP8L":
-        bits = struct.unpack_from("<I", data, 21)[0]
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    return None
-
-
-def _three_bytes(data, at):
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16
-
-
-def _tiff(data):
-    order = "<" if data[:2] == b"II" else ">"
-    big = b"+" in data[2:4]  # with offsets and counts of 64 bits
-    directory = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
-    count, first, step, value = ("Q", 8, 20, 12) if big else ("H", 2, 12, 8)
-    sides, numbers = {}, {3: "H", 4: "I", 16: "Q"}  # by their kinds
-    for i in range(struct.unpack_from(order + count, data, directory)[0]):
-        at = directory + first + step * i
-        tag, kind = struct.unpack_from(f"{order}HH", data, at)
-        if tag in (256, 257):
-            sides[tag] = struct.unpack_from(order + numbers.get(kind, "I"), data, at + value)[0]
-    return (sides[256], sides[257]) if len(sides) == 2 else None
-
-
-def _iso(data):
+def _size_of_boxes(data):
     """The largest of the sizes in it: of the image, its tiles and its thumbnail."""
     sizes, at = [], data.find(b"ispe")
-    while at >= 0:
+    while 0 <= at <= len(data) - 16:
         sizes.append(struct.unpack_from(">II", data, at + 8))
         at = data.find(b"ispe", at + 4)
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
-
-
-_SIZES = {
-    **{"JPEG": _jpeg, "PNG": _png, "WebP": _webp, "BMP": _bmp, "GIF": _gif, "TIFF": _tiff},
-    **{"HEIC": _iso, "AVIF": _iso},
-}

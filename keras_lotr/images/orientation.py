@@ -7,6 +7,8 @@ which go before EXIF; decoders apply these. Cameras that write none rely on EXIF
 import re
 import struct
 
+import numpy as np
+
 from keras_lotr.images.header import kind_of
 
 # What stands before EXIF's data, which are laid out as a TIFF file is.
@@ -21,7 +23,7 @@ _EXIF = {
     kind: re.compile(before + rb"(?=II\*\0|MM\0\*)", re.DOTALL) for kind, before in _BEFORE.items()
 }
 _BOX = re.compile(rb"\0\0\0\x09(irot|imir)(.)", re.DOTALL)
-_ORIENTATION = 0x0112  # EXIF's tag
+ORIENTATION = 0x0112  # EXIF's tag
 
 
 def swaps_sides(data):
@@ -33,6 +35,23 @@ def swaps_sides(data):
     if has_boxes(data):
         return any(kind == b"irot" and ord(turns) % 2 for kind, turns in _BOX.findall(data))
     return exif_orientation(data) > 4
+
+
+def upright(image, orientation):
+    """The array (H, W, C) turned as EXIF's orientation asks for.
+
+    Example:
+
+    >>> upright(np.zeros((2, 3, 1)), 6).shape
+    (3, 2, 1)
+    """
+    if orientation > 4:  # stored by columns
+        image = image.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
 
 
 def has_boxes(data):
@@ -65,6 +84,6 @@ def _of_directory(data, start):
     directory = start + struct.unpack_from(f"{order}I", data, start + 4)[0]
     for i in range(struct.unpack_from(f"{order}H", data, directory)[0]):
         at = directory + 2 + 12 * i
-        if struct.unpack_from(f"{order}H", data, at)[0] == _ORIENTATION:
+        if struct.unpack_from(f"{order}H", data, at)[0] == ORIENTATION:
             return struct.unpack_from(f"{order}H", data, at + 8)[0]
     return 1

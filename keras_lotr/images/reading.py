@@ -20,7 +20,7 @@ def read_image(source):
             - a path; "~" is the home folder
             - a URL: http(s), file or data
             - bytes of an image file, or a file that is open for reading them, also in memory: JPEG,
-              PNG, WebP, BMP, GIF, TIFF; AVIF with Pillow, HEIC with pillow-heif
+              PNG, WebP, BMP, GIF, TIFF, AVIF; HEIC with pillow-heif
             - a PIL image of any mode
             - an array in **RGB** order, or a tensor of TensorFlow, JAX or PyTorch: (H, W),
               (H, W, 1), (H, W, 3), (H, W, 4), or channels first as of torchvision. Of uint8;
@@ -33,8 +33,9 @@ def read_image(source):
     Raises:
         FileNotFoundError: no such file.
         OSError: the file cannot be read, or the URL cannot be downloaded.
-        ValueError: the source is no image, is cut off, has more than 100 megapixels, or is of a
-            kind for which a package is missing, or the array has another shape or dtype.
+        ValueError: the source is no image, is cut off or damaged, has more than 100 megapixels or
+            so many scans that decoding them would take minutes, or is of a kind for which a package
+            is missing; or the array has another shape or dtype.
 
     Example:
 

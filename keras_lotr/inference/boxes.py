@@ -11,6 +11,8 @@ _LEAST_INSIDE = 0.1
 _LARGEST_PART = 4  # sides of the photo
 
 # The ways to say a box, with torchvision's names.
+# Numbers that are too large become infinite, which is refused in a sentence.
+_QUIET = np.errstate(over="ignore", invalid="ignore")
 FORMATS = ("xyxy", "xywh", "cxcywh")
 
 
@@ -20,6 +22,7 @@ def check_format(box_format):
         raise ValueError(f"Expected a box_format, one of {FORMATS}. Received: {box_format!r}")
 
 
+@_QUIET
 def corners_of(boxes, box_format="xyxy"):
     """Boxes as their corners.
 
@@ -47,6 +50,7 @@ def corners_of(boxes, box_format="xyxy"):
     return np.concatenate([first, last if box_format == "xyxy" else first + last], axis=-1)
 
 
+@_QUIET
 def check_box(box, shape, giver="a box"):
     """A box as an array, if it can be meant.
 
@@ -108,6 +112,7 @@ def _may_be_xywh(array, shape):
     return bool((array[:2] >= -1).all() and (array[:2] + array[2:] <= (*shape[1::-1],)).all())
 
 
+@_QUIET
 def check_boxes(boxes, shape, box_format="xyxy"):
     """The boxes that a user gave for a photo.
 
@@ -129,8 +134,8 @@ def check_boxes(boxes, shape, box_format="xyxy"):
     """
     try:
         boxes = np.asarray(boxes, np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Expected boxes (F, 4). Received: {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"Expected boxes (F, 4). Received: {str(error)[:200]}") from None
     if not boxes.size:
         return []
     if boxes.shape == (4,):

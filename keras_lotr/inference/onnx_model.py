@@ -39,8 +39,8 @@ class OnnxModel:
         precision: "float32", or "int8" of a file whose backbone computes in 8-bit integers.
 
     Raises:
-        FileNotFoundError, ValueError: the file is missing, or is none of keras-lotr; a provider
-            is not available.
+        FileNotFoundError, ValueError: the file is missing, damaged, or none of keras-lotr; a
+            provider is not available.
         ImportError: onnxruntime is missing.
 
     Example:
@@ -63,19 +63,11 @@ class OnnxModel:
         self._arguments = source, threads, providers, weights
         self._name = name
         self._session = open_session(source, name, threads, providers, weights)
-        facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
-        if facts is None:
-            raise ValueError(
-                f"Expected an .onnx file of `keras-lotr export`. Received: {name}, which has no "
-                f"metadata {FACTS!r}."
-            )
-        try:
-            self.preprocessor = Preprocessor.from_dict(json.loads(facts))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {error}") from None
+        self.preprocessor = self._read_preprocessor(name)
         self.image_size = self.preprocessor.image_size
         self.num_landmarks = get_scheme(self.preprocessor.scheme).num_landmarks
         self._check_shapes(name)
+        self._check_weights(name)
 
     @classmethod
     def from_preset(cls, preset, threads=None, providers=None, token=None, precision="float32"):
@@ -141,6 +133,29 @@ class OnnxModel:
     def _run(self, crops):
         images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
         return self._session.run(None, {self._input: images})[0]
+
+    def _read_preprocessor(self, name):
+        try:
+            facts = self._session.get_modelmeta().custom_metadata_map.get(FACTS)
+            if facts is not None:
+                return Preprocessor.from_dict(json.loads(facts))
+        except (ValueError, RecursionError) as error:  # also metadata that are no text
+            reason = str(error)[:500]
+            raise ValueError(f"The metadata {FACTS!r} of {name} are not valid: {reason}") from None
+        raise ValueError(
+            f"Expected an .onnx file of `keras-lotr export`. Received: {name}, which has no "
+            f"metadata {FACTS!r}."
+        )
+
+    def _check_weights(self, name):
+        """Refuse a file with weights that are NaN or infinite: no landmark would be a number."""
+        side = self.image_size
+        grey = np.full((self._fixed_batch or 1, side, side, 3), 128, np.uint8)
+        if not np.isfinite(self._run(grey)).all():
+            raise ValueError(
+                f"Expected finite weights. The landmarks of {name} are NaN or infinite: the file "
+                "is damaged, or the training diverged. Export it again."
+            )
 
     def _check_shapes(self, name):
         """Input and output, and the batch if the file has a fixed one."""
@@ -217,8 +232,12 @@ def open_session(source, name, threads=None, providers=None, weights=None):
     if weights is not None:  # given as bytes: the Hub's cache has links, which onnxruntime refuses
         content = Path(weights).read_bytes()
         options.add_external_initializers_from_files_in_memory([WEIGHTS], [content], [len(content)])
+    # It tries again with the CPU's provider, and prints that; here there may be nothing else.
+    again = int(providers != ["CPUExecutionProvider"])
     try:
-        return onnxruntime.InferenceSession(source, options, providers=providers)
+        return onnxruntime.InferenceSession(
+            source, options, providers=providers, enable_fallback=again
+        )
     except Exception as error:  # onnxruntime's own, which have no other base
         reason = str(error).splitlines()[0]
         raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

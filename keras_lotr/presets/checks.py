@@ -16,6 +16,7 @@ MAX_WEIGHTS_WITHOUT_FILE = 2**28  # twice those of the paper's largest network
 
 # No number of a config is larger, whatever it counts; these in particular are not.
 _LARGEST = 2**16
+_LONGEST_TEXT = 1000  # of a name, an activation and the like
 _LIMITS = {"num_landmarks": 10_000, "num_encoder_layers": 64, "num_decoder_layers": 64}
 # Attention starts as a matrix of this side; "channels" is the former name of projection_dim.
 _LIMITS |= dict.fromkeys(("projection_dim", "channels", "deconv_filters"), 4096)
@@ -47,6 +48,11 @@ def check_config(config, name, key=None):
             _check_class(config, name)
         for part, value in config.items():
             check_config(value, name, part)
+    elif isinstance(config, str) and len(config) > _LONGEST_TEXT:
+        raise ValueError(
+            f"Refused to load {name}: its config has a text of {len(config):,} letters as {key}; "
+            f"at most {_LONGEST_TEXT} are allowed."
+        )
     elif isinstance(config, int) and abs(config) > limit and key != "seed":
         raise ValueError(
             f"Refused to load {name}: its config asks for {key}={config}; at most {limit} is "

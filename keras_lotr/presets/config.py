@@ -69,7 +69,7 @@ def build(cls, config, files, dtype=None, weights=None):
             checks.check_size(floats, most, files.name)
         return network()
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{files.name}/{CONFIG} is not valid: {error!r}") from None
+        raise ValueError(f"{files.name}/{CONFIG} is not valid: {repr(error)[:500]}") from None
 
 
 def _without_dtypes(config):

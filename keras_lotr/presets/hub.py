@@ -7,11 +7,11 @@ opens private repositories, `HF_HUB_OFFLINE=1` keeps to the cache.
 
 import hashlib
 import re
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 PREFIX = "hf://"
+_LONGEST_WAIT = 30  # seconds that a Hub with too many requests may ask for
 _HANDLE = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
 
 
@@ -94,8 +94,18 @@ def _ask_once(handle, filename, token):
     from huggingface_hub.errors import HfHubHTTPError
 
     url = hf_hub_url(handle.repo, filename, revision=handle.revision)
-    with suppress(HfHubHTTPError):  # an answer, if not a kind one: `hf_hub_download` deals with it
+    try:
         get_hf_file_metadata(url, token, HF_HUB_ETAG_TIMEOUT, library_name="keras-lotr")
+    except HfHubHTTPError as error:
+        # An answer, if not a kind one: `hf_hub_download` deals with it, but would sit out hours.
+        if _retry_after(error) > _LONGEST_WAIT:
+            raise
+
+
+def _retry_after(error):
+    """Seconds until a Hub that has had too many requests wants the next one; 0: it does not say."""
+    seconds = error.response.headers.get("Retry-After", "")
+    return int(seconds) if error.response.status_code == 429 and seconds.isdigit() else 0
 
 
 def _check(path, sha256, what):
@@ -160,7 +170,9 @@ def explain(error, handle, deed):
             "set HF_TOKEN to a token with that right."
         )
     if status == 429:
-        return ConnectionError(f"{cannot}the Hub has had too many requests. Try again later.")
+        seconds = _retry_after(cause)
+        when = f"in {seconds} seconds" if seconds else "later"
+        return ConnectionError(f"{cannot}the Hub has had too many requests. Try again {when}.")
     if status is not None:
         said = getattr(error, "server_message", None)
         hint = "Try again later." if status >= 500 else said or ""
@@ -178,6 +190,10 @@ def explain(error, handle, deed):
 
 def _broken_transfer(error, cannot):
     name = type(error).__name__
+    if name == "TooManyRedirects":
+        return ConnectionError(
+            f"{cannot}the server redirects in a circle. Check HF_ENDPOINT and proxies."
+        )
     if name == "FileMetadataError":
         return ConnectionError(f"{cannot}the server is no Hub. Check HF_ENDPOINT and proxies.")
     if isinstance(error, OSError) and error.errno is not None:  # disk full, no right to write

@@ -58,7 +58,9 @@ def load_preprocessor(files):
     try:
         return Preprocessor.from_dict(entries)
     except ValueError as error:
-        raise ValueError(f"{PREPROCESSOR} of {files.name} is not valid: {error}") from None
+        raise ValueError(
+            f"{PREPROCESSOR} of {files.name} is not valid: {str(error)[:500]}"
+        ) from None
 
 
 class _Presets:
@@ -134,7 +136,9 @@ class PresetMixin:
             try:
                 model.preprocessor = preprocessor
             except ValueError as error:
-                raise ValueError(f"{PREPROCESSOR} of {files.name} is not valid: {error}") from None
+                raise ValueError(
+                    f"{PREPROCESSOR} of {files.name} is not valid: {str(error)[:500]}"
+                ) from None
         if load_weights:
             skip = (*TABLES, UNTRAINED_ZERO) if anew else ()
             if set(overrides) <= _SAME_WEIGHTS:

@@ -81,10 +81,16 @@ def save_arrays(arrays, path, metadata=None):
     """Write {key: NumPy array} so that a reader sees the old file or the new one, never half.
 
     safetensors 0.8 writes arrays that are not C-contiguous in memory order, that is wrongly.
+
+    Raises:
+        OSError: it cannot be written there; the sentence says why.
     """
     arrays = {k: np.ascontiguousarray(a).reshape(np.shape(a)) for k, a in arrays.items()}
     with replaced(path) as unfinished:
-        save_file(arrays, unfinished, metadata=metadata)
+        try:
+            save_file(arrays, unfinished, metadata=metadata)
+        except SafetensorError as error:  # such as a disk that is full
+            raise OSError(f"{path} cannot be written: {error}.") from None
         os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
 
 
@@ -145,7 +151,8 @@ def load_weights(model, path, skip=()):
 
     Raises:
         ValueError: one message with all that is missing, unexpected or of another shape, or that
-            the file is no safetensors file; the model is then unchanged.
+            the file is no safetensors file or has weights that are not finite; the model is then
+            unchanged.
     """
     wanted = {k: v for k, v in named_weights(model).items() if not k.startswith(tuple(skip))}
     with open_safetensors(path) as file:
@@ -153,8 +160,9 @@ def load_weights(model, path, skip=()):
         problems = _problems(wanted, shapes)
         if problems:
             raise ValueError(f"{path} does not fit {model.name}: {'; '.join(problems)}.")
-        for key, variable in wanted.items():
-            variable.assign(file.get_tensor(key).astype(np.float32))
+        arrays = {key: _finite(file.get_tensor(key), key, path) for key in wanted}
+    for key, variable in wanted.items():
+        variable.assign(arrays[key])
 
 
 def load_fitting_weights(model, path):
@@ -170,8 +178,8 @@ def load_fitting_weights(model, path):
         Keys of the weights that are left as they were.
 
     Raises:
-        ValueError: less than half of the model's weights fit, or it is no safetensors file; the
-            model is then unchanged.
+        ValueError: less than half of the model's weights fit, some are not finite, or it is no
+            safetensors file; the model is then unchanged.
     """
     named = named_weights(model)
     with open_safetensors(path) as file:
@@ -182,8 +190,9 @@ def load_fitting_weights(model, path):
                 f"Expected weights of a network like {model.name} in {path}. Of its {len(named)} "
                 f"weights only {len(fitting)} fit: {'; '.join(_problems(named, shapes))}."
             )
-        for key in fitting:
-            named[key].assign(file.get_tensor(key).astype(np.float32))
+        arrays = {key: _finite(file.get_tensor(key), key, path) for key in fitting}
+    for key, array in arrays.items():
+        named[key].assign(array)
     return [key for key in named if key not in fitting]
 
 
@@ -191,13 +200,24 @@ def load_arrays(path, keys):
     """{key: NumPy array} of some of the weights in a safetensors file.
 
     Raises:
-        ValueError: the file has no such weights, or is no safetensors file.
+        ValueError: the file has no such weights, they are not finite, or it is no safetensors file.
     """
     with open_safetensors(path) as file:
         missing = [key for key in keys if key not in file.keys()]  # noqa: SIM118
         if missing:
             raise ValueError(f"Expected {', '.join(missing)} in {path}. It has no such weights.")
-        return {key: file.get_tensor(key) for key in keys}
+        return {key: _finite(file.get_tensor(key), key, path) for key in keys}
+
+
+def _finite(array, key, path):
+    """The weights as float32, none of which is NaN or infinite."""
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"Expected finite weights. {key} of {path} holds NaN or infinity: the file is damaged, "
+            "or the training diverged. Fetch or train it again."
+        )
+    return array
 
 
 def count_numbers(path):

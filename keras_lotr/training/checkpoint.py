@@ -18,10 +18,10 @@ from keras import ops
 
 from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import open_safetensors, save_arrays
-from keras_lotr.training.run_files import BEST, CHECKPOINT, HISTORY, check_out
+from keras_lotr.training.run_files import BEST, CHECKPOINT, HISTORY, check_out, only_run
 
 # With what trainings import from here besides.
-__all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out"]
+__all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out", "only_run"]
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -61,8 +61,8 @@ class Checkpoint(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "loss": logs["loss"], **self.measured}
         row["learning_rate"] = float(f"{rate:.4g}")  # of the last step
         self.history.append({**row, "seconds": round(time.time() - self.started, 1)})
+        self._save()  # holds the history, too, so that a kill between the two loses nothing
         self._write_history()
-        self._save()
         if self.prints:
             numbers = [f"{k} {v:.4g}" for k, v in self.history[-1].items() if k != "epoch"]
             print(f"Epoch {epoch + 1} of {self.params['epochs']}: {', '.join(numbers)}", flush=True)
@@ -91,6 +91,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.history = json.loads(file.metadata()["history"])
             for key, variable in self._state().items():
                 variable.assign(file.get_tensor(key))
+        self._write_history()
 
 
 def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="auto", callbacks=()):
@@ -109,7 +110,6 @@ def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="a
             remember is not in the checkpoint.
     """
     model.optimizer.build(model.trainable_variables)
-    checkpoint.out.mkdir(parents=True, exist_ok=True)
     if resume:
         checkpoint.restore(model)
         batches.start(len(checkpoint.history))

@@ -1,6 +1,16 @@
-"""What lies in the folder of a training run."""
+"""What lies in the folder of a training run, which one process writes at a time."""
+
+import errno
+import os
+from contextlib import contextmanager
 
 from keras_lotr.presets.files import CONFIG
+from keras_lotr.writing import remove_unfinished
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a folder cannot be locked
+    fcntl = None
 
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
 PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
@@ -8,13 +18,63 @@ PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
 
 def check_out(out, resume):
     """Refuse to train into a folder with another run, or to resume where there is none."""
-    has_run = (out / CHECKPOINT).exists() or (out / HISTORY).exists()
-    if has_run and not resume:
+    has_checkpoint = (out / CHECKPOINT).exists()
+    if has_checkpoint and not resume:
         raise ValueError(
             f"{out} already holds a training. Go on with it (--resume) or take another folder."
         )
-    if resume and not (out / CHECKPOINT).exists():
-        raise ValueError(f"There is nothing to resume in {out}: it has no {CHECKPOINT}.")
+    if not has_checkpoint and (out / HISTORY).exists():
+        raise ValueError(
+            f"{out} holds the {HISTORY} of a training, but no {CHECKPOINT} to go on from. Take "
+            "another folder."
+        )
+    if resume and not has_checkpoint:
+        raise ValueError(
+            f"There is nothing to resume in {out}: it has no {CHECKPOINT}, which is written when "
+            "an epoch ends. Start without --resume."
+        )
+
+
+@contextmanager
+def only_run(out, resume):
+    """The folder of a run, made if it is missing, for one process as long as the block runs.
+
+    The system takes the lock back when the process ends, however it ends. What a process that was
+    killed left half written is removed.
+
+    Args:
+        out: folder.
+        resume: see `check_out`.
+
+    Raises:
+        ValueError: another training runs in it, or see `check_out`.
+        OSError: it cannot be made or opened.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    folder = os.open(out, os.O_RDONLY) if fcntl else None
+    try:
+        _lock(folder, out)
+        check_out(out, resume)  # again: a training may have ended meanwhile
+        for part in (out, out / BEST, *(out / PRESETS).glob("*")):
+            if part.is_dir():
+                remove_unfinished(part)
+        yield
+    finally:
+        if folder is not None:
+            os.close(folder)
+
+
+def _lock(folder, out):
+    if folder is None:
+        return
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise ValueError(
+                f"Another training is running in {out}. Wait for its end or take another folder."
+            ) from None
+        # File systems that know no locks: nothing is worse than without one.
 
 
 def best_of(run):

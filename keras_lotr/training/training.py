@@ -11,7 +11,7 @@ from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
 from keras_lotr.seeds import seeded
-from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit
+from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit, only_run
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
 from keras_lotr.training.starting_model import build
@@ -63,7 +63,10 @@ def train(
         The path of the preset, or of the folder with the presets of a mixture.
 
     Raises:
-        ValueError: the data or the recipe cannot be used, or no epoch had a finite NME.
+        ValueError: the data or the recipe cannot be used, another training runs in the folder, or
+            no epoch had a finite NME.
+        OSError: the folder cannot be written; the sentence says why. The last whole checkpoint
+            stays.
     """
     out = Path(out)
     check_out(out, resume)
@@ -80,14 +83,14 @@ def train(
     parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
     schedule = recipe.schedule_of(steps * recipe.epochs)
     checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / RECIPE, asdict(recipe))
-    if verbose:
-        print(header(recipe, parts, out))
-    fit(
-        parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume, verbose,
-        callbacks,
-    )  # fmt: skip
+    with only_run(out, resume):
+        write_json(out / RECIPE, asdict(recipe))
+        if verbose:
+            print(header(recipe, parts, out))
+        fit(
+            parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume,
+            verbose, callbacks,
+        )  # fmt: skip
     if not parts.preset.exists():
         raise ValueError(
             "No epoch of the training had a finite NME, so there are no best weights: lower the "

@@ -1,0 +1,1 @@
+"""Damaged and hostile files for everything that reads files: see `__main__.py`."""

@@ -46,6 +46,7 @@ def main(frames, mediapipe, output):
     results["batches"] = batches()
     results["chain"] = chain()
     results["min_face_size"] = smallest_face()
+    results["large_photo"] = large_photo()
     if mediapipe:
         results["mediapipe"] = beside_mediapipe(mediapipe)
     results["keras"] = {name: keras_backend(name) for name in ("tensorflow", "jax", "torch")}
@@ -201,6 +202,22 @@ def smallest_face():
     detectors = {str(s): FaceDetector.from_preset(min_face_size=s) for s in (None, 40, 80, 160)}
     functions = {s: lambda d=detect: d(image) for s, detect in detectors.items()}
     return side_by_side(functions, SECONDS)
+
+
+def large_photo():
+    """A JPEG file of 4000x3000 with one face of 900 pixels: reading it, and the chain."""
+    cv2.setNumThreads(1)
+    noise = np.random.default_rng(0).normal(90, 3, (3000, 4000, 3)).clip(0, 255)
+    image = noise.astype(np.uint8)
+    image[600:1900, 1000:2300] = cv2.resize(read_image(EXAMPLES / "rendered1.jpg"), (1300, 1300))
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "photo.jpg"))
+        cv2.imwrite(path, image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        functions = {"reading it at full size": lambda: read_image(path)}
+        for name, preset in (("LOTR-M", PRESET), ("LOTR-S", SMALL_PRESET)):
+            landmarker = FaceLandmarker(preset, engine="onnxruntime", threads=1, min_face_size=0.2)
+            functions[f"{name}, min_face_size=0.2"] = lambda run=landmarker: run(path)
+        return side_by_side(functions, SECONDS)
 
 
 # === Beside MediaPipe ===

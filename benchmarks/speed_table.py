@@ -31,6 +31,12 @@ def speed_table(results):
     for size, ms in results["min_face_size"].items():
         part = f", {ms / whole:.2f} of that" if ms is not whole else ""
         lines.append(f"- `min_face_size={size}`: {ms:.1f} ms{part}")
+    if "large_photo" in results:
+        lines += ["", "A JPEG file of 4000x3000 pixels with one face of 900 pixels:", ""]
+        whole = results["large_photo"]["reading it at full size"]
+        for name, ms in results["large_photo"].items():
+            part = f", {ms / whole:.2f} of that" if ms is not whole else ""
+            lines.append(f"- {name}: {ms:.1f} ms{part}")
     if "mediapipe" in results:
         lines += ["", "The whole chain on such an image with one face, beside MediaPipe:", ""]
         lines += ["| what runs | ms | over MediaPipe, static mode |", "|---|---|---|"]

@@ -15,16 +15,25 @@ from keras_lotr.images.orientation import ORIENTATION, exif_orientation, has_box
 from keras_lotr.images.plain import is_plain, plain_tiff_size, problem_of
 
 MAX_PIXELS = 100_000_000
+_FLAGS = {
+    1: cv2.IMREAD_COLOR_RGB,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 _EXTRA = "pip install 'keras-lotr[heic]'"
 
 
-def decode(data, name, max_pixels=MAX_PIXELS):
+def decode(data, name, max_pixels=MAX_PIXELS, divisor_of=None):
     """The image in the bytes of a file; of several frames the first.
 
     Args:
         data: bytes.
         name: what errors call it.
         max_pixels: how many it may have.
+        divisor_of: function from (width, height) to 1, 2, 4 or 8, by how much smaller a JPEG is
+            decoded, which spares most of the arithmetic; None: not at all. It must divide both.
+            Other kinds of files are decoded as they are.
 
     Raises:
         ValueError: no image of a known kind, cut off, damaged, more pixels than that, a JPEG of
@@ -43,7 +52,7 @@ def decode(data, name, max_pixels=MAX_PIXELS):
             f"needs {error.name.partition('.')[0]}: {_EXTRA}"
         ) from None
     if measured is not None:
-        image = _of_measured(measured, data, kind, name, max_pixels)
+        image = _of_measured(measured, data, kind, name, max_pixels, divisor_of)
     else:
         image = _tiff_by_opencv(data, name, max_pixels) if kind == "TIFF" else None
     if image is None:
@@ -54,7 +63,7 @@ def decode(data, name, max_pixels=MAX_PIXELS):
     return image
 
 
-def _of_measured(measured, data, kind, name, max_pixels):
+def _of_measured(measured, data, kind, name, max_pixels, divisor_of):
     """The image, or None if it is damaged."""
     width, height = measured.size
     check_pixels((width, height), name, max_pixels)
@@ -63,11 +72,15 @@ def _of_measured(measured, data, kind, name, max_pixels):
         raise ValueError(f"Expected an image ({KINDS}). {name} {problem}")
     if not is_plain(data, kind):
         return _by_pillow(measured, data, kind)
+    divisor = divisor_of((width, height)) if divisor_of and kind == "JPEG" else 1
     try:
         # From memory OpenCV refuses a file that is cut off; from a file it fills up with grey.
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[divisor])
     except cv2.error:
         return None
+    if divisor > 1 and image is not None:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return image
 
 
 def _by_pillow(measured, data, kind):

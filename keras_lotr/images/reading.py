@@ -7,7 +7,7 @@ from keras_lotr.images.decoding import decode, image_of_pil
 from keras_lotr.images.sources import bytes_of_name, bytes_of_open_file
 
 
-def read_image(source):
+def read_image(source, divisor_of=None):
     """Read an image.
 
     An EXIF orientation is applied, so that the image is upright as viewers show it. Grey images
@@ -27,6 +27,9 @@ def read_image(source):
               uint16, of which 65535 is white; bool; other integers in 0..255; floats in 0..1 or
               in 0..255, whichever nearly all of them are in. What lies a little beyond is clipped.
 
+        divisor_of: function from the (width, height) of a JPEG file, as it is stored, to 1, 2, 4 or
+            8: it is read so many times smaller. None reads all as they are.
+
     Returns:
         (H, W, 3) uint8 array, RGB.
 
@@ -44,16 +47,15 @@ def read_image(source):
     (4, 6, 3)
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode(bytes(source), "the bytes")
+        return decode(bytes(source), "the bytes", divisor_of=divisor_of)
     if isinstance(source, str | os.PathLike):
-        return decode(bytes_of_name(source), source)
+        return decode(bytes_of_name(source), source, divisor_of=divisor_of)
     if hasattr(source, "convert") and hasattr(source, "mode"):
         return image_of_pil(source)
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
-        return decode(
-            bytes_of_open_file(source), name if isinstance(name, str) else "the open file"
-        )
+        name = name if isinstance(name, str) else "the open file"
+        return decode(bytes_of_open_file(source), name, divisor_of=divisor_of)
     if is_array(source):
         return image_of_array(source)
     raise ValueError(

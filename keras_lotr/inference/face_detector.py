@@ -6,6 +6,7 @@ landmarks** (for 68 or 98 points: from the brows to the chin, from ear to ear). 
 boxes contain the forehead too; crops from them are too large and sit too high.
 """
 
+import copy
 import math
 import numbers
 import os
@@ -166,6 +167,15 @@ class FaceDetector:
         max_side = self.max_side if self.min_face_size is None else None
         settings = self.threshold, self.nms_threshold, max_side, self.rotations, None
         return type(self), (self.path, *settings, self.min_face_size)
+
+    def of_smaller(self, divisor):
+        """The same detector for photos that were read so many times smaller than they are."""
+        size = self.min_face_size
+        if divisor == 1 or size is None or size < 1:  # a part of the side stays what it is
+            return self
+        smaller = copy.copy(self)
+        smaller.min_face_size = max(1, size / divisor)
+        return smaller
 
     def __call__(self, source):
         if is_several(source):

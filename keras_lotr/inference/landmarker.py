@@ -8,10 +8,15 @@ from itertools import repeat
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.images.reading import is_several, read_image
+from keras_lotr.images.reading import is_several
 from keras_lotr.inference.boxes import check_boxes, check_format
 from keras_lotr.inference.engine import load_model
-from keras_lotr.inference.face_detector import Face, load_detector
+from keras_lotr.inference.face_detector import Face, FaceDetector, load_detector
+from keras_lotr.inference.reduced_reading import (
+    face_in_image,
+    read_for_faces,
+    reduced_from_image,
+)
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
 from keras_lotr.schemes import get_scheme
 
@@ -213,16 +218,22 @@ class FaceLandmarker:
         """Read, detect and crop: the photo without its faces, then faces, matrices and crops."""
         if boxes is None:
             detector = self.detector  # that it is missing is no fault of the photo
+        asks = boxes is None and isinstance(detector, FaceDetector)
+        min_face_size = detector.min_face_size if asks else None
         try:
-            image = read_image(source)
+            image, divisor = read_for_faces(source, min_face_size, self.preprocessor)
             if boxes is None:
-                faces = detector(image)
+                faces = (detector.of_smaller(divisor) if divisor > 1 else detector)(image)
             else:
                 faces = faces_of_boxes(boxes, image.shape, box_format)
         except (ValueError, OSError) as error:
             return PhotoLandmarks(source, error=error), [], [], []
         matrices, crops = crop_faces(image, faces, self.preprocessor)
-        height, width = image.shape[:2]
+        if divisor > 1:
+            smaller = reduced_from_image(divisor)
+            matrices = [geometry.compose(matrix, smaller) for matrix in matrices]
+            faces = [face_in_image(face, divisor) for face in faces]
+        height, width = (side * divisor for side in image.shape[:2])
         return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops
 
     def _finish(self, waiting):

@@ -142,6 +142,7 @@ def landmarker_of(
     flip,
     engine,
     precision,
+    workers=None,
 ):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
     from keras_lotr.inference.face_detector import load_detector
@@ -154,7 +155,15 @@ def landmarker_of(
     detect = load_detector(detector, threshold=threshold, rotations=rotations, **sizes)
     if engine == "keras":
         start_keras()
-    return FaceLandmarker(preset, detect, flip=flip, engine=engine, precision=precision)
+    if workers is not None and engine == "keras":
+        raise ValueError(
+            "Expected --workers with --engine onnxruntime, of which each process has one of its "
+            "own. Received: the engine keras"
+        )
+    threads = None if workers is None else 1  # the processes share the cores
+    return FaceLandmarker(
+        preset, detect, flip=flip, engine=engine, precision=precision, threads=threads
+    )
 
 
 def engine_of(preset, engine):

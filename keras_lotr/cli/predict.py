@@ -52,7 +52,12 @@ def _formats(context, parameter, value):
 @click.option(
     "--resume", is_flag=True, help="Images whose results are in --output are left as they are."
 )
-def predict(source, boxes, output, formats, draw, recursive, resume, **how):
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Number of processes that share the images; best one for each core.",
+)
+def predict(source, boxes, output, formats, draw, recursive, resume, workers, **how):
     """Find the landmarks of the faces in SOURCE.
 
     SOURCE is an image file, a folder, a pattern, a URL, several of them, or - for an image from
@@ -67,7 +72,8 @@ def predict(source, boxes, output, formats, draw, recursive, resume, **how):
     given = read_boxes(boxes) if boxes else None
     if boxes:
         how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched
-    failed = predict_files(landmarker_of(**how), images, results, given, left_out)
+    landmarker = landmarker_of(**how, workers=workers)
+    failed = predict_files(landmarker, images, results, given, left_out, workers)
     if failed:
         sys.exit(2 if failed == len(images) else 1)
 

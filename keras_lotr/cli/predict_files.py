@@ -14,7 +14,7 @@ from keras_lotr.images.names import shortened
 STANDARD_INPUT = "-"
 
 
-def predict_files(landmarker, images, results, boxes=None, left_out=()):
+def predict_files(landmarker, images, results, boxes=None, left_out=(), workers=None):
     """Find the landmarks of images and write them.
 
     Args:
@@ -24,6 +24,7 @@ def predict_files(landmarker, images, results, boxes=None, left_out=()):
         boxes: {file name or path: (F, 4)}, see `saved_results.read_boxes`; None: the detector
             looks.
         left_out: {path: reason} of files that are not read.
+        workers: of `FaceLandmarker.stream`.
 
     Returns:
         The number of images that failed. Each is told on standard error, and so is one without a
@@ -35,7 +36,8 @@ def predict_files(landmarker, images, results, boxes=None, left_out=()):
     wanted = [image for image in images if image not in results]
     known, failed = _with_boxes(wanted, boxes)
     sources = {name: _content(name) for name in known}
-    found = landmarker.stream(list(sources.values()), None if boxes is None else [*known.values()])
+    given = None if boxes is None else [*known.values()]
+    found = landmarker.stream(list(sources.values()), given, workers=workers)
     # On a terminal only; None leaves that to tqdm.
     hide = True if len(known) < 2 else None
     faces = 0

@@ -12,6 +12,7 @@ from keras_lotr.images.reading import is_several
 from keras_lotr.inference.boxes import check_boxes, check_format
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.face_detector import Face, FaceDetector, load_detector
+from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
     read_for_faces,
@@ -191,19 +192,24 @@ class FaceLandmarker:
             results.append(photo.faces)
         return results if many else results[0]
 
-    def stream(self, sources, boxes=None, box_format="xyxy"):
+    def stream(self, sources, boxes=None, box_format="xyxy", workers=None):
         """Find the faces of many images; only crops and results of a few are in memory at a time.
 
         Args:
             sources: iterable of images.
             boxes: iterable of as many arrays (F, 4), or None.
             box_format: see the call arguments.
+            workers: number of processes that share the images, best with `threads=1`; None: this
+                process alone. A script that asks for them needs `if __name__ == "__main__":`.
 
         Yields:
             `PhotoLandmarks` in the order of the sources. An image that cannot be read does not
             stop the others: its error is in the result.
         """
         check_format(box_format)
+        if workers is not None:
+            yield from stream_in_processes(self, _pairs(sources, boxes), box_format, workers)
+            return
         waiting, num_crops = [], 0
         for source, given in _pairs(sources, boxes):
             prepared = self._prepare(source, given, box_format)

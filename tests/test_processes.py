@@ -1,0 +1,105 @@
+"""Several processes share the photos: same faces, same order, nothing lost when one is killed."""
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_lotr import FaceLandmarker
+from keras_lotr.cli import main
+from keras_lotr.inference import processes
+
+pytestmark = pytest.mark.once
+EXAMPLES = ["examples/astronaut.jpg", "examples/group.jpg", "missing.jpg", "examples/rendered1.jpg"]
+
+
+@pytest.fixture
+def landmarker():
+    return FaceLandmarker("lotr_m_68", engine="onnxruntime", threads=1)
+
+
+def faces_of(photos):
+    return [
+        (photo.source, photo.error and str(photo.error), [f.to_dict() for f in photo.faces or ()])
+        for photo in photos
+    ]
+
+
+def test_same_faces_in_the_same_order(landmarker, monkeypatch):
+    monkeypatch.setattr(processes, "_PHOTOS_IN_TASK", 2)
+    alone = faces_of(landmarker.stream(EXAMPLES * 2))
+    assert faces_of(landmarker.stream(EXAMPLES * 2, workers=2)) == alone
+    boxes = [[[178, 89, 271, 175]]] * len(EXAMPLES)
+    alone = faces_of(landmarker.stream(EXAMPLES, boxes))
+    assert faces_of(landmarker.stream(EXAMPLES, boxes, workers=2)) == alone
+
+
+def test_photos_are_taken_as_they_are_needed(landmarker, monkeypatch):
+    monkeypatch.setattr(processes, "_PHOTOS_IN_TASK", 1)
+    taken = []
+
+    def photos():
+        for number in range(1000):
+            taken.append(number)
+            yield np.zeros((64, 64, 3), np.uint8)
+
+    found = landmarker.stream(photos(), workers=1)
+    next(found)
+    found.close()
+    assert len(taken) < 10
+
+
+@dataclass(frozen=True)
+class Detector:
+    """Kills its process at photos of 13 pixels; at the first one of 12 pixels, too."""
+
+    folder: str
+
+    def __call__(self, image):
+        mark = Path(self.folder, "seen")
+        if len(image) == 13 or len(image) == 12 and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [[1, 1, 9, 9]]
+
+
+def test_a_photo_that_kills_its_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "_PHOTOS_IN_TASK", 3)
+    model = FaceLandmarker("lotr_m_68", engine="onnxruntime", threads=1).model
+    landmarker = FaceLandmarker(model, Detector(str(tmp_path)))
+    heights = [20, 13, 21, 22, 12, 23, 24, 25]
+    photos = [np.zeros((height, 20, 3), np.uint8) for height in heights]
+    found = list(landmarker.stream(photos, workers=2))
+    assert [len(photo.source) for photo in found] == heights
+    failed = [len(photo.source) for photo in found if photo.error]
+    assert failed == [13]
+    assert "was killed, perhaps for want of memory" in str(found[1].error)
+    assert all(len(photo.faces) == 1 for photo in found if not photo.error)
+
+
+def test_a_landmarker_that_cannot_be_sent():
+    landmarker = FaceLandmarker("lotr_m_68", lambda image: [], engine="onnxruntime")
+    with pytest.raises(ValueError, match="Expected a landmarker that can be sent to other proc"):
+        next(landmarker.stream(EXAMPLES, workers=2))
+    with pytest.raises(ValueError, match="Expected workers as a number of processes. Received: 0"):
+        next(landmarker.stream(EXAMPLES, workers=0))
+
+
+def test_command(tmp_path):
+    outputs = []
+    for options in ([], ["--workers", "2"]):
+        output = tmp_path / f"faces{len(outputs)}.json"
+        arguments = ["predict", *EXAMPLES[:2], EXAMPLES[3], "--output", str(output), *options]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        outputs.append(json.loads(output.read_text()))
+    assert outputs[0] == outputs[1]
+    arguments = ["predict", EXAMPLES[0], "--workers", "2", "--engine", "keras"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Expected --workers with --engine onnxruntime" in result.output

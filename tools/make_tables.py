@@ -37,7 +37,12 @@ MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
 EASY = "faces"  # the data set of the column "easy faces": results.json of a preset on it
 # The variants that `benchmarks/inference.py` measures, at the paper's crop size.
-STAGES = {"lotr_m": "LOTR-M", "lotr_m_plus": "LOTR-M+", "lotr_r_plus": "LOTR-R+"}
+STAGES = {
+    "lotr_m": "LOTR-M",
+    "lotr_m_plus": "LOTR-M+",
+    "lotr_r_plus": "LOTR-R+",
+    "lotr_s": "LOTR-S",
+}
 
 
 def tables():

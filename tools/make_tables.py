@@ -218,10 +218,11 @@ def speeds():
     said = {}
     for name in STAGES.values():
         ms, bare = (stage[f"{n}, onnxruntime"] for n in (name, "bare"))
+        of_m = f"{ms / stage['LOTR-M, onnxruntime']:.2f} of LOTR-M's time"
         int8 = stage.get(f"{name} int8, onnxruntime")
         said[name] = "; ".join([
             f"{ms:.1f} ms a face on onnxruntime{f' (int8: {int8:.1f})' if int8 else ''}, "
-            f"{ms / bare:.2f} times its bare backbone",
+            f"{ms / bare:.2f} times its bare backbone" if name == "LOTR-M" else of_m,
             *([photo] if name == "LOTR-M" else []),
             where,
         ])  # fmt: skip

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.conversions import common_landmarks
 from keras_lotr.datasets.gaps import labelled_samples
 from keras_lotr.datasets.samples import existing, label_key
 
@@ -21,12 +22,22 @@ def read(folder, split="train", scheme="ibug68"):
             continue
         with np.load(existing(shard / "labels.npz")) as labels:
             points, indices = labels[key], labels["index"]
+            seen = _visibility(labels, scheme)
             turned = np.abs(labels["yaw"]) > 40 if "yaw" in labels else np.zeros(len(points), bool)
-        for index, landmarks, of_pose in zip(indices, points, turned, strict=True):
+        for index, landmarks, of_pose, of_face in zip(indices, points, turned, seen, strict=True):
             tags = ("pose",) if of_pose else ()
             image = shard / f"{index:08d}.jpg"
-            faces.append({"path": image, "points_image": landmarks, "scheme": scheme, "tags": tags})
+            face = {"path": image, "points_image": landmarks, "scheme": scheme, "tags": tags}
+            faces.append({**face, "visibility": of_face})
     return labelled_samples(faces, folder)
+
+
+def _visibility(labels, scheme):
+    """Which landmarks are seen, (F, N): 1, 0, or NaN for those that are none of the 98."""
+    if "visibility98" not in labels:
+        return [None] * len(labels["index"])
+    numbers = common_landmarks("wflw98", scheme)
+    return np.where(numbers < 0, np.nan, labels["visibility98"].astype(np.float32)[:, numbers])
 
 
 def is_here(folder):

@@ -239,6 +239,11 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     @property
+    def has_certainty(self):
+        """Whether the network says how sure its landmarks are."""
+        return self.certainty is not None
+
+    @property
     def trainable(self):
         return super().trainable
 

@@ -7,6 +7,11 @@ from keras_lotr.preprocessor import flip_averaged
 # Interpolation that sharpens leaves 0..255 by some levels.
 _LOWEST, _HIGHEST = -64, 320
 
+NO_CERTAINTY = (
+    "Expected a network that was trained to say how sure its landmarks are. {model} was not: train "
+    "that with `keras-lotr train-certainty`."
+)
+
 
 def predict_points(
     predict_batch, crops, preprocessor, num_landmarks, flip, batch_size, padded, columns=2

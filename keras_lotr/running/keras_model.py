@@ -10,12 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_lotr.fused.graph import FusedModel
-from keras_lotr.running.crop_batches import check_crops, predict_points
-
-NO_CERTAINTY = (
-    "Expected a network that was trained to say how sure its landmarks are. {model} was not: train "
-    "that with `keras-lotr train-certainty`."
-)
+from keras_lotr.running.crop_batches import NO_CERTAINTY, check_crops, predict_points
 
 _process = None  # id of the process in which Keras first computed something for a LOTR
 
@@ -61,7 +56,7 @@ class KerasModel:
 
     def predict_certainty(self, crops, flip=False, batch_size=64):
         """See `LOTR.predict_certainty`."""
-        if self._model.certainty_dim is None:
+        if not self._model.has_certainty:
             raise ValueError(NO_CERTAINTY.format(model=self._model.name))
         found = self._predict(self._with_certainty, 6, crops, flip, batch_size)
         return found[..., :2], found[..., 2:]

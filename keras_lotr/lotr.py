@@ -65,7 +65,7 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         dtype: dtype policy of Transformer and head, such as "mixed_bfloat16". The backbone has its
             own.
         trainable: False freezes all layers.
-        certainty_dim: hidden width of a second head, which says how sure the landmarks are (see
+        certainty_dim: hidden width of a second head, which looks at the tokens once more and says how sure the landmarks are (see
             `predict_certainty`). The output of the network stays the landmarks; `fit` leaves this
             head as it is, and `keras_lotr.training.certainty` trains it. None: no such head.
 
@@ -169,8 +169,10 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
             points_crop = head(landmarks)
             certainty = None
             if certainty_dim is not None:
-                certainty = CertaintyHead(image_size, certainty_dim, name=f"{prefix}certainty")
-                certainty.build(landmarks.shape)
+                certainty = CertaintyHead(
+                    image_size, dim, num_heads, certainty_dim, name=f"{prefix}certainty"
+                )
+                certainty.build(landmarks.shape, at.shape, memory.shape, positions.shape)
         super().__init__(backbone.inputs[0], points_crop, name, dtype, trainable)
         self.certainty = certainty
         self._freeze_certainty()

@@ -59,7 +59,7 @@ def lotr_graph(model, batch=None):
     inputs = {IMAGES: [batch, 3, size, size]}
     outputs = {POINTS: [batch, model.num_landmarks, 2]}
     if model.certainty is not None:
-        _certainty(graph, model.certainty, x)
+        _certainty(graph, model, x, memory)
         outputs[CERTAINTY] = [batch, model.num_landmarks, 4]
     return graph, inputs, outputs
 
@@ -170,12 +170,8 @@ def _norm(graph, layer, x, name):
 
 def _linear(graph, x, kernel, offset, name):
     """x @ kernel + offset; the offset (D,) or (P, D)."""
-    product = _product(graph, x, kernel, name)
+    product = graph.node("MatMul", [x, graph.constant(f"{name}/kernel", kernel)], f"{name}/product")
     return graph.node("Add", [product, graph.constant(f"{name}/offset", offset)], name)
-
-
-def _product(graph, x, kernel, name):
-    return graph.node("MatMul", [x, graph.constant(f"{name}/kernel", kernel)], f"{name}/product")
 
 
 def _split(graph, x, sizes, name):
@@ -197,23 +193,22 @@ def _head(graph, head, x):
     _linear(graph, x, kernel, offset, POINTS)
 
 
-def _certainty(graph, head, x):
+def _certainty(graph, model, x, memory):
     """As `CertaintyHead.call`."""
-    name = "certainty"
-    face = graph.node("ReduceMean", [x], f"{name}/face", axes=[1], keepdims=1)
-    face = _product(graph, face, array(head.of_face.kernel), f"{name}/of_face")
-    kernel, bias = array(head.of_landmark.kernel), array(head.of_landmark.bias)
-    x = _linear(graph, x, kernel, bias, f"{name}/of_landmark")
-    x = graph.node("Relu", [graph.node("Add", [x, face], f"{name}/sum")], f"{name}/sum_relu")
+    name, head, layer = "certainty", model.certainty, model.certainty.decoder
+    places, positions = _table(model, "landmark_places"), _table(model, "token_positions")
+    x = _attend_to_self(graph, layer, x, places, name)
+    x = _attend_to_memory(graph, layer, x, places, memory, positions, name)
+    x = _norm(graph, head.norm, _feed_forward(graph, layer, x, name), f"{name}/norm")
     x = _linear(graph, x, array(head.hidden.kernel), array(head.hidden.bias), f"{name}/hidden")
     x = graph.node("Relu", [x], f"{name}/hidden_relu")
     x = _linear(graph, x, array(head.numbers.kernel), array(head.numbers.bias), f"{name}/numbers")
     low, high, across, logit = _split(graph, x, [1, 1, 1, 1], f"{name}/split")
     calibration = graph.constant(f"{name}/calibration", array(head.calibration))
     unit = graph.constant(f"{name}/unit", np.float32([head.image_size / 64]))
+    limits = [graph.constant(f"{name}/limit{i}", np.float32(x)) for i, x in enumerate(LIMITS)]
 
     def scale(log, label):
-        limits = [graph.constant(f"{name}/limit{i}", np.float32(v)) for i, v in enumerate(LIMITS)]
         log = graph.node("Clip", [log, *limits], f"{name}/{label}_limited")
         factor = graph.node("Exp", [log], f"{name}/{label}_factor")
         return graph.node("Mul", [factor, unit], f"{name}/{label}")

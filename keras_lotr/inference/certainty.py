@@ -11,7 +11,7 @@ with probability p, and the network is calibrated so that this holds for p = 0.9
 
 import numpy as np
 
-FREEDOM = 4.0
+FREEDOM = 8.0
 
 # A landmark counts as right within this part of the face's size in `quality`.
 CLOSE = 0.05

@@ -12,6 +12,9 @@ from keras import layers, ops
 from keras_lotr.fused.graph import FusedModel
 from keras_lotr.running.crop_batches import NO_CERTAINTY, check_crops, predict_points
 
+# The layers whose outputs are the arguments of `CertaintyHead`.
+SEEN_BY_CERTAINTY = ("decoder_norm", "landmark_places", "encoder_norm", "token_positions")
+
 _process = None  # id of the process in which Keras first computed something for a LOTR
 
 
@@ -110,8 +113,8 @@ class KerasModel:
 
 def with_certainty(model):
     """A LOTR whose output is (B, N, 6): each landmark, the triangle of its error, whether seen."""
-    landmarks = model.get_layer("decoder_norm").output
-    both = layers.Concatenate(dtype="float32")([model.output, model.certainty(landmarks)])
+    certainty = model.certainty(*(model.get_layer(name).output for name in SEEN_BY_CERTAINTY))
+    both = layers.Concatenate(dtype="float32")([model.output, certainty])
     return FusedModel(model.input, both, name="with_certainty")
 
 

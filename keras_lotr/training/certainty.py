@@ -91,7 +91,7 @@ def certainty_loss(head):
     return loss
 
 
-def fit_head(model, crops, epochs=12, batch_size=128, learning_rate=2e-3, seed=0, verbose=0):
+def fit_head(model, crops, epochs=16, batch_size=64, learning_rate=2e-3, seed=0, verbose=0):
     """Train the head of a network; its calibration becomes one.
 
     Args:
@@ -102,33 +102,40 @@ def fit_head(model, crops, epochs=12, batch_size=128, learning_rate=2e-3, seed=0
         verbose: as of `keras.Model.fit`.
     """
     keras.utils.set_random_seed(seed)
-    head = CertaintyHead(model.image_size, model.certainty_dim, name="certainty")
-    trainee = _Trainee(head)
-    trainee.build((None, *crops.features.shape[1:]))
-    steps = epochs * -(-len(crops.features) // batch_size)
+    head = CertaintyHead.from_config({**model.certainty.get_config(), "name": "certainty"})
+    trainee = _Trainee(head, *(model.get_layer(name).table for name in _TABLES))
+    trainee.build([(None, *x.shape[1:]) for x in (crops.landmarks, crops.memory)])
+    steps = epochs * -(-len(crops.landmarks) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-2, clipnorm=1.0)
     trainee.compile(optimizer, certainty_loss(head))
     truth = np.concatenate([crops.errors, crops.seen[..., None]], -1)
-    features = crops.features.astype(np.float32)
+    features = [x.astype(np.float32) for x in (crops.landmarks, crops.memory)]
     trainee.fit(features, truth, batch_size, epochs, verbose=verbose)
     for target, source in zip(model.certainty.weights, head.weights, strict=True):
         target.assign(source)
 
 
-class _Trainee(keras.Model):
-    """The head alone: (B, N, D) -> what `CertaintyHead.raw` gives."""
+_TABLES = ("landmark_places", "token_positions")
 
-    def __init__(self, head):
+
+class _Trainee(keras.Model):
+    """The head alone: landmarks and memory of the frozen network -> `CertaintyHead.raw`."""
+
+    def __init__(self, head, query_positions, positions):
         super().__init__(name="trainee")
         self.head = head
+        self.tables = [ops.convert_to_numpy(x)[None] for x in (query_positions, positions)]
 
-    def build(self, input_shape):
-        self.head.build(input_shape)
+    def build(self, shapes):
+        landmarks, memory = shapes
+        self.head.build(landmarks, landmarks, memory, memory)
         self.built = True
 
-    def call(self, landmarks):
-        return self.head.raw(landmarks)
+    def call(self, inputs):
+        landmarks, memory = inputs
+        query_positions, positions = self.tables
+        return self.head.raw(landmarks, query_positions, memory, positions)
 
 
 def save_beside(model, preset, folder):

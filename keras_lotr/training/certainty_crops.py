@@ -24,12 +24,14 @@ class SeenCrops:
     """Crops as the frozen network sees them.
 
     Attributes:
-        features: (F, N, D) float16, of the last decoder layer.
+        landmarks: (F, N, D) float16, of the last decoder layer.
+        memory: (F, T, D) float16, of the last encoder layer.
         errors: (F, N, 2) float32, true minus predicted landmarks in crop pixels; NaN without label.
         seen: (F, N) float32, 1 for landmarks that are seen, 0 for others, NaN where nobody said.
     """
 
-    features: np.ndarray
+    landmarks: np.ndarray
+    memory: np.ndarray
     errors: np.ndarray
     seen: np.ndarray
 
@@ -45,10 +47,10 @@ def see(model, crops, num_crops):
     Returns:
         `SeenCrops`.
     """
-    decoded = model.get_layer("decoder_norm").output
-    network = FusedModel(model.input, [decoded, model.output], name="decoded")
-    count, dim = decoded.shape[1:]
-    features = np.empty((num_crops, count, dim), np.float16)
+    features = [model.get_layer(name).output for name in ("decoder_norm", "encoder_norm")]
+    network = FusedModel(model.input, [*features, model.output], name="features")
+    landmarks, memory = (np.empty((num_crops, *x.shape[1:]), np.float16) for x in features)
+    count = landmarks.shape[1]
     errors = np.empty((num_crops, count, 2), np.float32)
     seen = np.empty((num_crops, count), np.float32)
     crops = iter(crops)
@@ -57,11 +59,11 @@ def see(model, crops, num_crops):
         batch = [next(crops) for _ in range(part.stop - part.start)]
         images = np.zeros((BATCH, *batch[0][0].shape), np.uint8)  # one shape is compiled
         images[: len(batch)] = [crop for crop, _, _ in batch]
-        found, predicted = (np.asarray(x)[: len(batch)] for x in network.predict_on_batch(images))
-        features[part] = found
+        found = [np.asarray(x)[: len(batch)] for x in network.predict_on_batch(images)]
+        landmarks[part], memory[part], predicted = found
         errors[part] = np.stack([points for _, points, _ in batch]) - predicted
         seen[part] = np.stack([known for _, _, known in batch])
-    return SeenCrops(features, errors, seen)
+    return SeenCrops(landmarks, memory, errors, seen)
 
 
 def crops_of_faces(samples, count, preprocessor, rng, with_points=True):

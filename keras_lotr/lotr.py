@@ -65,9 +65,10 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         dtype: dtype policy of Transformer and head, such as "mixed_bfloat16". The backbone has its
             own.
         trainable: False freezes all layers.
-        certainty_dim: hidden width of a second head, which looks at the tokens once more and says how sure the landmarks are (see
-            `predict_certainty`). The output of the network stays the landmarks; `fit` leaves this
-            head as it is, and `keras_lotr.training.certainty` trains it. None: no such head.
+        certainty_dim: hidden width of a second head, which looks at the tokens once more and says
+            how sure the landmarks are (see `predict_certainty`). The output of the network stays
+            the landmarks; `fit` leaves this head as it is, and `keras_lotr.training.certainty`
+            trains it. None: no such head.
 
     Raises:
         ValueError: the backbone has no square input of fixed size or not exactly one feature map;

@@ -52,7 +52,15 @@ def _formats(context, parameter, value):
 @click.option(
     "--resume", is_flag=True, help="Images whose results are in --output are left as they are."
 )
-def predict(source, boxes, output, formats, draw, recursive, resume, **how):
+@click.option(
+    "--min-quality", type=click.FloatRange(0, 1),
+    help="Faces below this quality, 0 to 1, are marked (low_quality, drawn in grey); for presets "
+    "that say how sure they are.",
+)  # fmt: skip
+@click.option("--drop-low-quality", is_flag=True, help="Faces below --min-quality are left out.")
+def predict(
+    source, boxes, output, formats, draw, recursive, resume, min_quality, drop_low_quality, **how
+):
     """Find the landmarks of the faces in SOURCE.
 
     SOURCE is an image file, a folder, a pattern, a URL, several of them, or - for an image from
@@ -67,7 +75,16 @@ def predict(source, boxes, output, formats, draw, recursive, resume, **how):
     given = read_boxes(boxes) if boxes else None
     if boxes:
         how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched
-    failed = predict_files(landmarker_of(**how), images, results, given, left_out)
+    if drop_low_quality and min_quality is None:
+        raise ValueError("Expected --min-quality with --drop-low-quality. Received: none")
+    landmarker = landmarker_of(**how)
+    if min_quality is not None and not landmarker.model.has_certainty:
+        raise ValueError(
+            f"Expected a preset that says how sure it is with --min-quality. {how['preset']} does "
+            "not: train that with `keras-lotr train-certainty`."
+        )
+    quality = min_quality, drop_low_quality
+    failed = predict_files(landmarker, images, results, given, left_out, *quality)
     if failed:
         sys.exit(2 if failed == len(images) else 1)
 

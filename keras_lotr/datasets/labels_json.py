@@ -2,8 +2,8 @@
 
 A landmark that nobody labelled is null. Of pseudo-labels, `doubt98` (`doubt68`, ...) may say for
 each landmark by how much it may be wrong, in face sizes. `seen68` (`seen98`, ...) may say which are
-seen: 1, 0 for one that is covered, -1 for one that the face itself hides, null. `set` and the names in `tags` are the
-subsets that a face belongs to.
+seen: 1, 0 for one that is covered, -1 for one that the face itself hides, null. `set` and the names
+in `tags` are the subsets that a face belongs to.
 """
 
 from pathlib import Path

@@ -33,8 +33,8 @@ from keras_lotr.schemes import get_scheme
 
 # Without a focal length: the camera is as many face sizes away as this, as in most photos.
 DISTANCE = 8.0
-# Chin, brows, nose, corners of eyes and mouth: the rest of the outline slides along the cheek when a
-# head turns, and lids and lips move.
+# Chin, brows, nose, corners of eyes and mouth: the rest of the outline slides along the cheek when
+# a head turns, and lids and lips move.
 _RIGID_JD = (16, *range(33, 66), 66, 70, 75, 79, 84, 90)
 _FEWEST = 6
 # From the head's axes (y up, z towards the camera) to OpenCV's (y down, z away from it), and back.
@@ -196,9 +196,10 @@ def openness(points, scheme):
     closed = [line for line in get_scheme(scheme).contours if line.closed]
     eyes = [line for line in closed if line.region == "eyes"]
     mouth = [line for line in closed if line.region == "mouth"][-1:]  # the inner lips
-    names = ("left_eye", "right_eye", "mouth")
-    lines = [*eyes, *mouth] if len(eyes) == 2 and mouth else []
-    return {name: _opening(points[list(line.indices)]) for name, line in zip(names, lines, strict=False)}
+    if len(eyes) != 2 or not mouth:
+        return {}
+    lines = {"left_eye": eyes[0], "right_eye": eyes[1], "mouth": mouth[0]}
+    return {name: _opening(points[list(line.indices)]) for name, line in lines.items()}
 
 
 def _opening(loop):

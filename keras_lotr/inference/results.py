@@ -233,6 +233,7 @@ class PhotoLandmarks:
         faces: list of `FaceLandmarks`.
         width, height: of the upright photo.
         error: the exception, if the photo could not be read or its boxes are not valid.
+        min_quality: faces below this quality have "low_quality" in `to_dict`; None: none has.
     """
 
     source: object
@@ -240,10 +241,18 @@ class PhotoLandmarks:
     width: int = 0
     height: int = 0
     error: Exception | None = None
+    min_quality: float | None = None
+
+    def is_low(self, face):
+        """Whether the quality of a face is below the least one."""
+        return self.min_quality is not None and face.quality < self.min_quality
 
     def to_dict(self):
         """{"source", "width", "height", "faces"} as the JSON file has it."""
-        faces = [face.to_dict() for face in self.faces]
+        faces = [
+            {**face.to_dict(), **({"low_quality": True} if self.is_low(face) else {})}
+            for face in self.faces
+        ]
         size = {"width": self.width, "height": self.height}
         return {"source": str(self.source), **size, "faces": faces}
 

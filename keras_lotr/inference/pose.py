@@ -69,7 +69,7 @@ class HeadPose:
     @property
     def axes(self):
         """(3, 2): where the head's right, up and forward axes point in the image, y down."""
-        return self.matrix[:2].T * (1, -1)
+        return self.matrix[:2].T * (1, -1) + 0.0  # no -0
 
 
 def _turn(axis, angle):
@@ -99,7 +99,7 @@ def head_pose(points, scheme, visible=None, focal=None, center=None):
     Example:
 
     >>> points = project(HeadPose(20.0, -10.0, 5.0), "ibug68")
-    >>> pose = head_pose(points, "ibug68")
+    >>> pose = head_pose(points, "ibug68", focal=800, center=(0, 0))
     >>> round(pose.yaw, 1), round(pose.pitch, 1), round(pose.roll, 1)
     (20.0, -10.0, 5.0)
     """
@@ -159,7 +159,7 @@ def _mean_head():
 
 
 def project(pose, scheme, size=100.0):
-    """The rigid landmarks of the mean head as a camera eight face sizes away sees them.
+    """The rigid landmarks of the mean head as a camera of focal length `8 * size` sees them.
 
     Args:
         pose: `HeadPose`.

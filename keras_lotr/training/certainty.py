@@ -15,7 +15,8 @@ from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import resolve
-from keras_lotr.training.certainty_crops import crops_of_faces, crops_of_nothing, see
+from keras_lotr.training.certainty_crops import crops_of_faces, see
+from keras_lotr.training.false_boxes import crops_of_nothing
 
 SHARES = {"faces": 0.5, "visibility": 0.35, "nothing": 0.15}  # of the crops
 VISIBILITY_WEIGHT = 1.0  # of its cross-entropy, beside the landmarks' likelihood

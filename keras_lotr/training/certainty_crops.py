@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import Augmentation, random_crop
 from keras_lotr.datasets.labels_json import HALF_DOUBT
 from keras_lotr.fused.graph import FusedModel
@@ -14,7 +13,6 @@ AUGMENTATION = Augmentation(rotation=20.0, blur=0.3, cutout=0.0)
 # Of the crops, those whose box is far off, as a detector's that found half a face.
 FAR_OFF, FAR = 0.12, replace(AUGMENTATION, shift=0.5, scale=0.6)
 _COVERED = 0.3  # of the crops, those with a rectangle of one colour or noise
-_FALSE_SPREAD = 0.2  # of the crop: how far from a false box's landmarks a face would be
 _MEAN_DISTANCE = 1.2533  # of a Gaussian in the plane, over its standard deviation
 BATCH = 64
 
@@ -70,7 +68,8 @@ def crops_of_faces(samples, count, preprocessor, rng, with_points=True):
     """Random crops of annotated faces.
 
     Args:
-        samples: list of `Sample`, those of each set (their first tag) are drawn equally often.
+        samples: list of `Sample`; a subset (their first two tags) is drawn as often as the root of
+            its size says, so that rare ones are seen.
         count: of crops.
         preprocessor: of the model.
         rng: `numpy.random.Generator`.
@@ -81,11 +80,12 @@ def crops_of_faces(samples, count, preprocessor, rng, with_points=True):
     """
     sets = {}
     for sample in samples:
-        sets.setdefault(sample.tags[:1], []).append(sample)
+        sets.setdefault(sample.tags[:2], []).append(sample)
     sets = list(sets.values())
-    for i in range(count):
-        samples = sets[i % len(sets)]
-        yield random_crop_of(samples[rng.integers(len(samples))], preprocessor, rng, with_points)
+    shares = np.sqrt([len(found) for found in sets])
+    for number in rng.choice(len(sets), count, p=shares / shares.sum()) if sets else ():
+        found = sets[number]
+        yield random_crop_of(found[rng.integers(len(found))], preprocessor, rng, with_points)
 
 
 def random_crop_of(sample, preprocessor, rng, with_points=True):
@@ -126,41 +126,3 @@ def _cover(crop, points, rng):
     crop[y : y + height, x : x + width] = patch
     inside = (points >= (x, y)) & (points < (x + width, y + height))
     return inside.all(-1)
-
-
-def crops_of_nothing(photos, count, model, rng):
-    """Crops of boxes without a face: nothing is seen, and the landmarks may be anywhere.
-
-    Args:
-        photos: list of (path, (F, 4) boxes of faces).
-        count: of crops.
-        model: `LOTR`.
-        rng: `numpy.random.Generator`.
-
-    Yields:
-        See `see`.
-    """
-    size = model.image_size
-    mean = model.mean_shape * size - 0.5
-    for i in range(count):
-        path, faces = photos[i % len(photos)]
-        image = read_image(path)
-        box = false_box(image.shape, faces, rng)
-        degrees = rng.uniform(-30, 30)
-        matrix = geometry.crop_from_box(box, size, model.preprocessor.margin, degrees)
-        moved = mean + rng.normal(0, _FALSE_SPREAD * size, 2)
-        noise = rng.normal(0, _FALSE_SPREAD / 2 * size, mean.shape)
-        points = (moved + noise).astype(np.float32)
-        yield geometry.warp(image, matrix, size), points, np.zeros(len(mean), np.float32)
-
-
-def false_box(shape, faces, rng, tries=20):
-    """A random square in an image (H, W, ...) that hardly touches a face (F, 4)."""
-    height, width = shape[:2]
-    for _ in range(tries):
-        side = np.exp(rng.uniform(np.log(16), np.log(min(height, width))))
-        x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
-        box = np.array([x, y, x + side, y + side], np.float32)
-        if not len(faces) or geometry.overlaps(box, faces).max() < 0.1:
-            return box
-    return np.array([0, 0, 16, 16], np.float32)

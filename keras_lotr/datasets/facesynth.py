@@ -17,8 +17,7 @@ def read(folder, split="train", scheme="ibug68"):
     key = label_key(scheme)
     faces = []
     for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
-        number = int(shard.name.split("-")[1])
-        if ("val" if number % 20 == 19 else "train") != split:
+        if _split_of(shard) != split:
             continue
         with np.load(existing(shard / "labels.npz")) as labels:
             points, indices = labels[key], labels["index"]
@@ -30,6 +29,20 @@ def read(folder, split="train", scheme="ibug68"):
             face = {"path": image, "points_image": landmarks, "scheme": scheme, "tags": tags}
             faces.append({**face, "visibility": of_face})
     return labelled_samples(faces, folder)
+
+
+def angles(folder, split="val"):
+    """(F, 3) yaw, pitch and roll of the faces of `read`, degrees, see `inference.pose`."""
+    found = []
+    for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
+        if _split_of(shard) == split:
+            with np.load(existing(shard / "labels.npz")) as labels:
+                found.append(np.stack([labels[name] for name in ("yaw", "pitch", "roll")], -1))
+    return np.concatenate(found)
+
+
+def _split_of(shard):
+    return "val" if int(shard.name.split("-")[1]) % 20 == 19 else "train"
 
 
 def _visibility(labels, scheme):

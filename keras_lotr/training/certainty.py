@@ -4,19 +4,31 @@ All else is frozen, so that no landmark changes, and the network sees each crop 
 trained on what the decoder made of it.
 """
 
+import contextlib
+import hashlib
 import shutil
 from itertools import chain
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_lotr.conversions import sources_of
+from keras_lotr.datasets import NoFaces, read_samples
+from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets.files import resolve
+from keras_lotr.presets.files import METADATA, WEIGHTS, resolve, write_json
+from keras_lotr.training.certainty_calibration import (
+    as_held_out,
+    calibrate,
+    halves,
+    held_out_ratios,
+)
 from keras_lotr.training.certainty_crops import crops_of_faces, see
-from keras_lotr.training.false_boxes import crops_of_nothing
+from keras_lotr.training.false_boxes import crops_of_nothing, photos_with_boxes
 
 SHARES = {"faces": 0.5, "visibility": 0.35, "nothing": 0.15}  # of the crops
 VISIBILITY_WEIGHT = 1.0  # of its cross-entropy, beside the landmarks' likelihood
@@ -139,15 +151,94 @@ class _Trainee(keras.Model):
         return self.head.raw(landmarks, query_positions, memory, positions)
 
 
-def save_beside(model, preset, folder):
-    """Write the preset of a network with a trained head, with the files of the one it was.
+def train_certainty(
+    preset,
+    data,
+    out,
+    visibility=(),
+    photos=None,
+    calibrate_on=(),
+    crops=9000,
+    epochs=10,
+    hidden_dim=128,
+    seed=0,
+    verbose=2,
+):
+    """Teach the network of a preset how sure its landmarks are, and write it as another preset.
+
+    Args:
+        preset: name or folder of a preset with trained weights.
+        data: folders of data sets whose `train` split has true landmarks of the preset's scheme;
+            one half of the faces of their `val` splits calibrates.
+        out: folder of the new preset, which also has the files of the old one.
+        visibility: folders of data sets whose labels also say which landmarks are seen, such as
+            rendered faces; their positions are not learned from, so that they may be of a scheme
+            that places landmarks a little differently.
+        photos: folder of photos for boxes without a face; None: there are none of them, and
+            `quality` may not know them.
+        calibrate_on: tags of the `val` faces that calibrate; empty: all.
+        crops, epochs, hidden_dim: how much is learned, and the width of the head.
+        seed: of all that is random.
+        verbose: as of `keras.Model.fit`.
+
+    Returns:
+        dict, what the metadata of the preset say: factors by region, ratios by set.
+
+    Raises:
+        ValueError: the preset or a data set cannot be read.
+    """
+    model = with_head(preset, hidden_dim)
+    scheme = model.preprocessor.scheme
+    samples = [s for folder in data for s in read_samples(folder, "train", scheme)]
+    held_out = [s for folder in data for s in read_samples(folder, "val", scheme)]
+    if calibrate_on:
+        held_out = [s for s in held_out if set(calibrate_on) & set(s.tags)]
+    if not held_out:
+        raise ValueError(f"Expected val faces with a tag of {list(calibrate_on)}. There are none.")
+    calibrating, _ = halves(held_out)
+    seen = [s for folder in visibility for s in visible_samples(folder, "train", scheme)]
+    boxes = [] if photos is None else photos_with_boxes(photos)
+    ratios = held_out_ratios(model, samples, calibrating)
+    found = training_crops(model, samples, seen, boxes, crops, seed)
+    fit_head(model, as_held_out(found, ratios), epochs, seed=seed, verbose=verbose)
+    told = {
+        "factors": calibrate(model, calibrating),
+        "held_out_ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
+        "calibrated_on": f"{len(calibrating)} faces, every other one of the val splits",
+        "crops": crops,
+    }
+    save_beside(model, preset, out, told)
+    return told
+
+
+def visible_samples(folder, split, scheme):
+    """Faces whose labels say which landmarks are seen, converted from the scheme that has them."""
+    for source in (scheme, *sources_of(scheme)):
+        with contextlib.suppress(NoFaces):
+            samples = read_samples(folder, split, source)
+            known = [s for s in samples if s.visibility is not None]
+            if known:
+                return in_scheme(known, scheme, folder)
+    raise NoFaces(f"Expected labels in {folder} that say which landmarks are seen. There are none.")
+
+
+def save_beside(model, preset, folder, told):
+    """Write the preset of a network with a trained head, with the files of the one that it was.
 
     Args:
         model: `LOTR`.
         preset: short name or folder of the preset that it was.
         folder: to write.
+        told: dict, for the metadata.
     """
-    source = resolve(preset).folder
-    if source is not None:
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+    files = resolve(preset)
+    if files.folder is not None and files.folder.resolve() != Path(folder).resolve():
+        shutil.copytree(files.folder, folder, dirs_exist_ok=True)
     model.save_to_preset(folder)
+    weights = Path(folder, WEIGHTS)
+    metadata = {**(files.json(METADATA) or {}), "certainty": told}
+    if "weights_sha256" in metadata:
+        metadata["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if "parameters" in metadata:
+        metadata["parameters"] = model.count_params()
+    write_json(Path(folder, METADATA), metadata)

@@ -26,12 +26,14 @@ class SeenCrops:
         memory: (F, T, D) float16, of the last encoder layer.
         errors: (F, N, 2) float32, true minus predicted landmarks in crop pixels; NaN without label.
         seen: (F, N) float32, 1 for landmarks that are seen, 0 for others, NaN where nobody said.
+        sets: (F,) names, of the set that each crop is of; "" for none.
     """
 
     landmarks: np.ndarray
     memory: np.ndarray
     errors: np.ndarray
     seen: np.ndarray
+    sets: np.ndarray
 
 
 def see(model, crops, num_crops):
@@ -39,7 +41,7 @@ def see(model, crops, num_crops):
 
     Args:
         model: `LOTR`.
-        crops: iterable of (crop, points_crop (N, 2), seen (N,)), see `SeenCrops`.
+        crops: iterable of (crop, points_crop (N, 2), seen (N,), set), see `SeenCrops`.
         num_crops: how many there are.
 
     Returns:
@@ -50,18 +52,19 @@ def see(model, crops, num_crops):
     landmarks, memory = (np.empty((num_crops, *x.shape[1:]), np.float16) for x in features)
     count = landmarks.shape[1]
     errors = np.empty((num_crops, count, 2), np.float32)
-    seen = np.empty((num_crops, count), np.float32)
+    seen, sets = np.empty((num_crops, count), np.float32), []
     crops = iter(crops)
     for start in range(0, num_crops, BATCH):
         part = slice(start, min(start + BATCH, num_crops))
         batch = [next(crops) for _ in range(part.stop - part.start)]
         images = np.zeros((BATCH, *batch[0][0].shape), np.uint8)  # one shape is compiled
-        images[: len(batch)] = [crop for crop, _, _ in batch]
+        images[: len(batch)] = [crop for crop, *_ in batch]
         found = [np.asarray(x)[: len(batch)] for x in network.predict_on_batch(images)]
         landmarks[part], memory[part], predicted = found
-        errors[part] = np.stack([points for _, points, _ in batch]) - predicted
-        seen[part] = np.stack([known for _, _, known in batch])
-    return SeenCrops(landmarks, memory, errors, seen)
+        errors[part] = np.stack([points for _, points, *_ in batch]) - predicted
+        seen[part] = np.stack([known for _, _, known, _ in batch])
+        sets += [name for *_, name in batch]
+    return SeenCrops(landmarks, memory, errors, seen, np.array(sets))
 
 
 def crops_of_faces(samples, count, preprocessor, rng, with_points=True):
@@ -105,7 +108,13 @@ def random_crop_of(sample, preprocessor, rng, with_points=True):
     if rng.random() < _COVERED:
         hidden |= _cover(crop, points, rng)
     seen = np.where(hidden, 0, seen)
-    return crop, points if with_points else np.full_like(points, np.nan), seen
+    points = points if with_points else np.full_like(points, np.nan)
+    return crop, points, seen, set_of(sample)
+
+
+def set_of(sample):
+    """The name of the set that a sample is of, its first tag; "" if it has none."""
+    return next(iter(sample.tags), "")
 
 
 def _doubted(sample, rng):

@@ -90,4 +90,5 @@ def crops_of_nothing(photos, count, model, rng):
         moved = mean + rng.normal(0, _SPREAD * size, 2)
         points = moved + rng.normal(0, _SPREAD / 2 * size, mean.shape)
         nothing_seen = np.zeros(len(mean), np.float32)
-        yield geometry.warp(image, matrix, size), points.astype(np.float32), nothing_seen
+        crop = geometry.warp(image, matrix, size)
+        yield crop, points.astype(np.float32), nothing_seen, ""

@@ -191,3 +191,26 @@ def ranking(faces, false):
         "median_of_faces": round(float(np.median(faces)), 3),
         "median_of_false": round(float(np.median(false)), 3),
     }
+
+
+def as_text(results):
+    """The results as a table for the terminal."""
+    lines = [
+        f"{results['preset']}, {results['scheme']}, reporting half of the val faces",
+        f"{'':18}{'faces':>6}{'in 90 %':>9}{'easy':>7}{'middle':>7}{'hard':>7}{'corr.':>7}"
+        f"{'hidden':>8}{'covered':>8}",
+    ]
+    for name, found in results["sets"].items():
+        thirds = "".join(f"{value or 0:7.1f}" for value in found["coverage_of_thirds"])
+        seen = [found["visibility"].get(f"auc_{kind}") for kind in ("hidden", "covered")]
+        areas = "".join(f"{'':8}" if area is None else f"{area:8.3f}" for area in seen)
+        lines.append(
+            f"{name:18}{found['faces']:6}{found['coverage']['0.9']:9.1f}{thirds}"
+            f"{found['correlation']:7.2f}{areas}"
+        )
+        if profiles := found["visibility"].get("profiles"):
+            lines.append(f"{'':18}profiles: {profiles}")
+    lines += [f"pose of {name}: {found}" for name, found in results["pose"].items()]
+    if "ranking" in results:
+        lines.append(f"false boxes: {results['ranking']}")
+    return "\n".join(lines)

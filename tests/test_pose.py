@@ -52,14 +52,17 @@ def test_mirrored_faces_look_the_other_way():
     assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx((-25, 10, -15), abs=0.1)
 
 
-def test_hidden_landmarks_are_left_out():
+def test_missing_landmarks_are_left_out():
     points = project(HeadPose(10, 0, 0), "ibug68")
-    visible = np.ones(68)
-    points[27:36] += 60
-    visible[27:36] = 0.1
-    pose = head_pose(points, "ibug68", visible, focal=800, center=(0, 0))
+    points[27:31] = np.nan
+    pose = head_pose(points, "ibug68", focal=800, center=(0, 0))
     assert pose.yaw == pytest.approx(10, abs=0.1)
-    assert head_pose(points, "ibug68", np.zeros(68)) is not None  # all hidden: all count
+
+
+def test_a_face_whose_landmarks_are_all_hidden_has_a_pose():
+    points = 100 + np.nan_to_num(project(HeadPose(10, 0, 0), "ibug68"))
+    face = FaceLandmarks(points, [0, 0, 200, 200], None, "ibug68", visible=np.zeros(68))
+    assert face.pose.yaw == pytest.approx(10, abs=2)
 
 
 def test_where_there_is_no_pose():

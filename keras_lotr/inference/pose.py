@@ -80,14 +80,12 @@ def _turn(axis, angle):
     return matrix
 
 
-def head_pose(points, scheme, visible=None, focal=None, center=None):
+def head_pose(points, scheme, focal=None, center=None):
     """The pose of a head, by perspective-n-point with the mean head.
 
     Args:
         points: (N, 2) landmarks, image pixels; NaN where there is none.
         scheme: name of the landmark scheme.
-        visible: (N,) probabilities that landmarks are seen; those below 0.5 are left out where
-            enough others are left. None: all count.
         focal: focal length in pixels of the image. None: the camera is eight face sizes away.
         center: (2,) principal point, such as the middle of the image, and the angles are those
             against the optical axis. None: those against the line of sight to the face.
@@ -107,9 +105,9 @@ def head_pose(points, scheme, visible=None, focal=None, center=None):
     if model is None:
         return None
     points = np.asarray(points, np.float64)
+    # Hidden landmarks count, too: those of the near half alone lie almost in a plane, whose turn is
+    # ambiguous.
     used = np.isfinite(model[:, 0]) & np.isfinite(points).all(-1)
-    seen = used if visible is None else used & (np.asarray(visible) >= 0.5)
-    used = seen if seen.sum() >= _FEWEST + 2 else used
     if used.sum() < _FEWEST:
         return None
     points, model = points[used], model[used]

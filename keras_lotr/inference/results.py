@@ -128,7 +128,7 @@ class FaceLandmarks:
 
         See `keras_lotr.inference.pose`, whose `head_pose` also takes a focal length.
         """
-        return pose.head_pose(self.points, self.scheme, self.visible)
+        return pose.head_pose(self.points, self.scheme)
 
     @property
     def openness(self):

@@ -77,8 +77,8 @@ def as_held_out(crops, ratios):
 def calibrate(model, held_out):
     """Set the calibration of a head so that 90 % of the true landmarks lie in their ellipses.
 
-    Each set counts as much as any other, whatever its size; a region without labels has the factor
-    of all regions.
+    Each face counts the same, however many of its landmarks are labelled; a region without labels
+    has the factor of all regions.
 
     Args:
         model: `LOTR` with a trained certainty head; its calibration is replaced.
@@ -89,14 +89,11 @@ def calibrate(model, held_out):
     """
     scheme = get_scheme(model.preprocessor.scheme)
     model.certainty.calibration.assign(np.ones(model.certainty.calibration.shape, np.float32))
-    found, weights = [], []
-    for samples in sets_of(held_out).values():
-        crops, truth = _crops(model, samples)
-        points, certainty = model.predict_certainty(crops)
-        found.append(distances(truth - points, certainty[..., :3]))
-        share = 1 / max(np.isfinite(found[-1]).sum(), 1)
-        weights.append(np.where(np.isfinite(found[-1]), share, 0))
-    found, weights = np.concatenate(found), np.concatenate(weights)
+    crops, truth = _crops(model, held_out)
+    points, certainty = model.predict_certainty(crops)
+    found = distances(truth - points, certainty[..., :3])
+    known = np.isfinite(found)
+    weights = known / np.maximum(known.sum(1, keepdims=True), 1)
     every = weighted_quantile(found, weights, LEVEL) / radius(LEVEL)
     factors, calibration = {}, np.full(model.certainty.calibration.shape, every, np.float32)
     for region, landmarks in scheme.regions.items():

@@ -6,7 +6,7 @@ from keras_lotr.inference.pose import head_pose
 from keras_lotr.schemes import get_scheme
 
 MOST_YAW = 60  # degrees; up to here the mean error is taken
-# Degrees of the measured yaw from which a face has the tag half, and profile. They are chosen on the
+# Degrees of the measured yaw from which a face has the tag half, and profile, chosen on the
 # calibrating half: the tags were given by eye, and near 90 degrees the measured yaw is too small,
 # because the landmarks that the face hides are predicted at its visible edge.
 HALF, PROFILE = 26.0, 38.0

@@ -112,10 +112,11 @@ def _draw_face(canvas, face, visible, wanted, colors):
         for line in scheme.contours:
             color = colors.get(line.region, _OTHER)
             _draw_line(fine, at[list(line.indices)], line.closed, color, stroke)
-    if wanted["ellipses"] is not None and face.sigma is not None:
+    if wanted["ellipses"] is not None and getattr(face, "sigma", None) is not None:
         _draw_ellipses(fine, at, face.ellipse(wanted["ellipses"]), factor, stroke)
     if wanted["points"]:
-        hollow = np.zeros(len(at), bool) if face.visible is None else face.visible < 0.5
+        seen = getattr(face, "visible", None)
+        hollow = np.zeros(len(at), bool) if seen is None else np.asarray(seen) < 0.5
         for region, indices in scheme.regions.items():
             for i in _indices_of_known(at, indices):
                 _draw_dot(fine, at[i], colors.get(region, _OTHER), stroke, hollow[i])

@@ -87,7 +87,7 @@ def test_the_preset_says_what_was_done(trained):
 def test_calibration_makes_nine_tenths_true(trained, data):
     model = LOTR.from_preset(trained)
     calibrating, _ = halves(read_samples(data, "val", "ibug68"))
-    calibrate(model, calibrating)
+    calibrate(model, [calibrating])
     d = judge(model, calibrating).distances
     for region in (slice(0, 17), slice(36, 48)):
         assert np.mean(d[:, region] <= radius(0.9) * 1.0001) == pytest.approx(0.9, abs=0.03)

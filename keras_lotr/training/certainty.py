@@ -190,25 +190,34 @@ def train_certainty(
     model = with_head(preset, hidden_dim)
     scheme = model.preprocessor.scheme
     samples = [s for folder in data for s in read_samples(folder, "train", scheme)]
-    held_out = [s for folder in data for s in read_samples(folder, "val", scheme)]
-    if calibrate_on:
-        held_out = [s for s in held_out if set(calibrate_on) & set(s.tags)]
-    if not held_out:
+    groups = [calibrating_faces(folder, scheme, calibrate_on) for folder in data]
+    groups = [group for group in groups if group]
+    if not groups:
         raise ValueError(f"Expected val faces with a tag of {list(calibrate_on)}. There are none.")
-    calibrating, _ = halves(held_out)
+    calibrating = [sample for group in groups for sample in group]
     seen = [s for folder in visibility for s in visible_samples(folder, "train", scheme)]
     boxes = [] if photos is None else photos_with_boxes(photos)
     ratios = held_out_ratios(model, samples, calibrating)
     found = training_crops(model, samples, seen, boxes, crops, seed)
     fit_head(model, as_held_out(found, ratios), epochs, seed=seed, verbose=verbose)
     told = {
-        "factors": calibrate(model, calibrating),
+        "factors": calibrate(model, groups),
         "held_out_ratios": {name: round(ratio, 3) for name, ratio in ratios.items()},
         "calibrated_on": f"{len(calibrating)} faces, every other one of the val splits",
         "crops": crops,
     }
     save_beside(model, preset, out, told)
     return told
+
+
+def calibrating_faces(folder, scheme, tags=()):
+    """The half of the val faces of a data set that calibrates, of those with one of the tags."""
+    try:
+        samples = read_samples(folder, "val", scheme)
+    except NoFaces:
+        return []
+    samples = [s for s in samples if not tags or set(tags) & set(s.tags)]
+    return halves(samples)[0]
 
 
 def visible_samples(folder, split, scheme):

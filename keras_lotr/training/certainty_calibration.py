@@ -74,26 +74,29 @@ def as_held_out(crops, ratios):
     return replace(crops, errors=crops.errors * factors[:, None, None])
 
 
-def calibrate(model, held_out):
+def calibrate(model, groups):
     """Set the calibration of a head so that 90 % of the true landmarks lie in their ellipses.
 
-    Each face counts the same, however many of its landmarks are labelled; a region without labels
-    has the factor of all regions.
+    Each data set counts the same, and each face within it, however many of its landmarks are
+    labelled; a region without labels has the factor of all regions.
 
     Args:
         model: `LOTR` with a trained certainty head; its calibration is replaced.
-        held_out: list of `Sample` that trained nothing.
+        groups: a list of `Sample` that trained nothing for each data set.
 
     Returns:
         {region: factor}.
     """
     scheme = get_scheme(model.preprocessor.scheme)
     model.certainty.calibration.assign(np.ones(model.certainty.calibration.shape, np.float32))
-    crops, truth = _crops(model, held_out)
-    points, certainty = model.predict_certainty(crops)
-    found = distances(truth - points, certainty[..., :3])
-    known = np.isfinite(found)
-    weights = known / np.maximum(known.sum(1, keepdims=True), 1)
+    found, weights = [], []
+    for samples in groups:
+        crops, truth = _crops(model, samples)
+        points, certainty = model.predict_certainty(crops)
+        found.append(distances(truth - points, certainty[..., :3]))
+        known = np.isfinite(found[-1])
+        weights.append(known / np.maximum(known.sum(1, keepdims=True), 1) / len(samples))
+    found, weights = np.concatenate(found), np.concatenate(weights)
     every = weighted_quantile(found, weights, LEVEL) / radius(LEVEL)
     factors, calibration = {}, np.full(model.certainty.calibration.shape, every, np.float32)
     for region, landmarks in scheme.regions.items():

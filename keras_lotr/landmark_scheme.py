@@ -148,7 +148,10 @@ class LandmarkScheme:
         return np.stack([points[..., list(group), :].mean(-2) for group in self.five_points], -2)
 
     def mirror(self, points, width):
-        """The landmarks of the mirrored image of this width: (..., N, 2) -> (..., N, 2)."""
+        """The landmarks of the mirrored image of this width: (..., N, 2) -> (..., N, 2).
+
+        Further columns only change their order.
+        """
         if self.flip_order is None:
             raise ValueError(f"The scheme {self.name} says no flip order to mirror a face with.")
         mirrored = np.array(points)[..., list(self.flip_order), :]

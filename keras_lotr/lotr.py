@@ -5,7 +5,7 @@ Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> h
 
 import copy
 from dataclasses import asdict
-from functools import cached_property, partial, wraps
+from functools import partial
 
 import keras
 from keras import layers
@@ -15,6 +15,7 @@ from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
+from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.layers.embeddings import Embedding, SinePosition, grid_centers
 from keras_lotr.layers.feature_tokens import feature_tokens
 from keras_lotr.layers.landmark_head import LandmarkHead
@@ -23,7 +24,8 @@ from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 from keras_lotr.losses import spread_weight
 from keras_lotr.lotr_arguments import checked_preprocessor, square_input, transformer_width
 from keras_lotr.presets.preset import PresetMixin
-from keras_lotr.running.keras_model import KerasModel, check_process
+from keras_lotr.running.keras_model import check_process
+from keras_lotr.running.predict_mixin import PredictMixin
 
 # Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
 # HRNet's widest network and its classification neck is our choice; the paper says HRNet only.
@@ -52,7 +54,7 @@ MAX_TOKENS = 2**14  # 128 x 128; attention takes memory with the square of it
 
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class LOTR(PresetMixin, ConfiguredModel):
+class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
     """The network: RGB face crops (B, S, S, 3), 0..255 -> landmarks (B, N, 2) float32, crop pixels.
 
     Points are (x, y), and integer coordinates are pixel centres. The paper does not give the number
@@ -78,6 +80,10 @@ class LOTR(PresetMixin, ConfiguredModel):
         dtype: dtype policy of Transformer and head, such as "mixed_bfloat16". The backbone has its
             own.
         trainable: False freezes all layers.
+        certainty_dim: hidden width of a second head, which looks at the tokens once more and says
+            how sure the landmarks are (see `predict_certainty`). The output of the network stays
+            the landmarks; `fit` leaves this head as it is, and `keras_lotr.training.certainty`
+            trains it. None: no such head.
 
     Raises:
         ValueError: the backbone has no square input of fixed size or not exactly one feature map;
@@ -121,6 +127,7 @@ class LOTR(PresetMixin, ConfiguredModel):
         name="lotr",
         dtype=None,
         trainable=True,
+        certainty_dim=None,
         **unknown,
     ):
         check_process()
@@ -132,6 +139,8 @@ class LOTR(PresetMixin, ConfiguredModel):
         check_counts(num_landmarks=num_landmarks, ffn_dim=ffn_dim, head_hidden_dim=head_hidden_dim)
         check_counts(0, num_encoder_layers=num_encoder_layers)
         check_counts(num_decoder_layers=num_decoder_layers)
+        if certainty_dim is not None:
+            check_counts(certainty_dim=certainty_dim)
         if not 0 <= dropout < 1:
             raise ValueError(f"Expected dropout as a rate 0 <= dropout < 1. Received: {dropout!r}")
         mean_shape = checked_mean_shape(mean_shape, num_landmarks)
@@ -172,8 +181,17 @@ class LOTR(PresetMixin, ConfiguredModel):
             landmarks, at = queries(memory), query_positions(memory)
             for layer in decoder:
                 landmarks = layer(landmarks, at, memory, positions)
-            points_crop = head(decoder_norm(landmarks))
+            landmarks = decoder_norm(landmarks)
+            points_crop = head(landmarks)
+            certainty = None
+            if certainty_dim is not None:
+                certainty = CertaintyHead(
+                    image_size, dim, num_heads, certainty_dim, name=f"{prefix}certainty"
+                )
+                certainty.build(landmarks.shape, at.shape, memory.shape, positions.shape)
         super().__init__(backbone.inputs[0], points_crop, name, dtype, trainable)
+        self.certainty = certainty
+        self._freeze_certainty()
 
         # === Config ===
         self.backbone = backbone
@@ -187,6 +205,7 @@ class LOTR(PresetMixin, ConfiguredModel):
         self.num_decoder_layers = num_decoder_layers
         self.head_hidden_dim = head_hidden_dim
         self.dropout = dropout
+        self.certainty_dim = certainty_dim
         self.image_size = image_size
         self.token_grid = grid
         self._preprocessor = preprocessor
@@ -238,47 +257,24 @@ class LOTR(PresetMixin, ConfiguredModel):
             sample_weight = spread_weight(sample_weight, y_pred[..., 0])
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    @cached_property
-    def runner(self):
-        """The `KerasModel` that predicts with this network."""
-        return KerasModel(self)
+    @property
+    def has_certainty(self):
+        """Whether the network says how sure its landmarks are."""
+        return self.certainty is not None
 
-    @wraps(keras.Model.fit)
-    def fit(self, *args, **kwargs):
-        with self.runner.turn:
-            return super().fit(*args, **kwargs)
+    @property
+    def trainable(self):
+        return super().trainable
 
-    def predict_points(self, crops, flip=False, batch_size=64):
-        """Predict the landmarks of many crops.
+    @trainable.setter
+    def trainable(self, value):
+        keras.Model.trainable.fset(self, value)
+        self._freeze_certainty()
 
-        Threads that share the model take turns. While one of them is in `fit`, the others wait
-        until it ends. Callbacks of `fit` may predict.
-
-        Args:
-            crops: (F, S, S, 3), RGB 0..255.
-            flip: whether to average with the landmarks of the mirrored crops, which takes twice the
-                time.
-            batch_size: how many crops the backend gets at a time.
-
-        Returns:
-            (F, N, 2) float32 array, crop pixels.
-
-        Raises:
-            ValueError: the crops have another shape, or values outside of 0..255 or not finite.
-            RuntimeError: the process was forked from one that has used Keras.
-        """
-        return self.runner.predict_points(crops, flip, batch_size)
-
-    def attention_maps(self, images):
-        """Compute which tokens each landmark attends to, layer by layer.
-
-        Args:
-            images: (B, S, S, 3), RGB 0..255.
-
-        Returns:
-            (B, decoder layers, heads, N, h, w) float32 array; each (h, w) map sums to 1.
-        """
-        return self.runner.attention_maps(images)
+    def _freeze_certainty(self):
+        """The loss of `fit` knows nothing of this head."""
+        if getattr(self, "certainty", None) is not None:
+            self.certainty.trainable = False
 
     def get_config(self):
         return {
@@ -294,6 +290,8 @@ class LOTR(PresetMixin, ConfiguredModel):
             "head_hidden_dim": self.head_hidden_dim,
             "dropout": self.dropout,
             "preprocessor": asdict(self.preprocessor),
+            # Absent without the head, so that older versions read such presets.
+            **({} if self.certainty_dim is None else {"certainty_dim": self.certainty_dim}),
             **super().get_config(),
         }
 

@@ -62,15 +62,18 @@ def flip_averaged(predict, crops, preprocessor):
     """The mean of the landmarks of crops and of the mirrored crops.
 
     Args:
-        predict: function, crops (F, S, S, 3) -> landmarks (F, N, 2), crop pixels.
+        predict: function, crops (F, S, S, 3) -> landmarks (F, N, 2), crop pixels, or (F, N, 6) with
+            the triangle a, b, c of each landmark's error and whether it is seen.
         crops: (F, S, S, 3).
         preprocessor: `Preprocessor` of the model, whose scheme has a flip order.
 
     Returns:
-        (F, N, 2), crop pixels.
+        As of `predict`.
 
     Raises:
         ValueError: the scheme has no flip order.
     """
     points, mirrored = predict(crops), predict(crops[:, :, ::-1])
-    return (points + get_scheme(preprocessor.scheme).mirror(mirrored, preprocessor.image_size)) / 2
+    mirrored = get_scheme(preprocessor.scheme).mirror(mirrored, preprocessor.image_size)
+    mirrored[..., 3:4] *= -1  # b, which turns with x; there is none among landmarks alone
+    return (points + mirrored) / 2

@@ -5,6 +5,7 @@ import os
 import click
 
 from keras_lotr import __version__
+from keras_lotr.cli.certainty import report_certainty, review, train_certainty
 from keras_lotr.cli.demo import demo
 from keras_lotr.cli.errors import Commands
 from keras_lotr.cli.export import export
@@ -38,8 +39,10 @@ def presets():
     click.echo(preset_table())
 
 
+report.add_command(report_certainty, "certainty")
 for command in (
-    *(predict, video, train, train_detector, evaluate, report, export, demo),
+    *(predict, video, train, train_certainty, train_detector, evaluate, review, report, export),
+    demo,
     *(package_preset, model_card, publish, publish_space),
 ):
     main.add_command(command)

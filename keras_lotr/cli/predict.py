@@ -57,7 +57,25 @@ def _formats(context, parameter, value):
     type=click.IntRange(1),
     help="Number of processes that share the images; best one for each core.",
 )
-def predict(source, boxes, output, formats, draw, recursive, resume, workers, **how):
+@click.option(
+    "--min-quality", type=click.FloatRange(0, 1),
+    help="Faces below this quality, 0 to 1, are marked (low_quality, drawn in grey); for presets "
+    "that say how sure they are.",
+)  # fmt: skip
+@click.option("--drop-low-quality", is_flag=True, help="Faces below --min-quality are left out.")
+def predict(
+    source,
+    boxes,
+    output,
+    formats,
+    draw,
+    recursive,
+    resume,
+    workers,
+    min_quality,
+    drop_low_quality,
+    **how,
+):
     """Find the landmarks of the faces in SOURCE.
 
     SOURCE is an image file, a folder, a pattern, a URL, several of them, or - for an image from
@@ -72,8 +90,16 @@ def predict(source, boxes, output, formats, draw, recursive, resume, workers, **
     given = read_boxes(boxes) if boxes else None
     if boxes:
         how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched
+    if drop_low_quality and min_quality is None:
+        raise ValueError("Expected --min-quality with --drop-low-quality. Received: none")
     landmarker = landmarker_of(**how, workers=workers)
-    failed = predict_files(landmarker, images, results, given, left_out, workers)
+    if min_quality is not None and not landmarker.model.has_certainty:
+        raise ValueError(
+            f"Expected a preset that says how sure it is with --min-quality. {how['preset']} does "
+            "not: train that with `keras-lotr train-certainty`."
+        )
+    quality = min_quality, drop_low_quality
+    failed = predict_files(landmarker, images, results, given, left_out, *quality, workers)
     if failed:
         sys.exit(2 if failed == len(images) else 1)
 

@@ -14,7 +14,16 @@ from keras_lotr.images.names import shortened
 STANDARD_INPUT = "-"
 
 
-def predict_files(landmarker, images, results, boxes=None, left_out=(), workers=None):
+def predict_files(
+    landmarker,
+    images,
+    results,
+    boxes=None,
+    left_out=(),
+    min_quality=None,
+    drop=False,
+    workers=None,
+):
     """Find the landmarks of images and write them.
 
     Args:
@@ -24,6 +33,8 @@ def predict_files(landmarker, images, results, boxes=None, left_out=(), workers=
         boxes: {file name or path: (F, 4)}, see `saved_results.read_boxes`; None: the detector
             looks.
         left_out: {path: reason} of files that are not read.
+        min_quality: faces below are marked; None: no face is.
+        drop: leave these faces out.
         workers: of `FaceLandmarker.stream`.
 
     Returns:
@@ -44,7 +55,10 @@ def predict_files(landmarker, images, results, boxes=None, left_out=(), workers=
     bar = tqdm(found, total=len(known), unit="image", file=sys.stderr, disable=hide)
     for (name, source), photo in zip(sources.items(), bar, strict=True):
         try:
-            _add(results, replace(photo, source=name), source)
+            photo = replace(photo, source=name, min_quality=min_quality)
+            if drop:
+                photo = replace(photo, faces=[f for f in photo.faces if not photo.is_low(f)])
+            _add(results, photo, source)
         except Exception as error:
             if isinstance(error, ResultsNotWritten) or not is_of_the_input(error):
                 raise

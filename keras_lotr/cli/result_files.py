@@ -205,7 +205,7 @@ class _Folder:
                 several = f"{self._of_several(name)}{i}" if len(entry["faces"]) > 1 else name
                 formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
         if self.drawn:
-            _write_drawn(self.folder / f"{name}.jpg", source, photo.faces)
+            _write_drawn(self.folder / f"{name}.jpg", source, photo)
         if self.coco is not None:
             self.coco.add(entry)
 
@@ -221,9 +221,9 @@ class _Folder:
             self.coco.close()
 
 
-def _write_drawn(path, source, faces):
+def _write_drawn(path, source, photo):
     # Read again: the pixels of many images are not kept.
-    image = draw(read_image(source), faces)
+    image = draw(read_image(source), photo.faces, grey=[photo.is_low(f) for f in photo.faces])
     data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     write_file(path, data.tobytes())
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.conversions import common_landmarks
 from keras_lotr.datasets.gaps import labelled_samples
 from keras_lotr.datasets.samples import existing, label_key
 from keras_lotr.images.names import shortened
@@ -17,33 +18,56 @@ def read(folder, split="train", scheme="ibug68"):
     key = label_key(scheme)
     faces = []
     for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
-        number = int(shard.name.split("-")[1])
-        if ("val" if number % 20 == 19 else "train") != split:
+        if _split_of(shard) != split:
             continue
-        points, indices, turned = _labels_of(existing(shard / "labels.npz"), key)
-        for index, landmarks, of_pose in zip(indices, points, turned, strict=True):
+        points, indices, turned, seen = _labels_of(existing(shard / "labels.npz"), key, scheme)
+        for index, landmarks, of_pose, of_face in zip(indices, points, turned, seen, strict=True):
             tags = ("pose",) if of_pose else ()
             image = shard / f"{index:08d}.jpg"
-            faces.append({"path": image, "points_image": landmarks, "scheme": scheme, "tags": tags})
+            face = {"path": image, "points_image": landmarks, "scheme": scheme, "tags": tags}
+            faces.append({**face, "visibility": of_face})
     return labelled_samples(faces, folder)
 
 
-def _labels_of(path, key):
-    """Landmarks (F, N, 2), numbers of the images (F,) and whether a face is turned (F,)."""
+def _labels_of(path, key, scheme):
+    """Landmarks (F, N, 2), numbers of the images, whether a face is turned, and what is seen."""
     try:
         with np.load(path) as labels:
             points, indices = labels[key], labels["index"]
             turned = np.abs(labels["yaw"]) > 40 if "yaw" in labels else np.zeros(len(points), bool)
+            seen = _visibility(labels, scheme)
     except Exception as error:  # NumPy and zipfile have many for a file that is damaged
         raise ValueError(
             f"Expected arrays {key} and index in {path}. Received: {shortened(str(error))}"
         ) from None
-    if not (len(points) == len(indices) == len(turned) and indices.dtype.kind in "iu"):
+    if not (len(points) == len(indices) == len(turned) == len(seen) and indices.dtype.kind in "iu"):
         raise ValueError(
             f"Expected as many whole numbers in index as faces in {key} of {path}. Received: "
             f"{indices.dtype}, shapes {indices.shape} and {points.shape}"
         )
-    return points, indices, turned
+    return points, indices, turned, seen
+
+
+def angles(folder, split="val"):
+    """(F, 3) yaw, pitch and roll of the faces of `read`, degrees, see `inference.pose`."""
+    found = []
+    for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
+        if _split_of(shard) == split:
+            with np.load(existing(shard / "labels.npz")) as labels:
+                found.append(np.stack([labels[name] for name in ("yaw", "pitch", "roll")], -1))
+    return np.concatenate(found)
+
+
+def _split_of(shard):
+    return "val" if int(shard.name.split("-")[1]) % 20 == 19 else "train"
+
+
+def _visibility(labels, scheme):
+    """Which landmarks are seen, (F, N): 1, 0, or NaN for those that are none of the 98."""
+    if "visibility98" not in labels:
+        return [None] * len(labels["index"])
+    numbers = common_landmarks("wflw98", scheme)
+    return np.where(numbers < 0, np.nan, labels["visibility98"].astype(np.float32)[:, numbers])
 
 
 def is_here(folder):

@@ -55,6 +55,32 @@ def points_of_json(values, origin):
         ) from None
 
 
+def numbers_of_json(values, origin):
+    """Numbers of a JSON file, null for those that nobody gave.
+
+    Args:
+        values: list of numbers or None; None for no list at all.
+        origin: where they are written, for the message.
+
+    Returns:
+        (N,) float64, NaN where there is none; None for no list.
+
+    Raises:
+        ValueError: if it is no such list.
+
+    Example:
+
+    >>> numbers_of_json([1, None, -1], "labels.json").tolist()
+    [1.0, nan, -1.0]
+    """
+    try:
+        return None if values is None else np.array([*values], np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected a list of numbers, or null, in {origin}. Received: {str(values)[:200]}"
+        ) from None
+
+
 def labelled_samples(faces, source, scheme=None):
     """A `Sample` of each face that has labels; how many others there are is warned of once.
 
@@ -101,9 +127,11 @@ def _in_scheme(sample, scheme):
             f"Received: {sample.scheme}"
         )
     numbers = common_landmarks(sample.scheme, scheme)
-    weights = sample.weights
+    weights, visibility = sample.weights, sample.visibility
     if weights is not None:
         weights = np.where(numbers < 0, 0, weights[numbers])
+    if visibility is not None:
+        visibility = np.where(numbers < 0, np.nan, visibility[numbers])
     return {
         "path": sample.path,
         "points_image": convert(sample.points_image, sample.scheme, scheme),
@@ -111,6 +139,7 @@ def _in_scheme(sample, scheme):
         "tags": sample.tags,
         "origin": sample.origin,
         "weights": weights,
+        "visibility": visibility,
         "converted_from": sample.converted_from if sample.scheme == scheme else sample.scheme,
     }
 

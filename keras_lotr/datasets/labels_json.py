@@ -1,15 +1,16 @@
 """A kit folder: `images/` and `labels.json`, a list of {"image", "split", "points68", ...}.
 
 A landmark that nobody labelled is null. Of pseudo-labels, `doubt98` (`doubt68`, ...) may say for
-each landmark by how much it may be wrong, in face sizes. `set` and the names in `tags` are the
-subsets that a face belongs to.
+each landmark by how much it may be wrong, in face sizes. `seen68` (`seen98`, ...) may say which are
+seen: 1, 0 for one that is covered, -1 for one that the face itself hides, null. `set` and the names
+in `tags` are the subsets that a face belongs to.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.datasets.gaps import labelled_samples, points_of_json
+from keras_lotr.datasets.gaps import labelled_samples, numbers_of_json, points_of_json
 from keras_lotr.datasets.samples import label_key, read_json
 
 # In face sizes: a landmark with this doubt counts half as much in training as one without.
@@ -19,7 +20,7 @@ HALF_DOUBT = 0.02
 def read(folder, split="train", scheme="ibug68"):
     """Faces of a kit folder that carry landmarks of the scheme, tagged with `set` and `tags`."""
     key = label_key(scheme)
-    doubt = key.replace("points", "doubt")
+    doubt, seen = key.replace("points", "doubt"), key.replace("points", "seen")
     folder = Path(folder)
     entries = read_json(folder / "labels.json")
     file = folder / "labels.json"
@@ -38,6 +39,7 @@ def read(folder, split="train", scheme="ibug68"):
                     "tags": (*([entry["set"]] if "set" in entry else []), *entry.get("tags", ())),
                     "origin": origin,
                     "weights": weights_of_doubt(entry[doubt]) if doubt in entry else None,
+                    "visibility": numbers_of_json(entry.get(seen), origin),
                 }
             )
     return labelled_samples(faces, folder / "labels.json")

@@ -41,6 +41,9 @@ class Sample:
         weights: (N,) float32, what each landmark counts in training, 0 for gaps; None: all
             labelled landmarks count the same.
         converted_from: the scheme that was labelled, if it is another one.
+        visibility: (N,) float32, 1 for a landmark that is seen, 0 for one that something covers or
+            that lies beyond the image, -1 for one that the face itself hides, NaN where nobody
+            said; None: nobody said anything.
 
     Raises:
         ValueError: not N landmarks, none of them labelled, infinite coordinates, or no box.
@@ -61,6 +64,7 @@ class Sample:
     origin: str = ""
     weights: np.ndarray = None
     converted_from: str = None
+    visibility: np.ndarray = None
 
     def __post_init__(self):
         points = self._checked_points()
@@ -75,6 +79,8 @@ class Sample:
         object.__setattr__(self, "box", box)
         if self.weights is not None:
             object.__setattr__(self, "weights", self._checked_weights())
+        if self.visibility is not None:
+            object.__setattr__(self, "visibility", self._checked_visibility())
 
     def _checked_points(self):
         points = np.array(self.points_image, np.float32)
@@ -100,6 +106,16 @@ class Sample:
                 f"Received: shape {weights.shape}, smallest {weights.min()}"
             )
         return weights
+
+    def _checked_visibility(self):
+        visibility = np.array(self.visibility, np.float32)
+        known = np.isnan(visibility) | np.isin(visibility, (1, 0, -1))
+        if visibility.shape != self.labelled.shape or not known.all():
+            raise ValueError(
+                f"Expected for each landmark of {self.where} whether it is seen: 1, 0, -1 or null. "
+                f"Received: {visibility.tolist()}"
+            )
+        return visibility
 
     @property
     def labelled(self):

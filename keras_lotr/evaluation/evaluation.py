@@ -146,7 +146,7 @@ def measure(
         raise ValueError(f"Expected boxes, one of {list(BOXES)}. Received: {boxes!r}")
     model = OnnxModel(preset) if str(preset).endswith(".onnx") else LOTR.from_preset(preset)
     preprocessor = model.preprocessor
-    samples = _read(data, split, preprocessor.scheme, reader, only)
+    samples = read_labelled(data, split, preprocessor.scheme, reader, only)
     samples, left_out = _with_normalizer(samples, preprocessor.scheme, normalizer)
     not_detected = None
     if boxes == "detector":
@@ -170,7 +170,7 @@ def _with_boxes(samples, boxes):
     return samples, sum(box is None for box in boxes)
 
 
-def _read(data, split, scheme, reader, only):
+def read_labelled(data, split, scheme, reader, only):
     """Faces with labels of the scheme; if there are none, those of another, converted."""
     try:
         return read_samples(data, split, scheme, reader, only)

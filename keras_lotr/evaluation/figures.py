@@ -193,3 +193,43 @@ def _save(figure, path):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
+
+
+def draw_reliability(results, path):
+    """What of true landmarks lies in ellipses of each probability, a curve for each set.
+
+    Args:
+        results: dict of `keras-lotr report certainty`.
+        path: PNG, SVG or PDF file to write.
+    """
+    figure = _figure(6, 5)
+    axis = figure.subplots()
+    axis.plot((0, 100), (0, 100), "--", color="gray", label="as promised")
+    for name, found in results["sets"].items():
+        levels = [100 * float(level) for level in found["coverage"]]
+        axis.plot(levels, list(found["coverage"].values()), label=name)
+    axis.set(xlim=(0, 100), ylim=(0, 100), xlabel="promised, %", ylabel="in the ellipse, %")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="upper left")
+    _save(figure, path)
+
+
+def draw_sparsification(results, path):
+    """The mean error of the landmarks that are left when the least certain are dropped.
+
+    Args:
+        results: dict of `keras-lotr report certainty`.
+        path: PNG, SVG or PDF file to write.
+    """
+    figure = _figure(6, 5)
+    axis = figure.subplots()
+    for name, found in results["sets"].items():
+        dropped = np.linspace(0, 100, len(found["error_left"]), endpoint=False)
+        (line,) = axis.plot(dropped, found["error_left"], label=name)
+        axis.plot(dropped, found["error_left_if_known"], ":", color=line.get_color())
+    axis.set(xlabel="dropped, % of the landmarks", ylabel="error left, % of the face's size")
+    axis.set_title("by the model's certainty; dotted: by the true error", fontsize=9)
+    axis.set_ylim(bottom=0)
+    axis.grid(alpha=0.3)
+    axis.legend()
+    _save(figure, path)

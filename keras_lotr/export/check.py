@@ -45,6 +45,16 @@ def check_points(model, predict, count=3, rounded=False):
         )
 
 
+def check_certainty(model, predict, count=3):
+    """Compare how sure an exported file and the model are; arguments as of `check_points`.
+
+    Args:
+        predict: function that runs the file: crops -> landmarks and (F, N, 4).
+    """
+    crops = random_crops(model, count)
+    check_features(predict(crops)[1], model.predict_certainty(crops)[1], "certainty")
+
+
 def check_features(found, expected, name):
     """Compare an array that an exported file computes with the model's.
 

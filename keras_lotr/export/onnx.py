@@ -7,7 +7,13 @@ from dataclasses import asdict
 import numpy as np
 from keras import ops
 
-from keras_lotr.export.check import check_features, check_points, one_sentence, random_crops
+from keras_lotr.export.check import (
+    check_certainty,
+    check_features,
+    check_points,
+    one_sentence,
+    random_crops,
+)
 from keras_lotr.export.float32 import in_float32
 from keras_lotr.export.onnx_graph import WeightsFile
 from keras_lotr.export.onnx_lotr import IMAGES, features, lotr_graph
@@ -52,7 +58,10 @@ def onnx_content(model, batch=None, float16=False, weights=None):
         model = in_float32(model)
         graph, inputs, outputs = lotr_graph(model, batch)
         content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
-        check_points(model, OnnxModel(content).predict_points, batch or 3)
+        found = OnnxModel(content)
+        check_points(model, found.predict_points, batch or 3)
+        if model.has_certainty:
+            check_certainty(model, found.predict_certainty, batch or 3)
         _check_features(model, graph, inputs, batch)
         if float16:
             content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)

@@ -11,6 +11,8 @@ import numpy as np
 from keras_lotr.export.onnx_convolutions import array
 from keras_lotr.export.onnx_graph import OnnxGraph
 from keras_lotr.export.onnx_layers import refuse_quantized, write_model
+from keras_lotr.inference.onnx_model import CERTAINTY
+from keras_lotr.layers.certainty_head import LIMITS
 
 IMAGES, POINTS = "images", "points_crop"
 # Names of tensors of the graph, and of the layers whose outputs they are.
@@ -20,6 +22,9 @@ _NONE = np.float32(0)  # of the positions in attention's values
 
 def lotr_graph(model, batch=None):
     """The graph of a LOTR, input (B, 3, S, S) RGB 0..255, output "points_crop" (B, N, 2).
+
+    If the network says how sure it is, there is a second output "certainty" (B, N, 4), see
+    `CertaintyHead`.
 
     Args:
         model: `LOTR`.
@@ -52,7 +57,11 @@ def lotr_graph(model, batch=None):
     _head(graph, _layer(model, "head"), x)
     size, batch = model.image_size, batch or "batch"
     inputs = {IMAGES: [batch, 3, size, size]}
-    return graph, inputs, {POINTS: [batch, model.num_landmarks, 2]}
+    outputs = {POINTS: [batch, model.num_landmarks, 2]}
+    if model.certainty is not None:
+        _certainty(graph, model, x, memory)
+        outputs[CERTAINTY] = [batch, model.num_landmarks, 4]
+    return graph, inputs, outputs
 
 
 def features(model, batch=None):
@@ -182,3 +191,31 @@ def _head(graph, head, x):
     kernel = array(head.coordinates.kernel) * np.float32(unit)
     offset = mean_points + array(head.coordinates.bias) * np.float32(unit)
     _linear(graph, x, kernel, offset, POINTS)
+
+
+def _certainty(graph, model, x, memory):
+    """As `CertaintyHead.call`."""
+    name, head, layer = "certainty", model.certainty, model.certainty.decoder
+    places, positions = _table(model, "landmark_places"), _table(model, "token_positions")
+    x = _attend_to_self(graph, layer, x, places, name)
+    x = _attend_to_memory(graph, layer, x, places, memory, positions, name)
+    x = _norm(graph, head.norm, _feed_forward(graph, layer, x, name), f"{name}/norm")
+    x = _linear(graph, x, array(head.hidden.kernel), array(head.hidden.bias), f"{name}/hidden")
+    x = graph.node("Relu", [x], f"{name}/hidden_relu")
+    x = _linear(graph, x, array(head.numbers.kernel), array(head.numbers.bias), f"{name}/numbers")
+    low, high, across, logit = _split(graph, x, [1, 1, 1, 1], f"{name}/split")
+    calibration = graph.constant(f"{name}/calibration", array(head.calibration))
+    unit = graph.constant(f"{name}/unit", np.float32([head.image_size / 64]))
+    limits = [graph.constant(f"{name}/limit{i}", np.float32(x)) for i, x in enumerate(LIMITS)]
+
+    def scale(log, label):
+        log = graph.node("Clip", [log, *limits], f"{name}/{label}_limited")
+        factor = graph.node("Exp", [log], f"{name}/{label}_factor")
+        return graph.node("Mul", [factor, unit], f"{name}/{label}")
+
+    low, high = scale(low, "a"), scale(high, "c")
+    across = graph.node("Mul", [across, high], f"{name}/b")
+    triangle = graph.node("Concat", [low, across, high], f"{name}/triangle", axis=-1)
+    triangle = graph.node("Mul", [triangle, calibration], f"{name}/calibrated")
+    seen = graph.node("Sigmoid", [logit], f"{name}/seen")
+    graph.node("Concat", [triangle, seen], CERTAINTY, axis=-1)

@@ -13,6 +13,8 @@ _COLORS = {
     "eyes": (255, 255, 255),
     "mouth": (255, 110, 150),
 }
+_GREYS = dict.fromkeys(_COLORS, (150, 150, 150))
+_AXES = ((255, 80, 80), (90, 230, 90), (90, 140, 255))
 _OTHER = (86, 204, 255)
 _WHITE = (255, 255, 255)
 _DARK = (20, 24, 32)
@@ -27,18 +29,34 @@ _VISIBLE, _MOST, _LEAST = 1.0, 70, 0.45
 _FINE_SIZE = 700
 
 
-def draw(image, faces, points=True, contours=True, numbers=False, boxes=False, shown=1000):
+def draw(
+    image,
+    faces,
+    points=True,
+    contours=True,
+    numbers=False,
+    boxes=False,
+    shown=1000,
+    ellipses=None,
+    pose=False,
+    grey=None,
+):
     """Draw landmarks, each region in its own colour, with sizes that follow that of the face.
 
     Args:
         image: (H, W, 3) uint8 RGB; it is not changed.
         faces: list of `FaceLandmarks`. Landmarks that are NaN are not drawn, and lines end there.
+            Those that are more probably hidden than seen are hollow.
         points: whether to draw a dot at each landmark.
         contours: whether to draw lines along the contours of the scheme.
         numbers: whether to write the number of each landmark beside it.
         boxes: whether to draw the box from which the crop was made.
         shown: longer side in pixels at which the image will be looked at: what is drawn is as
             thick as can be seen then, as far as the landmarks of the face leave room.
+        ellipses: a probability, such as 0.9, for the ellipses that contain the true landmarks; None
+            draws none.
+        pose: whether to draw the axes of the head: right in red, up in green, forward in blue.
+        grey: list of bool, which faces are drawn in grey; None: none.
 
     Returns:
         (H, W, 3) uint8 RGB array.
@@ -60,12 +78,14 @@ def draw(image, faces, points=True, contours=True, numbers=False, boxes=False, s
         )
     canvas = np.array(image, order="C")
     visible = _VISIBLE * max(1, max(image.shape[:2]) / shown)
-    for face in faces:
-        _draw_face(canvas, face, visible, points, contours, numbers, boxes)
+    wanted = {"points": points, "contours": contours, "numbers": numbers, "boxes": boxes}
+    wanted |= {"ellipses": ellipses, "pose": pose}
+    for face, is_grey in zip(faces, grey or [False] * len(faces), strict=True):
+        _draw_face(canvas, face, visible, wanted, _GREYS if is_grey else _COLORS)
     return canvas
 
 
-def _draw_face(canvas, face, visible, points, contours, numbers, boxes):
+def _draw_face(canvas, face, visible, wanted, colors):
     """Draw on a magnified copy of the face's surroundings and put that back, averaged.
 
     Lines thinner than a pixel come out faint instead of coarse, and pixels on which nothing is
@@ -85,18 +105,24 @@ def _draw_face(canvas, face, visible, points, contours, numbers, boxes):
         return (np.asarray(at, np.float64) - (x0, y0) + 0.5) * factor - 0.5
 
     scheme, at = get_scheme(face.scheme), place(face.points)
-    if boxes:
+    if wanted["boxes"]:
         x, y = place(np.reshape(face.box, (2, 2))).T
         _draw_line(fine, np.stack([x[[0, 1, 1, 0]], y[[0, 0, 1, 1]]], -1), True, _WHITE, stroke)
-    if contours:
+    if wanted["contours"]:
         for line in scheme.contours:
-            color = _COLORS.get(line.region, _OTHER)
+            color = colors.get(line.region, _OTHER)
             _draw_line(fine, at[list(line.indices)], line.closed, color, stroke)
-    if points:
+    if wanted["ellipses"] is not None and getattr(face, "sigma", None) is not None:
+        _draw_ellipses(fine, at, face.ellipse(wanted["ellipses"]), factor, stroke)
+    if wanted["points"]:
+        seen = getattr(face, "visible", None)
+        hollow = np.zeros(len(at), bool) if seen is None else np.asarray(seen) < 0.5
         for region, indices in scheme.regions.items():
-            for center in _known(at[list(indices)]):
-                _draw_dot(fine, center, _COLORS.get(region, _OTHER), stroke)
-    if numbers:
+            for i in _indices_of_known(at, indices):
+                _draw_dot(fine, at[i], colors.get(region, _OTHER), stroke, hollow[i])
+    if wanted["pose"] and (found := face.pose) is not None:
+        _draw_axes(fine, _known(at).mean(0), found.axes * size * factor / 2, stroke)
+    if wanted["numbers"]:
         _draw_numbers(fine, at, stroke)
     patch[:] = cv2.resize(fine, patch.shape[1::-1], interpolation=cv2.INTER_AREA)
 
@@ -104,6 +130,10 @@ def _draw_face(canvas, face, visible, points, contours, numbers, boxes):
 def _known(points):
     """The points that are not NaN."""
     return points[np.isfinite(points).all(-1)]
+
+
+def _indices_of_known(points, indices):
+    return [i for i in indices if np.isfinite(points[i]).all()]
 
 
 def _surroundings(shape, points, box, size):
@@ -135,10 +165,28 @@ def _pieces(points, closed):
     return [piece for piece in pieces if len(piece) > 1], False
 
 
-def _draw_dot(fine, center, color, stroke):
+def _draw_dot(fine, center, color, stroke, hollow=False):
     center = tuple(map(int, _fixed(center)))
-    for paint, radius in ((_DARK, 2.1 * stroke), (color, 1.5 * stroke)):
-        cv2.circle(fine, center, int(_fixed(radius)), paint, -1, cv2.LINE_AA, _SHIFT)
+    rings = [(_DARK, 2.1), (color, 1.5)] + [(_DARK, 0.9)] * bool(hollow)
+    for paint, radius in rings:
+        cv2.circle(fine, center, int(_fixed(radius * stroke)), paint, -1, cv2.LINE_AA, _SHIFT)
+
+
+def _draw_ellipses(fine, points, ellipses, factor, stroke):
+    """Their outlines; `ellipses` (N, 3) are halves of the axes in image pixels, and degrees."""
+    width = max(1, round(stroke / 2))
+    for center, (long, short, degrees) in zip(points, ellipses, strict=True):
+        if np.isfinite([*center, long, short]).all():
+            center, halves = map(_fixed, (center, np.array([long, short]) * factor))
+            center, halves = (tuple(map(int, pair)) for pair in (center, halves))
+            cv2.ellipse(
+                fine, center, halves, float(degrees), 0, 360, _WHITE, width, cv2.LINE_AA, _SHIFT
+            )
+
+
+def _draw_axes(fine, origin, axes, stroke):
+    for color, axis in zip(_AXES, axes, strict=True):
+        _draw_line(fine, np.stack([origin, origin + axis]), False, color, 1.5 * stroke)
 
 
 def _draw_numbers(fine, points, stroke):

@@ -6,8 +6,9 @@ Each writer takes what the JSON file holds, one entry per image,
       "score", "scheme"}]}
 
 in pixels of the upright photo, (0, 0) the middle of its top left pixel. `score` is null for boxes
-that the user gave. CSV, Parquet, .pts and COCO files are what the readers of `keras_lotr.datasets`
-read.
+that the user gave. Faces of a model that says how sure it is have "sigma", "visible" and "quality",
+too, see `FaceLandmarks.to_dict`. CSV, Parquet, .pts and COCO files are what the readers of
+`keras_lotr.datasets` read.
 """
 
 import codecs
@@ -22,6 +23,8 @@ from keras_lotr import parquet_table
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme
 from keras_lotr.writing import replaced
+
+SURE = ("sigma", "visible", "quality", "low_quality")  # what not every face has
 
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
@@ -103,6 +106,9 @@ def _joined(start, parts, end):
 def to_csv(entries, folder=None):
     """A line for each face: image, face, score, box_*, scheme, x0, y0, x1, y1, ...
 
+    Of a model that says how sure it is, quality, visible0, ..., sigma_xx0, sigma_xy0, sigma_yy0,
+    ... follow.
+
     Args:
         entries: all of one scheme.
         folder: where the file will lie: `image` is then the path from there.
@@ -129,23 +135,29 @@ def _face_rows(entries, folder):
         image = encoded(path_from(entry["source"], folder)).decode()
         for i, face in enumerate(entry["faces"]):
             if scheme is None:
-                scheme = face["scheme"]
-                yield _face_columns(get_scheme(scheme).num_landmarks)
+                scheme, sure = face["scheme"], "sigma" in face
+                yield _face_columns(get_scheme(scheme).num_landmarks, sure)
             if face["scheme"] != scheme:
                 both = [scheme, face["scheme"]]
                 raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
-            points = [value for point in face["points"] for value in point]
-            yield [image, i, face["score"], *face["box"], face["scheme"], *points]
+            numbers = [value for point in face["points"] for value in point]
+            if sure:
+                matrices = [value for matrix in face["sigma"] for value in matrix]
+                numbers += [face["quality"], *face["visible"], *matrices]
+            yield [image, i, face["score"], *face["box"], face["scheme"], *numbers]
     if scheme is None:
         yield _face_columns(0)
 
 
-def _face_columns(num_landmarks):
+def _face_columns(num_landmarks, sure=False):
     boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
-    points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
+    numbers = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
+    if sure:
+        numbers += ["quality", *(f"visible{i}" for i in range(num_landmarks))]
+        numbers += [f"sigma_{k}{i}" for i in range(num_landmarks) for k in ("xx", "xy", "yy")]
     return {
         **{"image": str, "face": int, "score": float, **dict.fromkeys(boxes, float)},
-        **{"scheme": str, **dict.fromkeys(points, float)},
+        **{"scheme": str, **dict.fromkeys(numbers, float)},
     }
 
 
@@ -157,6 +169,8 @@ def to_pts(face):
 
 def to_coco(entries, folder=None):
     """A COCO keypoints file: a category for each scheme, with names and skeleton.
+
+    The flag of a keypoint is 2, or 1 if it is more probably hidden than seen.
 
     Args:
         entries: of the images.
@@ -189,13 +203,17 @@ def _annotations(entries, categories):
 
 def _annotation(face):
     x0, y0, x1, y1 = face["box"]
+    visible = face.get("visible", [1] * len(face["points"]))
+    flagged = zip(face["points"], visible, strict=True)
+    sure = {key: face[key] for key in SURE if key in face}  # beyond COCO's own keys
     return {
-        "keypoints": [value for x, y in face["points"] for value in (x, y, 2)],
+        "keypoints": [value for (x, y), seen in flagged for value in (x, y, 1 + (seen >= 0.5))],
         "num_keypoints": len(face["points"]),
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": (x1 - x0) * (y1 - y0),
         "iscrowd": 0,
         **({} if face["score"] is None else {"score": face["score"]}),
+        **sure,
     }
 
 

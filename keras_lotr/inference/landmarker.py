@@ -10,6 +10,7 @@ import numpy as np
 from keras_lotr import geometry
 from keras_lotr.images.reading import is_several
 from keras_lotr.inference.boxes import check_boxes, check_format
+from keras_lotr.inference.certainty import scale_matrices
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.face_detector import Face, FaceDetector, load_detector
 from keras_lotr.inference.processes import stream_in_processes
@@ -245,15 +246,26 @@ class FaceLandmarker:
     def _finish(self, waiting):
         """One call of the model for the faces of all photos."""
         crops = np.array([crop for *_, crops in waiting for crop in crops])
-        found = self.model.predict_points(crops, flip=self.flip) if len(crops) else ()
-        points_crop = iter(found)
+        found = self._predict(crops) if len(crops) else iter(())
         for photo, faces, matrices, _ in waiting:
             landmarks = []
             for face, crop_from_image in zip(faces, matrices, strict=True):
-                points = geometry.apply(geometry.invert(crop_from_image), next(points_crop))
-                points, scheme = points.astype(np.float32), self.preprocessor.scheme
-                landmarks.append(FaceLandmarks(points, face.box, face.score, scheme, face.degrees))
+                image_from_crop = geometry.invert(crop_from_image)
+                points_crop, sure = next(found)
+                points = geometry.apply(image_from_crop, points_crop).astype(np.float32)
+                known = {}
+                if sure is not None:
+                    sigma = scale_matrices(sure[:, :3], image_from_crop)
+                    known = {"sigma": sigma, "visible": sure[:, 3]}
+                given = face.box, face.score, self.preprocessor.scheme, face.degrees
+                landmarks.append(FaceLandmarks(points, *given, **known))
             yield replace(photo, faces=landmarks)
+
+    def _predict(self, crops):
+        """Iterator over the landmarks of crops, and how sure they are if the model says so."""
+        if getattr(self.model, "has_certainty", False):
+            return zip(*self.model.predict_certainty(crops, flip=self.flip), strict=True)
+        return zip(self.model.predict_points(crops, flip=self.flip), repeat(None), strict=False)
 
 
 def crop_faces(image, faces, preprocessor):

@@ -9,11 +9,13 @@ import numpy as np
 from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.files import ONNX, ONNX_INT8, WEIGHTS, resolve
 from keras_lotr.presets.layout import layout_of
-from keras_lotr.running.crop_batches import predict_points
+from keras_lotr.running.crop_batches import NO_CERTAINTY, predict_points
 from keras_lotr.schemes import get_scheme
 
 # Keys in the file's metadata: of the preprocessor, and of the header of the file with its weights.
 FACTS, WEIGHTS_DIGEST = "keras_lotr", "keras_lotr_weights"
+# The second output, of files that say how sure the landmarks are.
+CERTAINTY = "certainty"
 
 FILES = {"float32": ONNX, "int8": ONNX_INT8}  # of a preset, by their precision
 
@@ -37,6 +39,7 @@ class OnnxModel:
         image_size: S, side of the crops in pixels.
         num_landmarks: N.
         precision: "float32", or "int8" of a file whose backbone computes in 8-bit integers.
+        has_certainty: whether the file says how sure the landmarks are.
 
     Raises:
         FileNotFoundError, ValueError: the file is missing, damaged, or none of keras-lotr; a
@@ -124,15 +127,25 @@ class OnnxModel:
         Raises:
             ValueError: crops of another shape, not finite, or not in 0..255.
         """
-        fixed = self._fixed_batch
-        preprocessor, count = self.preprocessor, self.num_landmarks
-        return predict_points(
-            self._run, crops, preprocessor, count, flip, fixed or batch_size, lambda n: fixed or n
-        )
+        return self._predict(self._outputs[:1], 2, crops, flip, batch_size)
 
-    def _run(self, crops):
-        images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
-        return self._session.run(None, {self._input: images})[0]
+    def predict_certainty(self, crops, flip=False, batch_size=64):
+        """Landmarks of many crops, and how sure each is; see `LOTR.predict_certainty`."""
+        if not self.has_certainty:
+            raise ValueError(NO_CERTAINTY.format(model=self._name))
+        found = self._predict(self._outputs, 6, crops, flip, batch_size)
+        return found[..., :2], found[..., 2:]
+
+    def _predict(self, outputs, columns, crops, flip, batch_size):
+        """What outputs of the file, laid side by side, say of many crops."""
+
+        def run(crops):
+            images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32)
+            return np.concatenate(self._session.run(outputs, {self._input: images}), axis=-1)
+
+        fixed = self._fixed_batch
+        given = self.preprocessor, self.num_landmarks, flip, fixed or batch_size
+        return predict_points(run, crops, *given, lambda n: fixed or n, columns)
 
     def _read_preprocessor(self, name):
         try:
@@ -150,8 +163,9 @@ class OnnxModel:
     def _check_weights(self, name):
         """Refuse a file with weights that are NaN or infinite: no landmark would be a number."""
         side = self.image_size
-        grey = np.full((self._fixed_batch or 1, side, side, 3), 128, np.uint8)
-        if not np.isfinite(self._run(grey)).all():
+        grey = np.full((self._fixed_batch or 1, 3, side, side), 128, np.float32)
+        found = self._session.run(self._outputs, {self._input: grey})
+        if not all(np.isfinite(output).all() for output in found):
             raise ValueError(
                 f"Expected finite weights. The landmarks of {name} are NaN or infinite: the file "
                 "is damaged, or the training diverged. Export it again."
@@ -161,14 +175,16 @@ class OnnxModel:
         """Input and output, and the batch if the file has a fixed one."""
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         found = [x.shape for x in (*inputs, *outputs)]
-        size = self.image_size
-        expected = [[3, size, size], [self.num_landmarks, 2]]
+        size, count = self.image_size, self.num_landmarks
+        self.has_certainty = [x.name for x in outputs[1:]] == [CERTAINTY]
+        expected = [[3, size, size], [count, 2], *[[count, 4]] * self.has_certainty]
         if [shape[1:] for shape in found] != expected or inputs[0].type != "tensor(float)":
             raise ValueError(
                 f"Expected crops (B, 3, {size}, {size}) and landmarks (B, {self.num_landmarks}, 2) "
                 f"as the metadata of {name} say. Received: {found}"
             )
         self._input, batch = inputs[0].name, found[0][0]
+        self._outputs = [x.name for x in outputs]
         self._fixed_batch = batch if isinstance(batch, int) else None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.inference import adapters, formats
+from keras_lotr.inference import adapters, certainty, formats, pose
 from keras_lotr.schemes import get_scheme
 
 
@@ -21,6 +21,9 @@ class FaceLandmarks:
         score: 0..1, the detector's confidence; None for a box that was given.
         scheme: name of the landmark scheme.
         degrees: in-plane rotation of the face in the image, clockwise; the crop is upright.
+        sigma: (N, 2, 2) float32, the scale matrix of each landmark's error in squared image pixels,
+            see `keras_lotr.inference.certainty`; None if the model does not say how sure it is.
+        visible: (N,) float32, the probability that each landmark is seen; None likewise.
 
     `face["left_eye"]` are the landmarks of a region. Faces with the same values are equal. The
     arrays are read-only.
@@ -39,12 +42,15 @@ class FaceLandmarks:
     score: float | None
     scheme: str
     degrees: float = 0.0
+    sigma: np.ndarray | None = None
+    visible: np.ndarray | None = None
 
     def __post_init__(self):
-        for name in ("points", "box"):
-            array = np.array(getattr(self, name), np.float32)
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        for name in ("points", "box", "sigma", "visible"):
+            if getattr(self, name) is not None:
+                array = np.array(getattr(self, name), np.float32)
+                array.flags.writeable = False
+                object.__setattr__(self, name, array)
 
     def __repr__(self):
         score = "" if self.score is None else f", score {self.score:.2f}"
@@ -89,6 +95,46 @@ class FaceLandmarks:
             )
         return self.points[list(regions[name])]
 
+    def ellipse(self, level=0.9):
+        """The ellipse around each landmark that contains the true one with a probability.
+
+        Args:
+            level: the probability.
+
+        Returns:
+            (N, 3): half of the long axis, half of the short axis, in image pixels, and the
+            direction of the long axis in degrees from x towards y; None without `sigma`.
+
+        Example:
+
+        >>> sigma = np.tile(np.eye(2), (68, 1, 1))
+        >>> face = FaceLandmarks(np.zeros((68, 2)), [0, 0, 9, 9], None, "ibug68", sigma=sigma)
+        >>> face.ellipse(0.9).shape
+        (68, 3)
+        """
+        return None if self.sigma is None else certainty.ellipses(self.sigma, level)
+
+    @property
+    def quality(self):
+        """0..1, the share of landmarks expected within 5 % of the face's size; None without sigma.
+
+        Of a box without a face it is close to 0.
+        """
+        return None if self.sigma is None else certainty.quality(self.sigma, self.points)
+
+    @property
+    def pose(self):
+        """`HeadPose`: yaw, pitch and roll in degrees; None where it cannot be told.
+
+        See `keras_lotr.inference.pose`, whose `head_pose` also takes a focal length.
+        """
+        return pose.head_pose(self.points, self.scheme)
+
+    @property
+    def openness(self):
+        """{"left_eye", "right_eye", "mouth"}: height over width of the openings, see `openness`."""
+        return pose.openness(self.points, self.scheme)
+
     @property
     def roll(self):
         """Degrees, clockwise, by which the face is turned in the photo, as its crop was made."""
@@ -106,8 +152,8 @@ class FaceLandmarks:
         if not isinstance(other, FaceLandmarks):
             return NotImplemented
         same = (self.score, self.scheme, self.degrees) == (other.score, other.scheme, other.degrees)
-        arrays = ((self.points, other.points), (self.box, other.box))
-        return same and all(np.array_equal(a, b) for a, b in arrays)
+        names = ("points", "box", "sigma", "visible")
+        return same and all(_same(getattr(self, n), getattr(other, n)) for n in names)
 
     __hash__ = None  # arrays have none
 
@@ -124,20 +170,36 @@ class FaceLandmarks:
                 f"Expected a face with {', '.join(missing)}. Received: {list(entries)}"
             )
         score, degrees = entries.get("score"), entries.get("degrees", 0.0)
-        return cls(entries["points"], entries["box"], score, entries["scheme"], degrees)
+        sigma = entries.get("sigma")
+        if sigma is not None:
+            sigma = np.array(sigma)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        known = {"sigma": sigma, "visible": entries.get("visible")}
+        return cls(entries["points"], entries["box"], score, entries["scheme"], degrees, **known)
 
     def to_dict(self):
         """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
 
-        A rotated face has "degrees", too.
+        A rotated face has "degrees", too. If the model says how sure it is, there are "sigma", for
+        each landmark xx, xy and yy of its scale matrix in squared pixels; "visible"; and "quality".
         """
         turned = {"degrees": self.degrees} if self.degrees else {}
         return {
             **turned,
+            **self._certainty_dict(),
             "points": _rounded(self.points),
             "box": _rounded(self.box),
             "score": self.score if self.score is None else round(float(self.score), 4),
             "scheme": self.scheme,
+        }
+
+    def _certainty_dict(self):
+        if self.sigma is None:
+            return {}
+        numbers = self.sigma.astype(np.float64).reshape(-1, 4)[:, [0, 1, 3]].tolist()
+        return {
+            "sigma": [[float(f"{value:.4g}") for value in row] for row in numbers],
+            "visible": _rounded(self.visible),
+            "quality": round(self.quality, 4),
         }
 
     def save(self, path, image=""):
@@ -171,6 +233,7 @@ class PhotoLandmarks:
         faces: list of `FaceLandmarks`.
         width, height: of the upright photo.
         error: the exception, if the photo could not be read or its boxes are not valid.
+        min_quality: faces below this quality have "low_quality" in `to_dict`; None: none has.
     """
 
     source: object
@@ -178,12 +241,24 @@ class PhotoLandmarks:
     width: int = 0
     height: int = 0
     error: Exception | None = None
+    min_quality: float | None = None
+
+    def is_low(self, face):
+        """Whether the quality of a face is below the least one."""
+        return self.min_quality is not None and face.quality < self.min_quality
 
     def to_dict(self):
         """{"source", "width", "height", "faces"} as the JSON file has it."""
-        faces = [face.to_dict() for face in self.faces]
+        faces = [
+            {**face.to_dict(), **({"low_quality": True} if self.is_low(face) else {})}
+            for face in self.faces
+        ]
         size = {"width": self.width, "height": self.height}
         return {"source": str(self.source), **size, "faces": faces}
+
+
+def _same(a, b):
+    return a is b if a is None or b is None else np.array_equal(a, b)
 
 
 def _rounded(array):

@@ -12,6 +12,7 @@ import numpy as np
 from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import unescaped
 from keras_lotr.inference.boxes import corners_of
+from keras_lotr.inference.formats import SURE
 from keras_lotr.inference.yunet import LANDMARKS_BOX
 
 _IMAGE = ("image", "source", "file_name", "filename", "file", "path", "image_id", "name")
@@ -187,10 +188,24 @@ def _entries_of_table(path):
             "box": [float(values[side]) for side in _COLUMNS[0][0]],
             "score": float(values["score"]) if values["score"] else None,
             "scheme": values["scheme"],
+            **_certainty_of(values),
         }
         entry = {"source": source, "width": 0, "height": 0, "faces": []}
         entries.setdefault(source, entry)["faces"].append(face)
     return [*entries.values()]
+
+
+def _certainty_of(values):
+    """What columns say of how sure the landmarks are; nothing if there are none."""
+    if not values.get("quality"):
+        return {}
+    visible = [value for name, value in values.items() if name.startswith("visible")]
+    sigma = [value for name, value in values.items() if name.startswith("sigma_")]
+    return {
+        "sigma": np.reshape([float(value) for value in sigma], (-1, 3)).tolist(),
+        "visible": [float(value) for value in visible],
+        "quality": float(values["quality"]),
+    }
 
 
 def _entries_of_coco(content, folder):
@@ -210,6 +225,7 @@ def _entries_of_coco(content, folder):
             "box": _corners(annotation["bbox"], "xywh"),
             "score": annotation.get("score"),
             "scheme": schemes[annotation["category_id"]],
+            **{key: annotation[key] for key in SURE if key in annotation},
         }
         entries[annotation["image_id"]]["faces"].append(face)
     return [*entries.values()]

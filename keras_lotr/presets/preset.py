@@ -97,7 +97,8 @@ class PresetMixin:
                 nearest of the preset's landmarks, all other weights are kept.
             mean_shape: (num_landmarks, 2), mean landmarks as fractions of the crop; each landmark
                 starts as the nearest of the preset's. None: the preset's own, or for another
-                number of landmarks spread over the face.
+                number of landmarks spread over the face. A network of other landmarks has no head
+                that says how sure they are, see `certainty_dim`.
             dtype: dtype policy of the model, such as "mixed_bfloat16"; None: the preset's, or
                 Keras' own.
             token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
@@ -130,6 +131,9 @@ class PresetMixin:
         preset_shape = config.get("mean_shape")
         if anew:
             overrides |= {"num_landmarks": count, "mean_shape": mean_shape}
+            if HEAD in config:  # it knows the errors of the preset's own landmarks
+                overrides.setdefault(HEAD, None)
+        headless = overrides.get(HEAD, config.get(HEAD)) is None
         preprocessor = _preprocessor_of(files, count, other=count != config["num_landmarks"])
         model = build(cls, {**config, **overrides}, files, dtype, weights)
         if preprocessor is not None and "preprocessor" not in overrides:
@@ -141,7 +145,9 @@ class PresetMixin:
                 ) from None
         if load_weights:
             skip = (*TABLES, UNTRAINED_ZERO) if anew else ()
-            if set(overrides) <= _SAME_WEIGHTS:
+            if headless:
+                skip += (HEAD_WEIGHTS,)
+            if set(overrides) <= _SAME_WEIGHTS | ({HEAD} if headless else set()):
                 load_safetensors(model, weights, skip)
             else:
                 _load_what_fits(model, weights, skip, files.name)
@@ -177,6 +183,9 @@ class PresetMixin:
             (folder / name).unlink(missing_ok=True)  # it would be of other weights
         save_weights(self, folder / WEIGHTS, dtype)
 
+
+# The argument of the head that says how sure landmarks are, and how the keys of its weights begin.
+HEAD, HEAD_WEIGHTS = "certainty_dim", "certainty/"
 
 # Arguments that leave number and shape of the weights as they are.
 _SAME_WEIGHTS = {"num_landmarks", "mean_shape", "dropout", "preprocessor", "name", "trainable"}

@@ -7,28 +7,37 @@ from keras_lotr.preprocessor import flip_averaged
 # Interpolation that sharpens leaves 0..255 by some levels.
 _LOWEST, _HIGHEST = -64, 320
 
+NO_CERTAINTY = (
+    "Expected a network that was trained to say how sure its landmarks are. {model} was not: train "
+    "that with `keras-lotr train-certainty`."
+)
 
-def predict_points(predict_batch, crops, preprocessor, num_landmarks, flip, batch_size, padded):
+
+def predict_points(
+    predict_batch, crops, preprocessor, num_landmarks, flip, batch_size, padded, columns=2
+):
     """Landmarks of many crops, batch by batch.
 
     Args:
-        predict_batch: function, (B, S, S, 3) -> (B, N, 2) crop pixels.
+        predict_batch: function, (B, S, S, 3) -> (B, N, 2) crop pixels, or (B, N, 6) with what
+            `predict_certainty` says of each landmark.
         crops: (F, S, S, 3), RGB 0..255.
         preprocessor: of the model.
         num_landmarks: N.
         flip: average with the landmarks of the mirrored crops.
         batch_size: crops that `predict_batch` gets at most.
         padded: function, number of crops -> how many the batch must have; black ones fill it up.
+        columns: numbers that `predict_batch` gives for each landmark, 2 or 6.
 
     Returns:
-        (F, N, 2) float32 array, crop pixels.
+        (F, N, 2) or (F, N, 6) float32 array, as of `predict_batch`.
 
     Raises:
         ValueError: crops of another shape, not finite, or not in 0..255.
     """
     crops = np.asarray(crops)
     if not crops.size and not len(crops):
-        return np.zeros((0, num_landmarks, 2), np.float32)
+        return np.zeros((0, num_landmarks, columns), np.float32)
     crops = check_crops(crops, preprocessor.image_size)
 
     def predict(crops):

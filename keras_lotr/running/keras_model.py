@@ -7,9 +7,13 @@ from functools import cached_property
 
 import keras
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
-from keras_lotr.running.crop_batches import check_crops, predict_points
+from keras_lotr.fused.graph import FusedModel
+from keras_lotr.running.crop_batches import NO_CERTAINTY, check_crops, predict_points
+
+# The layers whose outputs are the arguments of `CertaintyHead`.
+SEEN_BY_CERTAINTY = ("decoder_norm", "landmark_places", "encoder_norm", "token_positions")
 
 _process = None  # id of the process in which Keras first computed something for a LOTR
 
@@ -51,6 +55,21 @@ class KerasModel:
 
     def predict_points(self, crops, flip=False, batch_size=64):
         """See `LOTR.predict_points`."""
+        return self._predict(self._model, 2, crops, flip, batch_size)
+
+    def predict_certainty(self, crops, flip=False, batch_size=64):
+        """See `LOTR.predict_certainty`."""
+        if not self._model.has_certainty:
+            raise ValueError(NO_CERTAINTY.format(model=self._model.name))
+        found = self._predict(self._with_certainty, 6, crops, flip, batch_size)
+        return found[..., :2], found[..., 2:]
+
+    @cached_property
+    def _with_certainty(self):
+        return with_certainty(self._model)
+
+    def _predict(self, network, columns, crops, flip, batch_size):
+        """What a network (B, S, S, 3) -> (B, N, columns) gives for many crops."""
         check_process()
         model = self._model
         preprocessor, count = model.preprocessor, model.num_landmarks
@@ -61,16 +80,16 @@ class KerasModel:
             devices = getattr(keras.distribution.distribution(), "num_model_replicas", 1)
             return -(-size // devices) * devices
 
+        def predict_batch(crops):
+            if keras.distribution.distribution() is not None:  # `predict` hands each its part
+                return network.predict(crops, len(crops), verbose=0)
+            # `predict` would set up a data pipeline first, which takes longer than a face.
+            return np.asarray(network.predict_on_batch(crops))
+
         with self._weights():
             return predict_points(
-                self._predict_batch, crops, preprocessor, count, flip, batch_size, padded
+                predict_batch, crops, preprocessor, count, flip, batch_size, padded, columns
             )
-
-    def _predict_batch(self, crops):
-        if keras.distribution.distribution() is not None:  # `predict` alone hands each its part
-            return self._model.predict(crops, len(crops), verbose=0)
-        # `predict` would set up a data pipeline first, which takes longer than a face.
-        return np.asarray(self._model.predict_on_batch(crops))
 
     def attention_maps(self, crops):
         """See `LOTR.attention_maps`."""
@@ -90,6 +109,13 @@ class KerasModel:
             if hasattr(self._model, "jax_state_sync"):  # for a callback in the midst of an epoch
                 self._model.jax_state_sync()
             yield
+
+
+def with_certainty(model):
+    """A LOTR whose output is (B, N, 6): each landmark, the triangle of its error, whether seen."""
+    certainty = model.certainty(*(model.get_layer(name).output for name in SEEN_BY_CERTAINTY))
+    both = layers.Concatenate(dtype="float32")([model.output, certainty])
+    return FusedModel(model.input, both, name="with_certainty")
 
 
 class _Attention(keras.Model):

@@ -179,7 +179,9 @@ def build_mixture(recipe, samples, init):
         for group, of_group in zip(recipe.groups, samples, strict=True):
             source = start
             if group.tables is not None:
-                source = Group.of_model(group.tables, LOTR.from_preset(group.tables))
+                source = Group.of_model(
+                    group.tables, LOTR.from_preset(group.tables, certainty_dim=None)
+                )
             if group.scheme != source.scheme:
                 mean_shape = mean_shape_of(of_group, recipe.margin)
                 source = source.as_scheme(group.scheme, mean_shape)

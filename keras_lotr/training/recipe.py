@@ -18,7 +18,15 @@ from keras_lotr.training import optimizers
 from keras_lotr.training.group_recipe import GroupRecipe
 
 # Arguments of `LOTR` that are not a recipe's `model`.
-_NOT_OF_MODEL = {"self", "backbone", "num_landmarks", "mean_shape", "name", "kwargs"}
+_NOT_OF_MODEL = {
+    "self",
+    "backbone",
+    "num_landmarks",
+    "mean_shape",
+    "name",
+    "kwargs",
+    "certainty_dim",
+}
 
 # What each number is, the least that it can be, and what it must stay below.
 _TINY = 1e-12

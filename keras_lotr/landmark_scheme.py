@@ -128,6 +128,9 @@ class LandmarkScheme:
     def from_config(cls, config):
         """The scheme that `to_config` wrote.
 
+        Raises:
+            ValueError: the config is of none.
+
         Example:
 
         >>> from keras_lotr.schemes import get_scheme
@@ -135,10 +138,15 @@ class LandmarkScheme:
         >>> LandmarkScheme.from_config(scheme.to_config()) == scheme
         True
         """
-        config = {key: _as_tuple(value) for key, value in config.items()}
-        for key in ("contours", "points"):
-            config[key] = tuple(Contour(**part) for part in config[key])
-        return cls(**config)
+        try:
+            config = {key: _as_tuple(value) for key, value in config.items()}
+            for key in ("contours", "points"):
+                config[key] = tuple(Contour(**part) for part in config[key])
+            return cls(**config)
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ValueError(
+                f"Expected the config of a landmark scheme, as to_config writes it: {error!r}"
+            ) from None
 
     def five(self, points):
         """The five alignment points: (..., N, 2) -> (..., 5, 2)."""

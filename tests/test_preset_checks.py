@@ -90,6 +90,31 @@ def test_long_texts(copy):
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda config: config["backbone"]["config"].update(output_layers=["lotr", 0, 0]),
+        lambda config: config["backbone"]["config"]["output_layers"].__setitem__(1, 10**4),
+        lambda config: config["backbone"]["config"]["layers"][1].update(module="x" * 900),
+    ],
+)
+def test_configs_that_keras_cannot_build(copy, damage):
+    config = json.loads((copy / CONFIG).read_text())
+    damage(config["config"])
+    (copy / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"config.json is not valid: |Refused to load") as caught:
+        LOTR.from_preset(copy)
+    assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize("scheme", [{"a": 1}, {"contours": [1], "points": []}, {}])
+def test_schemes_that_are_none(copy, scheme):
+    entries = json.loads((copy / PREPROCESSOR).read_text())
+    (copy / PREPROCESSOR).write_text(json.dumps({**entries, "scheme": scheme}))
+    with pytest.raises(ValueError, match="not valid: Expected the config of a landmark scheme"):
+        LOTR.from_preset(copy)
+
+
 # === Memory ===
 GIGANTIC = [
     {"num_landmarks": 10**9},

@@ -89,7 +89,7 @@ def scaled_to_uint8(array, of_file=False):
         return array.astype(np.uint8) * np.uint8(255)
     if np.issubdtype(dtype, np.floating):
         return _of_floats(array)
-    if not np.issubdtype(dtype, np.integer):
+    if dtype.kind not in "iu":  # NumPy counts durations among the integers
         raise ValueError(
             f"Expected an image of integers, floats or bool. Received: an array of {dtype}"
         )

@@ -72,7 +72,8 @@ def _check_class(config, name):
         known &= str(class_name).endswith("Backbone") and registered.endswith("Backbone")
     if not known:
         raise ValueError(
-            f"Refused to load {name}: its config asks for {class_name!r} of {module!r}. Presets "
+            f"Refused to load {name}: its config asks for {repr(class_name)[:100]} of "
+            f"{repr(module)[:100]}. Presets "
             "may use layers of keras and keras_lotr and backbones of keras_hub, and none that runs "
             "code or reads files, such as Lambda."
         )

@@ -68,7 +68,7 @@ def build(cls, config, files, dtype=None, weights=None):
         if not files.shipped:
             checks.check_size(floats, most, files.name)
         return network()
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError, AttributeError, RuntimeError) as error:  # Keras has many
         raise ValueError(f"{files.name}/{CONFIG} is not valid: {repr(error)[:500]}") from None
 
 

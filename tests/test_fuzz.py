@@ -27,7 +27,7 @@ def test_nothing_breaks_it(target):
     assert report.cases
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, derandomize=True)  # or a commit is red by chance
 @given(arrays(scalar_dtypes(), array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=6)))
 def test_any_array_is_an_image_or_a_sentence(array):
     with np.errstate(all="raise"):
@@ -43,7 +43,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True, width=64) | st.integers
 lists = st.lists(st.lists(numbers, max_size=5) | numbers | st.none() | st.text(max_size=3))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, derandomize=True)  # or a commit is red by chance
 @given(lists | arrays(np.float32, array_shapes(max_dims=3, max_side=5)), st.sampled_from(FORMATS))
 def test_any_boxes_are_boxes_or_a_sentence(boxes, box_format):
     try:

@@ -145,14 +145,13 @@ def landmarker_of(
     workers=None,
 ):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
-    from keras_lotr.inference.face_detector import load_detector
     from keras_lotr.inference.landmarker import FaceLandmarker
 
     if not preset.endswith(".onnx"):
         engine = engine_of(preset, engine)
-    rotations = (0, 90, 180, 270) if any_rotation else (0,)
-    sizes = {"max_side": max_side, "min_face_size": min_face_size}
-    detect = load_detector(detector, threshold=threshold, rotations=rotations, **sizes)
+    rotations = (0, 90, 180, 270) if any_rotation else None
+    settings = {"threshold": threshold, "rotations": rotations}
+    settings |= {"max_side": max_side, "min_face_size": min_face_size}
     if engine == "keras":
         start_keras()
     if workers is not None and engine == "keras":
@@ -161,9 +160,10 @@ def landmarker_of(
             "own. Received: the engine keras"
         )
     threads = None if workers is None else 1  # the processes share the cores
-    return FaceLandmarker(
-        preset, detect, flip=flip, engine=engine, precision=precision, threads=threads
-    )
+    settings |= {"flip": flip, "engine": engine, "precision": precision, "threads": threads}
+    landmarker = FaceLandmarker(preset, detector, **settings)
+    _ = landmarker.detector  # that it cannot be had is told now, not with each image
+    return landmarker
 
 
 def engine_of(preset, engine):

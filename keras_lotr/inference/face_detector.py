@@ -42,6 +42,8 @@ _TURNS = {
     270: cv2.ROTATE_90_CLOCKWISE,
 }
 
+BUILTIN = "builtin", "embedded"  # names of the library's own detector; the second is its former one
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -146,16 +148,22 @@ class FaceDetector:
             **settings: thresholds, sizes and `rotations`; without a `threshold` that of its
                 preprocessor.json.
         """
+        path, own = resolve(preset, token).path(ONNX), cls.settings_of_preset(preset, token)
+        if own and not settings.keys() & {"threshold", "score_threshold"}:
+            settings["threshold"] = own["score_threshold"]
+        return cls(path, **settings)
+
+    @staticmethod
+    def settings_of_preset(preset="face_detector", token=None):
+        """The settings that come with a preset, {"score_threshold": its own}."""
         files = resolve(preset, token)
-        path, own = files.path(ONNX), files.json(PREPROCESSOR) or {}
-        if path is None or not own.keys() <= {"score_threshold"}:
+        own = files.json(PREPROCESSOR) or {}
+        if files.path(ONNX) is None or not own.keys() <= {"score_threshold"}:
             raise ValueError(
                 f"Expected a preset of a face detector, with {ONNX} and {PREPROCESSOR}. "
                 f"Received: {preset}"
             )
-        if own and not settings.keys() & {"threshold", "score_threshold"}:
-            settings["threshold"] = own["score_threshold"]
-        return cls(path, **settings)
+        return own
 
     def __repr__(self):
         size = "max_side" if self.min_face_size is None else "min_face_size"
@@ -283,7 +291,7 @@ def load_detector(detector="builtin", **settings):
                 f"settings of its own. Received: {detector!r}"
             )
         return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)
-    if detector in ("builtin", "embedded"):
+    if detector in BUILTIN:
         return FaceDetector.from_preset(**settings)
     if detector == "yunet":
         return FaceDetector(download_yunet(), **settings)

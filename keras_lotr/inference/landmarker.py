@@ -12,7 +12,7 @@ from keras_lotr.images.reading import is_several
 from keras_lotr.inference.boxes import check_boxes, check_format
 from keras_lotr.inference.certainty import scale_matrices
 from keras_lotr.inference.engine import load_model
-from keras_lotr.inference.face_detector import Face, FaceDetector, load_detector
+from keras_lotr.inference.face_detector import BUILTIN, Face, FaceDetector, load_detector
 from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
@@ -20,6 +20,7 @@ from keras_lotr.inference.reduced_reading import (
     reduced_from_image,
 )
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
+from keras_lotr.inference.verification import CANDIDATE_SCORE, is_face
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
@@ -49,7 +50,9 @@ class FaceLandmarker:
         token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
         precision: of onnxruntime: "float32" (None), "int8" or "auto", see `load_model`.
         threshold, max_side, min_face_size, rotations: settings of a detector that is named, see
-            `FaceDetector`.
+            `FaceDetector`. Without a threshold, the built-in detector proposes more faces than it
+            is sure of, and a model that says how sure its landmarks are decides which are faces
+            (`keras_lotr.inference.verification`).
         contract: the former name of `preprocessor`.
 
     Call arguments:
@@ -118,6 +121,8 @@ class FaceLandmarker:
         settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
         settings["min_face_size"] = min_face_size
         self._detector = detector, {k: v for k, v in settings.items() if v is not None}
+        builtin = isinstance(detector, str) and detector in BUILTIN
+        self._verifies = builtin and threshold is None and getattr(model, "has_certainty", False)
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
             raise ValueError(
                 "Expected flip=False: which landmarks are mirror images of each other is not known "
@@ -180,7 +185,14 @@ class FaceLandmarker:
     def detector(self):
         """Callable: photo -> list of `Face`."""
         detector, settings = self._detector
+        if self._verifies:
+            settings = {**settings, "threshold": CANDIDATE_SCORE}
         return load_detector(detector, **settings)
+
+    @cached_property
+    def _sure_score(self):
+        """The score from which the built-in detector is sure of a face."""
+        return FaceDetector.settings_of_preset()["score_threshold"]
 
     def __call__(self, source, boxes=None, box_format="xyxy"):
         many = is_several(source)
@@ -259,6 +271,8 @@ class FaceLandmarker:
                     known = {"sigma": sigma, "visible": sure[:, 3]}
                 given = face.box, face.score, self.preprocessor.scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
+            if self._verifies:
+                landmarks = [face for face in landmarks if is_face(face, self._sure_score)]
             yield replace(photo, faces=landmarks)
 
     def _predict(self, crops):

@@ -1,0 +1,94 @@
+"""A model that says how sure its landmarks are decides which proposals are faces."""
+
+import numpy as np
+import pytest
+
+from keras_lotr import FaceLandmarker
+from keras_lotr.inference.face_detector import Face, FaceDetector, OwnDetector
+
+pytestmark = pytest.mark.once
+# Score of the proposal, scale of its landmarks' errors in crop pixels, whether it is a face.
+PROPOSALS = [(0.4, 1, True), (0.4, 100, False), (0.7, 10, True), (0.7, 1000, False)]
+
+
+class Model:
+    """Says of the crops in turn how sure it is."""
+
+    num_landmarks, image_size, has_certainty = 68, 64, True
+
+    def __init__(self):
+        from keras_lotr.preprocessor import Preprocessor
+
+        self.preprocessor = Preprocessor("ibug68", 64)
+
+    def predict_points(self, crops, flip=False):
+        grid = np.stack(np.meshgrid(np.arange(17), np.arange(4)), -1) * [3, 15]
+        return np.tile(grid.reshape(68, 2).astype(np.float32), (len(crops), 1, 1))
+
+    def predict_certainty(self, crops, flip=False):
+        scales = [scale for _, scale, _ in PROPOSALS][: len(crops)]
+        sure = np.zeros((len(crops), 68, 4), np.float32)
+        sure[..., 0] = sure[..., 2] = np.array(scales)[:, None]
+        return self.predict_points(crops), sure
+
+
+@pytest.fixture
+def proposals(monkeypatch):
+    """The thresholds that the built-in detector was made with; it proposes as above."""
+    thresholds = []
+
+    class Detector:
+        def __call__(self, image):
+            boxes = [[20 + 60 * i, 20, 60 + 60 * i, 60] for i in range(len(PROPOSALS))]
+            return [
+                Face(np.float32(box), score=score)
+                for box, (score, *_) in zip(boxes, PROPOSALS, strict=True)
+                if score >= thresholds[-1]
+            ]
+
+    def load_detector(detector, threshold=0.55, **settings):
+        if callable(detector):
+            return OwnDetector(detector)
+        thresholds.append(threshold)
+        return Detector()
+
+    monkeypatch.setattr("keras_lotr.inference.landmarker.load_detector", load_detector)
+    return thresholds
+
+
+PHOTO = np.zeros((80, 300, 3), np.uint8)
+
+
+def test_landmarks_decide(proposals):
+    faces = FaceLandmarker(Model())(PHOTO)
+    assert proposals == [0.35]
+    assert [face.score for face in faces] == [score for score, _, is_face in PROPOSALS if is_face]
+
+
+def test_a_threshold_is_kept_to(proposals):
+    faces = FaceLandmarker(Model(), threshold=0.5)(PHOTO)
+    assert proposals == [0.5]
+    assert [face.score for face in faces] == [0.7, 0.7]
+
+
+def test_a_detector_of_the_user_is_believed(proposals):
+    faces = FaceLandmarker(Model(), lambda image: [[20, 20, 60, 60]] * 4)(PHOTO)
+    assert len(faces) == 4
+
+
+def test_boxes_of_the_user_are_faces(proposals):
+    assert len(FaceLandmarker(Model())(PHOTO, boxes=[[20, 20, 60, 60]] * 4)) == 4
+
+
+def test_a_model_that_does_not_say_leaves_the_detectors_threshold(proposals):
+    model = Model()
+    model.has_certainty = False
+    faces = FaceLandmarker(model)(PHOTO)
+    assert proposals == [0.55]
+    assert [face.score for face in faces] == [0.7, 0.7]
+
+
+def test_the_score_of_the_preset():
+    assert FaceDetector.settings_of_preset() == {
+        "score_threshold": FaceDetector.from_preset().threshold
+    }

@@ -18,8 +18,8 @@ from keras_lotr.cli import main
 from keras_lotr.demo import service as demo
 from keras_lotr.demo.service import ATTENTION, Service, Settings, checked_image
 from keras_lotr.inference.attention import attention_map, draw_attention
-from keras_lotr.inference.video import annotate_video
 from keras_lotr.publishing.space import publish_space, space_files
+from keras_lotr.video.annotate import annotate_video
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

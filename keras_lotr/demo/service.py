@@ -16,7 +16,6 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.inference.face_detector import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
-from keras_lotr.inference.video import annotate_video
 from keras_lotr.presets.files import (
     METADATA,
     ONNX,
@@ -26,6 +25,7 @@ from keras_lotr.presets.files import (
     resolve,
 )
 from keras_lotr.schemes import get_scheme
+from keras_lotr.video.annotate import annotate_video
 
 MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000

@@ -21,6 +21,7 @@ class FaceLandmarks:
         score: 0..1, the detector's confidence; None for a box that was given.
         scheme: name of the landmark scheme.
         degrees: in-plane rotation of the face in the image, clockwise; the crop is upright.
+        track_id: number of the face in a video, from `FaceTracker`; None in an image.
 
     `face["left_eye"]` are the landmarks of a region. Faces with the same values are equal. The
     arrays are read-only.
@@ -39,6 +40,7 @@ class FaceLandmarks:
     score: float | None
     scheme: str
     degrees: float = 0.0
+    track_id: int | None = None
 
     def __post_init__(self):
         for name in ("points", "box"):
@@ -105,7 +107,8 @@ class FaceLandmarks:
     def __eq__(self, other):
         if not isinstance(other, FaceLandmarks):
             return NotImplemented
-        same = (self.score, self.scheme, self.degrees) == (other.score, other.scheme, other.degrees)
+        names = ("score", "scheme", "degrees", "track_id")
+        same = all(getattr(self, name) == getattr(other, name) for name in names)
         arrays = ((self.points, other.points), (self.box, other.box))
         return same and all(np.array_equal(a, b) for a, b in arrays)
 
@@ -123,16 +126,19 @@ class FaceLandmarks:
             raise ValueError(
                 f"Expected a face with {', '.join(missing)}. Received: {list(entries)}"
             )
-        score, degrees = entries.get("score"), entries.get("degrees", 0.0)
-        return cls(entries["points"], entries["box"], score, entries["scheme"], degrees)
+        others = {name: entries.get(name) for name in ("score", "track_id")}
+        others["degrees"] = entries.get("degrees", 0.0)
+        return cls(entries["points"], entries["box"], scheme=entries["scheme"], **others)
 
     def to_dict(self):
         """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
 
-        A rotated face has "degrees", too.
+        A rotated face has "degrees", and a face of a video "track_id", too.
         """
-        turned = {"degrees": self.degrees} if self.degrees else {}
+        numbered = {} if self.track_id is None else {"track_id": self.track_id}
+        turned = {"degrees": round(float(self.degrees), 3)} if self.degrees else {}
         return {
+            **numbered,
             **turned,
             "points": _rounded(self.points),
             "box": _rounded(self.box),

@@ -10,7 +10,9 @@ from keras_lotr.tracking.smoothing import FaceSmoother
 _PORTRAIT = 12  # side in pixels of the small image by which a face is known again
 _MOTION = 0.12  # seconds over which the velocity is averaged
 _LOOKS = 0.4  # seconds over which the looks are averaged
-_LIKENESS = 0.55  # two portraits of a face, one frame apart, are more alike
+_COAST = 0.35  # seconds after which a hidden face has mostly stopped
+_ALIKE = 0.55  # two portraits of a face, one frame apart, are more alike
+_LIKE_ITSELF = 0.7  # nothing is in front of a face that is as much like its average looks
 
 
 class Track:
@@ -35,7 +37,7 @@ class Track:
     def __init__(self, track_id, face, timestamp, strength):
         self.track_id, self._strength = track_id, strength
         self.hidden, self.misses, self.confirmed = False, 0, 0
-        self._looks = self._last = None
+        self._looks = self._last = self._before = None
         self.confirm(face, timestamp)
         self._restart(face, timestamp)
 
@@ -67,8 +69,10 @@ class Track:
 
     def expected(self, timestamp):
         """(4,) the box where it should be at that time."""
-        box, velocity, since = self._seen if self.hidden else (self.box, self._velocity, self._time)
-        return box + np.tile(velocity * (timestamp - since), 2)
+        if not self.hidden:
+            return self.box + np.tile(self._velocity * (timestamp - self._time), 2)
+        box, velocity, since = self._seen
+        return box + np.tile(velocity * _COAST * (1 - np.exp((since - timestamp) / _COAST)), 2)
 
     def crop(self, preprocessor, timestamp):
         """The (2, 3) `crop_from_image` in which the network looks for its landmarks."""
@@ -103,7 +107,8 @@ class Track:
     @property
     def doubtful(self):
         """Whether it suddenly looks different: something may be in front, or the scene was cut."""
-        return self._before is not None and likeness(self._before, self._last) < _LIKENESS
+        sudden = self._before is not None and likeness(self._before, self._last) < _ALIKE
+        return sudden or self.like_itself < _LIKE_ITSELF
 
     @property
     def like_itself(self):
@@ -121,7 +126,7 @@ class Track:
         """-1..1: how much a face that was detected looks like this one."""
         if self._looks is None:
             return 0.0
-        matrix = geometry.crop_from_box(face.box, 4 * _PORTRAIT, 1.3, face.degrees)
+        matrix = geometry.crop_from_box(face.box, 4 * _PORTRAIT, 1.3, self.degrees)
         return likeness(self._looks, portrait(geometry.warp(image, matrix, 4 * _PORTRAIT)))
 
 

@@ -18,7 +18,9 @@ _FREE = 1.1  # faces farther apart do not cover each other
 _PATIENCE = 2  # times in a row that the detector may miss a face before it counts as hidden
 _HIDDEN_EVERY = 2  # while a face is hidden, the detector looks for it this often
 _OFF = 0.5  # landmarks farther from what the detector found have gone astray
-_UNLIKE = 0.3  # who is less like a hidden face than this is somebody else
+# Of a face that was hidden, the distance and the unlikeness (0: as it was, 1: no likeness) may have
+# this sum, and so much more for each second, since nobody knows where it went.
+_LOST, _LOST_RATE = 1.5, 0.5
 
 
 class FaceTracker:
@@ -114,7 +116,7 @@ class FaceTracker:
 
     def _due(self):
         """Whether the detector is to look at this frame."""
-        doubted = any(track.misses or track.confirmed == 1 for track in self._visible)
+        doubted = any(t.misses or t.doubtful or t.confirmed == 1 for t in self._visible)
         hidden = len(self._visible) < len(self._tracks)
         wait = 1 if doubted else _HIDDEN_EVERY if hidden else self.every
         return self._since >= min(wait, self.every)
@@ -123,42 +125,46 @@ class FaceTracker:
         """Ask the detector, and say which tracks begin at what it found, new or again."""
         self._since = 0
         faces = self.landmarker.detector(image)
-        pairs = self._matches(image, faces, timestamp)
-        found = {row: faces[column] for row, column in pairs}
-        begun = []
-        for i, track in enumerate(self._tracks):
-            if i not in found:
-                track.misses += 1
-                if not track.hidden and track.misses >= min(_PATIENCE, track.confirmed):
-                    track.hide()
+        matches, begun = self._matches(image, faces, timestamp), []
+        for track in self._tracks:
+            if track not in matches:
+                self._missed(track)
                 continue
-            far = distances(track.expected(timestamp), found[i].box)[0, 0] > _OFF
-            if far and not track.hidden:
+            face = matches[track]
+            far = distances(track.expected(timestamp), face.box)[0, 0] > _OFF
+            if far and not track.hidden and track.doubtful:
                 track.hide()
             if track.hidden:
                 begun.append(track)
-            track.confirm(found[i], timestamp)
+            track.confirm(face, timestamp)
         known = np.array([track.expected(timestamp) for track in self._visible]).reshape(-1, 4)
-        for face in (f for j, f in enumerate(faces) if j not in {column for _, column in pairs}):
-            if not (distances(face.box, known) < _OFF).any():
+        taken = set(map(id, matches.values()))
+        for face in faces:
+            if id(face) not in taken and not (distances(face.box, known) < _OFF).any():
                 begun.append(Track(self._next_id, face, timestamp, self._strength))
                 self._tracks.append(begun[-1])
                 self._next_id += 1
         return begun
 
+    def _missed(self, track):
+        track.misses += 1
+        patience = 1 if track.doubtful else min(_PATIENCE, track.confirmed)
+        if not track.hidden and track.misses >= patience:
+            track.hide()
+
     def _matches(self, image, faces, timestamp):
-        """Pairs: which track, which face of those that were detected."""
-        if not faces or not self._tracks:
-            return []
-        expected = np.array([track.expected(timestamp) for track in self._tracks])
-        cost = distances(expected, np.array([face.box for face in faces]))
-        limit = np.full((len(cost), 1), _NEAR)
-        for i, track in enumerate(self._tracks):
-            if track.hidden:
-                likeness = np.array([track.likeness_to(image, face) for face in faces])
-                cost[i] = np.where(likeness < _UNLIKE, np.inf, cost[i] + 1 - likeness)
-                limit[i] += 1 + 2 * track.hidden_for(timestamp)
-        return assign(cost, limit)
+        """{track: its face}; those that are seen come first, and hidden ones get what is left."""
+        seen = self._visible
+        pairs = assign(_apart(seen, faces, timestamp), _NEAR)
+        matches = {seen[row]: faces[column] for row, column in pairs}
+        hidden = [track for track in self._tracks if track.hidden]
+        left = [face for j, face in enumerate(faces) if j not in {column for _, column in pairs}]
+        cost = _apart(hidden, left, timestamp)
+        limit = [[_LOST + _LOST_RATE * track.hidden_for(timestamp)] for track in hidden]
+        for i, track in enumerate(hidden):
+            cost[i] += [1 - track.likeness_to(image, face) for face in left]
+        pairs = assign(cost, np.reshape(limit, (-1, 1)))
+        return matches | {hidden[row]: left[column] for row, column in pairs}
 
     def _find(self, image, tracks, timestamp):
         """Landmarks of these tracks, all in one call of the network."""
@@ -182,7 +188,8 @@ class FaceTracker:
             if not (tracks[i].hidden or tracks[j].hidden):
                 min(tracks[i], tracks[j], key=lambda track: track.like_itself).hide()
         for i, track in enumerate(tracks):
-            clear = not track.hidden and not track.misses and not track.doubtful
+            sure = self._since == 0 or not track.doubtful
+            clear = not track.hidden and not track.misses and sure
             if clear and (apart[i] > _FREE).all():
                 track.seen_clearly(timestamp)
 
@@ -198,3 +205,9 @@ class FaceTracker:
         points, score = track.smoothed(timestamp), track.face.score
         crop = track.crop_box, score, scheme, track.crop_degrees
         return FaceLandmarks(points, *crop, track.track_id)
+
+
+def _apart(tracks, faces, timestamp):
+    """(tracks, faces) how far detected faces are from where these tracks should be."""
+    expected = [track.expected(timestamp) for track in tracks]
+    return distances(expected, [face.box for face in faces])

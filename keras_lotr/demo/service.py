@@ -25,6 +25,7 @@ from keras_lotr.presets.files import (
     resolve,
 )
 from keras_lotr.schemes import get_scheme
+from keras_lotr.tracking.tracker import FaceTracker
 from keras_lotr.video.annotate import annotate_video
 
 MAX_BYTES = 20_000_000  # of an uploaded file
@@ -190,9 +191,8 @@ class Service:
         _check_bytes(Path(path).stat().st_size, "video")
         start = time.perf_counter()
         try:
-            faces = annotate_video(
-                self.landmarker(settings), path, output, settings.drawn, MAX_FRAMES, progress
-            )
+            tracker = FaceTracker(self.landmarker(settings))
+            faces = annotate_video(tracker, path, output, settings.drawn, MAX_FRAMES, progress)
         except ValueError as error:
             raise ValueError(str(error).replace(str(path), "This one")) from None
         seconds = time.perf_counter() - start

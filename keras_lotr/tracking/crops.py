@@ -43,7 +43,7 @@ class SteadyCrop:
 
 
 def upright_square(points, degrees):
-    """Centre (2,) and longer side of the box around landmarks that are turned upright.
+    """Centre (2,) and longer side, 1 pixel at least, of the box around landmarks turned upright.
 
     Example:
 
@@ -53,7 +53,7 @@ def upright_square(points, degrees):
     upright = geometry.similarity([0, 0], [0, 0], degrees=-degrees)
     box = geometry.box_of(geometry.apply(upright, points))
     center = geometry.apply(geometry.invert(upright), (box[:2] + box[2:]) / 2)
-    return center.round(9), float((box[2:] - box[:2]).max())
+    return center.round(9), max(1.0, float((box[2:] - box[:2]).max()))
 
 
 def upright_degrees(points, scheme, otherwise=0.0):

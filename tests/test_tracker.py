@@ -214,3 +214,17 @@ def test_bad_settings(landmarker, settings, sentence):
 
 def test_repr(landmarker):
     assert repr(FaceTracker(landmarker)).endswith("every=5, smooth='light', hold=1)")
+
+
+def test_two_faces_that_stay_close_together(landmarker):
+    frames = [[(1, 20 + 4 * i, 60, 66), (2, 90 + 4 * i, 64, 66)] for i in range(40)]
+    # One of them is covered for a moment, far from where both began.
+    for i in (30, 31, 32, 33):
+        frames[i] = frames[i][:1]
+    results = numbers(follow(FaceTracker(landmarker), frames))
+    assert results[29] == results[-1] == [0, 1]
+
+
+def test_the_box_is_around_the_landmarks_of_this_frame(landmarker):
+    for (face,) in follow(FaceTracker(landmarker), [[(1, 40 + 9 * i, 60, 70)] for i in range(9)]):
+        np.testing.assert_allclose(face.box, geometry.box_of(face.points), atol=1.1)

@@ -28,7 +28,7 @@ class Track:
         face: the `Face` that was found last.
         points: (N, 2) image pixels, as the network said last, not smoothed; None before the first.
         box: (4,) where it is, or, while it is hidden, where it should be.
-        crop_box, crop_degrees: of the crop in which the network found them.
+        fresh: whether its landmarks are of the detector's crop, and not of the landmarks before.
         hidden: whether it is not seen at present.
         misses: how often in a row the detector did not find it.
         confirmed: how often the detector found it.
@@ -43,8 +43,7 @@ class Track:
 
     def _restart(self, face, timestamp):
         """Begin again at what the detector found: nothing of the way there is known."""
-        self.points, self.degrees = None, face.degrees
-        self.crop_box, self.crop_degrees = face.box, face.degrees
+        self.points, self.degrees, self.fresh = None, face.degrees, True
         self.box, self._velocity, self._time = np.asarray(face.box, float), np.zeros(2), timestamp
         self._seen = self.box, self._velocity, timestamp
         self._smooth = FaceSmoother(self._strength) if self._strength else None
@@ -63,7 +62,7 @@ class Track:
         self.hidden = True
         self.box, self._velocity, _ = self._seen
 
-    def hidden_for(self, timestamp):
+    def unclear_for(self, timestamp):
         """Seconds since it was last seen clearly."""
         return timestamp - self._seen[2]
 
@@ -92,8 +91,8 @@ class Track:
             scheme: `LandmarkScheme`.
         """
         box, elapsed = geometry.box_of(points), timestamp - self._time
-        if self.points is not None:
-            self.crop_box, self.crop_degrees = self.box, self.degrees
+        self.fresh = self.points is None
+        if not self.fresh:
             moved = (points.mean(0) - self.points.mean(0)) / elapsed
             self._velocity = _mixed(self._velocity, moved, elapsed / _MOTION)
         self.points, self.box, self._time = points, box, timestamp

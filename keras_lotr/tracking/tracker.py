@@ -15,6 +15,7 @@ from keras_lotr.tracking.track import Track
 _NEAR = 0.7  # a detected face farther from where a face should be is another one
 _SAME = 0.35  # two tracks nearer than this are on one face
 _FREE = 1.1  # faces farther apart do not cover each other
+_OLD = 0.5  # seconds after which what was seen clearly is old
 _PATIENCE = 2  # times in a row that the detector may miss a face before it counts as hidden
 _HIDDEN_EVERY = 2  # while a face is hidden, the detector looks for it this often
 _OFF = 0.5  # landmarks farther from what the detector found have gone astray
@@ -49,7 +50,8 @@ class FaceTracker:
 
     Returns:
         list of `FaceLandmarks` with a `track_id`, which counts from 0, in the order of these.
-        The first landmarks of a face are those that the landmarker gives.
+        The first landmarks of a face, with box and degrees, are those that the landmarker gives;
+        later, the box is around the landmarks, and `degrees` is the tilt of the face.
 
     Raises:
         ValueError: the timestamp is not later, the frame is no image, or a setting is out of its
@@ -160,7 +162,7 @@ class FaceTracker:
         hidden = [track for track in self._tracks if track.hidden]
         left = [face for j, face in enumerate(faces) if j not in {column for _, column in pairs}]
         cost = _apart(hidden, left, timestamp)
-        limit = [[_LOST + _LOST_RATE * track.hidden_for(timestamp)] for track in hidden]
+        limit = [[_LOST + _LOST_RATE * track.unclear_for(timestamp)] for track in hidden]
         for i, track in enumerate(hidden):
             cost[i] += [1 - track.likeness_to(image, face) for face in left]
         pairs = assign(cost, np.reshape(limit, (-1, 1)))
@@ -188,9 +190,12 @@ class FaceTracker:
             if not (tracks[i].hidden or tracks[j].hidden):
                 min(tracks[i], tracks[j], key=lambda track: track.like_itself).hide()
         for i, track in enumerate(tracks):
-            sure = self._since == 0 or not track.doubtful
-            clear = not track.hidden and not track.misses and sure
-            if clear and (apart[i] > _FREE).all():
+            if track.hidden or track.misses:
+                continue
+            found = self._since == 0  # by the detector, just now
+            clear = (found or not track.doubtful) and (apart[i] > _FREE).all()
+            # Of two faces that stay close together, what is known must not grow old.
+            if clear or found and track.unclear_for(timestamp) > _OLD:
                 track.seen_clearly(timestamp)
 
     def _ended(self, track, timestamp):
@@ -198,13 +203,14 @@ class FaceTracker:
 
         Certainty of the landmarks, where a model has it, belongs here.
         """
-        return track.hidden and (track.confirmed < 2 or track.hidden_for(timestamp) > self.hold)
+        return track.hidden and (track.confirmed < 2 or track.unclear_for(timestamp) > self.hold)
 
     def _result(self, track, timestamp):
-        scheme = self.landmarker.preprocessor.scheme
-        points, score = track.smoothed(timestamp), track.face.score
-        crop = track.crop_box, score, scheme, track.crop_degrees
-        return FaceLandmarks(points, *crop, track.track_id)
+        points, scheme = track.smoothed(timestamp), self.landmarker.preprocessor.scheme
+        face, degrees, box = track.face, track.degrees, geometry.box_of(points)
+        if track.fresh:
+            box, degrees = face.box, face.degrees
+        return FaceLandmarks(points, box, face.score, scheme, degrees, track.track_id)
 
 
 def _apart(tracks, faces, timestamp):

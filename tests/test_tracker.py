@@ -42,7 +42,7 @@ class Landmarker:
         self.preprocessor, self.flip = Preprocessor("ibug68", 64), False
         self.model = SimpleNamespace(predict_points=self._predict)
         self.looked, self.batches = 0, []
-        self.boxes = np.zeros((0, 4))
+        self.boxes, self.score = np.zeros((0, 4)), 0.9
 
     def detector(self, image):
         self.looked += 1
@@ -51,7 +51,7 @@ class Landmarker:
             in_front = geometry.share_inside(box[None], np.zeros(4))
             in_front = [geometry.share_inside(box[None], b)[0] for b in self.boxes[i + 1 :]]
             if max(in_front, default=0) < 0.5:
-                faces.append(Face(box.astype(np.float32), score=0.9))
+                faces.append(Face(box.astype(np.float32), score=self.score))
         return faces
 
     def _predict(self, crops, flip):
@@ -228,3 +228,12 @@ def test_two_faces_that_stay_close_together(landmarker):
 def test_the_box_is_around_the_landmarks_of_this_frame(landmarker):
     for (face,) in follow(FaceTracker(landmarker), [[(1, 40 + 9 * i, 60, 70)] for i in range(9)]):
         np.testing.assert_allclose(face.box, geometry.box_of(face.points), atol=1.1)
+
+
+def test_a_face_of_which_the_detector_is_not_sure(landmarker):
+    landmarker.score = 0.6
+    tracker = FaceTracker(landmarker)
+    assert [len(faces) for faces in follow(tracker, [[(1, 100, 60, 70)]] * 7)] == [0] * 4 + [1] * 3
+    tracker.reset()
+    seen = [[(1, 100, 60, 70)]] * 3
+    assert [len(faces) for faces in follow(tracker, [*seen, [], *seen])] == [0] * 7

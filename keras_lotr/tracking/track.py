@@ -12,6 +12,8 @@ _MOTION = 0.12  # seconds over which the velocity is averaged
 _LOOKS = 0.4  # seconds over which the looks are averaged
 _COAST = 0.35  # seconds after which a hidden face has mostly stopped
 _ALIKE = 0.55  # two portraits of a face, one frame apart, are more alike
+_SURE = 0.75  # score of what is no mistake of the detector
+_TIMES = 5  # what it found so often in a row is none either
 _LIKE_ITSELF = 0.7  # nothing is in front of a face that is as much like its average looks
 
 
@@ -32,11 +34,12 @@ class Track:
         hidden: whether it is not seen at present.
         misses: how often in a row the detector did not find it.
         confirmed: how often the detector found it.
+        sure: whether it is a face for certain: found with a high score, or several times.
     """
 
     def __init__(self, track_id, face, timestamp, strength):
         self.track_id, self._strength = track_id, strength
-        self.hidden, self.misses, self.confirmed = False, 0, 0
+        self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
         self._looks = self._last = self._before = None
         self.confirm(face, timestamp)
         self._restart(face, timestamp)
@@ -53,6 +56,7 @@ class Track:
         """The detector found it."""
         self.face, self.misses = face, 0
         self.confirmed += 1
+        self.sure |= face.score is None or face.score >= _SURE or self.confirmed >= _TIMES
         if self.hidden:
             self.hidden = False
             self._restart(face, timestamp)

@@ -30,7 +30,8 @@ class FaceTracker:
     A face is cropped where its last landmarks were, upright. The detector looks in every k-th
     frame, and at once when a face was lost or looks suddenly different. A face that the detector no
     longer finds is hidden: it is not returned, and known again where it should be by now, if it
-    looks as it did.
+    looks as it did. A face whose score is below 0.75 may be a mistake of the detector: it is
+    returned once it was found five times in a row.
 
     A tracker is for one video, and for one thread at a time; a landmarker may be shared between
     trackers. It has no clock of its own and remembers only the faces that are there, so that the
@@ -101,7 +102,7 @@ class FaceTracker:
             self._find(image, self._look(image, timestamp), timestamp)
         self._part(timestamp)
         self._tracks = [track for track in self._tracks if not self._ended(track, timestamp)]
-        return [self._result(track, timestamp) for track in self._visible]
+        return [self._result(track, timestamp) for track in self._visible if track.sure]
 
     @property
     def _visible(self):
@@ -118,7 +119,9 @@ class FaceTracker:
 
     def _due(self):
         """Whether the detector is to look at this frame."""
-        doubted = any(t.misses or t.doubtful or t.confirmed == 1 for t in self._visible)
+        doubted = any(
+            t.misses or t.doubtful or t.confirmed == 1 or not t.sure for t in self._visible
+        )
         hidden = len(self._visible) < len(self._tracks)
         wait = 1 if doubted else _HIDDEN_EVERY if hidden else self.every
         return self._since >= min(wait, self.every)
@@ -150,7 +153,8 @@ class FaceTracker:
 
     def _missed(self, track):
         track.misses += 1
-        patience = 1 if track.doubtful else min(_PATIENCE, track.confirmed)
+        waits = track.sure and not track.doubtful
+        patience = min(_PATIENCE, track.confirmed) if waits else 1
         if not track.hidden and track.misses >= patience:
             track.hide()
 
@@ -199,11 +203,12 @@ class FaceTracker:
                 track.seen_clearly(timestamp)
 
     def _ended(self, track, timestamp):
-        """Whether a face has gone: for too long, or it was none that the detector found twice.
+        """Whether a face has gone: for too long, or it was none that the detector was sure of.
 
         Certainty of the landmarks, where a model has it, belongs here.
         """
-        return track.hidden and (track.confirmed < 2 or track.unclear_for(timestamp) > self.hold)
+        certain = track.sure and track.confirmed > 1
+        return track.hidden and (not certain or track.unclear_for(timestamp) > self.hold)
 
     def _result(self, track, timestamp):
         points, scheme = track.smoothed(timestamp), self.landmarker.preprocessor.scheme

@@ -20,11 +20,12 @@ if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.inference.face_detector import Face, FaceDetector
     from keras_lotr.inference.landmarker import FaceLandmarker
     from keras_lotr.inference.results import FaceLandmarks
-    from keras_lotr.inference.video import annotate_video
     from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
     from keras_lotr.lotr import LOTR
     from keras_lotr.metrics import AreaUnderCED, FailureRate, NormalizedMeanError
     from keras_lotr.publishing.publish import push_to_hub
+    from keras_lotr.tracking.tracker import FaceTracker
+    from keras_lotr.video.annotate import annotate_video
 
 __all__ = [
     "LOTR",
@@ -33,6 +34,7 @@ __all__ = [
     "FaceDetector",
     "FaceLandmarker",
     "FaceLandmarks",
+    "FaceTracker",
     "FailureRate",
     "NormalizedMeanError",
     "SmoothWing",
@@ -54,11 +56,12 @@ _MODULES = {
     "inference.face_detector": ("Face", "FaceDetector"),
     "inference.landmarker": ("FaceLandmarker",),
     "inference.results": ("FaceLandmarks",),
-    "inference.video": ("annotate_video",),
     "losses": ("SmoothWing", "Wing", "smooth_wing", "wing"),
     "lotr": ("LOTR",),
     "metrics": ("AreaUnderCED", "FailureRate", "NormalizedMeanError"),
     "publishing.publish": ("push_to_hub",),
+    "tracking.tracker": ("FaceTracker",),
+    "video.annotate": ("annotate_video",),
 }
 
 # A module that is imported late may be the one that imports Keras.

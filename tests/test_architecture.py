@@ -26,6 +26,8 @@ ROOMS = [
     "running",
     *("lotr_arguments", "lotr"),
     "inference",
+    "tracking",
+    "video",
     "datasets",
     "training",
     "evaluation",

@@ -129,7 +129,7 @@ MISTAKES = {
     "predict none.jpg --min-face-size small": "'small' is not a valid float",
     "predict empty": "There is none in empty. Its subfolders are searched with --recursive.",
     "video none.mp4 out.webm --engine keras": "There is no video none.mp4",
-    "video text.txt out.mp4 --engine keras": "Expected a .webm file as output",
+    "video text.txt out.gif --engine keras": "Expected a .mp4, .m4v, .mov, .mkv, .webm file",
     "video text.txt out.webm --engine keras": "Expected a video (MP4, WebM",
     "evaluate lotr_m_68 --data empty --split dev": "'dev' is not one of 'train', 'val', 'test'",
     "evaluate lotr_m_68 --data none": "There is no data set none",
@@ -277,7 +277,7 @@ def test_a_backend_that_is_missing_is_named():
         ["evaluate", "lotr_m_300w", "--data", ".", "--output", "x.csv"],
         ["report", "table", "x.json", "--output", "x.png"],
         ["report", "losses", "--output", "x.doc"],
-        ["video", "a.mp4", "b.webm", "--points", "x.csv"],
+        ["video", "a.mp4", "b.webm", "--points", "x.txt"],
     ],
 )
 def test_files_of_unknown_endings_are_not_written(arguments):

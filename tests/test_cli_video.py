@@ -1,6 +1,8 @@
 """`keras-lotr video`, as a user runs it."""
 
 import json
+import os
+import signal
 
 import cv2
 import numpy as np
@@ -12,7 +14,8 @@ from keras_lotr.cli import main
 
 pytestmark = pytest.mark.once
 
-pytest.importorskip("onnxruntime")
+for needed in ("onnxruntime", "av", "scipy"):
+    pytest.importorskip(needed)
 
 
 def run(*arguments):
@@ -29,7 +32,8 @@ def test_video_and_points(video, tmp_path):
     reader = cv2.VideoCapture(str(video))
     first = cv2.cvtColor(reader.read()[1], cv2.COLOR_BGR2RGB)
     (face,) = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")(first)
-    assert frames[0] == [face.to_dict()]
+    assert frames[0] == [{**face.to_dict(), "track_id": 0}]
+    assert {here["track_id"] for faces in frames for here in faces} == {0}
     drawn = cv2.VideoCapture(str(out))
     seen = [drawn.read() for _ in range(21)]
     assert [there for there, _ in seen] == [True] * 20 + [False]
@@ -44,7 +48,9 @@ def test_video_and_points(video, tmp_path):
     [
         (["none.mp4", "out.webm"], "There is no video none.mp4"),
         (["text.mp4", "out.webm"], "Expected a video (MP4, WebM, AVI, MOV). Received: text.mp4"),
-        (["text.mp4", "out.mp4"], "Expected a .webm file as output. Received: out.mp4"),
+        (["text.mp4", "out.gif"], "Expected a .mp4, .m4v, .mov, .mkv, .webm file as output."),
+        (["text.mp4", "out.mp4", "--points", "a.txt"], "Expected a file .json, .jsonl, .csv"),
+        (["text.mp4", "out.mp4", "--every", "0"], "0 is not in the range x>=1"),
         (["text.mp4"], "Missing argument 'OUTPUT'"),
     ],
 )
@@ -66,3 +72,60 @@ def test_unknown_preset(video, tmp_path):
 def test_nothing_of_opencv_is_seen(video, tmp_path, capfd):
     assert run(video, tmp_path / "out.webm").exit_code == 0
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_video_that_breaks_off(video, tmp_path):
+    data = video.read_bytes()
+    (tmp_path / "cut.webm").write_bytes(data[: len(data) // 2])
+    out, points = tmp_path / "out.mp4", tmp_path / "points.jsonl"
+    result = run(tmp_path / "cut.webm", out, "--points", points)
+    assert result.exit_code == 1
+    said, done = result.stderr.splitlines()
+    assert "cut.webm breaks off" in said and said.endswith(f"{out} has those before it.")
+    count = len(points.read_text().splitlines())
+    assert done.startswith(f"keras-lotr: {count} frames") and 3 < count < 20
+    assert cv2.VideoCapture(str(out)).read()[0]
+
+
+def test_ctrl_c_leaves_a_video_that_plays(video, tmp_path, monkeypatch):
+    from keras_lotr.tracking.tracker import FaceTracker
+
+    seen, follow = [], FaceTracker.__call__
+
+    def interrupted(self, frame, timestamp):
+        seen.append(timestamp)
+        if len(seen) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return follow(self, frame, timestamp)
+
+    monkeypatch.setattr(FaceTracker, "__call__", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    out, points = tmp_path / "out.mp4", tmp_path / "points.csv"
+    result = run(video, out, "--points", points)
+    assert result.exit_code == 130
+    assert result.stderr == f"keras-lotr: stopped after 6 frames, 6 faces, written to {out}\n"
+    reader = cv2.VideoCapture(str(out))
+    assert [reader.read()[0] for _ in range(7)] == [True] * 6 + [False]
+    assert len(points.read_text().splitlines()) == 7
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_webcam_without_a_window(video, monkeypatch):
+    def none(*_):
+        raise cv2.error("The function is not implemented.")
+
+    monkeypatch.setattr(cv2, "namedWindow", none)
+    result = CliRunner().invoke(main, ["webcam", "--virtual", str(video)])
+    assert result.exit_code == 2 and "pip install opencv-python" in result.stderr
+
+
+def test_webcam_with_a_file(video, monkeypatch):
+    shown = []
+    monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
+    monkeypatch.setattr(cv2, "imshow", lambda name, image: shown.append(image))
+    monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if len(shown) > 3 else -1)
+    monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)
+    options = ["--virtual", str(video), "--engine", "onnxruntime"]
+    result = CliRunner().invoke(main, ["webcam", *options])
+    assert result.exit_code == 0, result.stderr
+    assert 1 <= len(shown) <= 4 and f"keras-lotr: {len(shown)} frames, " in result.stderr

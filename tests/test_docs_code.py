@@ -27,7 +27,7 @@ from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.schemes import get_scheme
 from keras_lotr.training.recipe import Recipe
 
-for package in ("matplotlib", "onnx", "onnxruntime", "pyarrow"):
+for package in ("matplotlib", "onnx", "onnxruntime", "pyarrow", "av", "scipy"):
     pytest.importorskip(package, reason="the documents use it")
 
 ROOT = Path(__file__).parents[1]
@@ -60,6 +60,7 @@ NOT_RUN = {
     "keras-lotr train-certainty": "takes minutes; tests/test_train_certainty.py trains with it",
     "keras-lotr report certainty": "needs faces of several sets; tests/test_train_certainty.py",
     "keras-lotr train-detector": "needs YuNet's file; tests/test_detector.py trains with it",
+    "keras-lotr webcam": "needs a window; tests/test_cli_video.py gives it one that is none",
     "from gradio_client": "asks a Space on the Hub; tests/test_demo.py asks the same of a demo",
 }
 # A training of seconds, of a network that has none of a recipe's frozen layers. The recipes' own

@@ -10,10 +10,11 @@ from keras_lotr.cli.demo import demo
 from keras_lotr.cli.errors import Commands
 from keras_lotr.cli.export import export
 from keras_lotr.cli.options import examples
-from keras_lotr.cli.predict import predict, video
+from keras_lotr.cli.predict import predict
 from keras_lotr.cli.publish import model_card, package_preset, publish, publish_space
 from keras_lotr.cli.report import evaluate, report
 from keras_lotr.cli.train import train, train_detector
+from keras_lotr.cli.video import video, webcam
 
 # OpenCV's own notes; it is read when OpenCV is first imported.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
@@ -41,8 +42,8 @@ def presets():
 
 report.add_command(report_certainty, "certainty")
 for command in (
-    *(predict, video, train, train_certainty, train_detector, evaluate, review, report, export),
-    demo,
+    *(predict, video, webcam, train, train_certainty, train_detector, evaluate, review, report),
+    *(export, demo),
     *(package_preset, model_card, publish, publish_space),
 ):
     main.add_command(command)

@@ -162,7 +162,8 @@ def landmarker_of(
     threads = None if workers is None else 1  # the processes share the cores
     settings |= {"flip": flip, "engine": engine, "precision": precision, "threads": threads}
     landmarker = FaceLandmarker(preset, detector, **settings)
-    _ = landmarker.detector  # that it cannot be had is told now, not with each image
+    if detector != "builtin":
+        _ = landmarker.detector  # that it cannot be had is told now, not with each image
     return landmarker
 
 

@@ -1,14 +1,12 @@
-"""`keras-lotr predict` and `keras-lotr video`: landmarks in images, and in a video's frames."""
+"""`keras-lotr predict`: landmarks in images."""
 
 import os
 import sys
-import warnings
-from functools import cache
 from pathlib import Path
 
 import click
 
-from keras_lotr.cli.options import examples, file_with, landmarker_of, what_finds_landmarks
+from keras_lotr.cli.options import examples, landmarker_of, what_finds_landmarks
 
 # Those of `keras_lotr.inference.formats`, which imports more than a command line needs.
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
@@ -114,45 +112,3 @@ def images_of(sources, recursive):
         folders = not recursive and any(map(os.path.isdir, sources))
         hint = " Its subfolders are searched with --recursive." if folders else ""
         raise ValueError(f"{error}{hint}") from None
-
-
-@click.command(
-    epilog=examples("video in.mp4 out.webm", "video in.mp4 out.webm --points out.json --flip-test")
-)
-@click.argument("source", type=Path)
-@click.argument("output", type=Path)
-@what_finds_landmarks
-@click.option(
-    "--points",
-    type=Path,
-    callback=file_with(".json"),
-    help="JSON file for the faces of each frame.",
-)
-def video(source, output, points, **how):
-    """Draw the landmarks of all faces into a video: SOURCE (MP4, WebM, ...) -> OUTPUT (.webm)."""
-    from tqdm import tqdm
-
-    from keras_lotr.inference.formats import to_json, write_text
-    from keras_lotr.inference.video import annotate_video
-
-    @cache
-    def landmarker():  # made when the first frame was read: a mistake in SOURCE is told before
-        return landmarker_of(**how)
-
-    with tqdm(unit="frame", file=sys.stderr, disable=None) as bar:
-
-        def progress(done, total):
-            bar.total = total
-            bar.update(done - bar.n)
-
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", UserWarning)
-            frames = annotate_video(
-                lambda images: landmarker()(images), source, output, progress=progress
-            )
-    for warning in told:
-        click.echo(f"keras-lotr: {warning.message}", err=True)
-    if points:
-        write_text(points, to_json([[face.to_dict() for face in faces] for faces in frames]))
-    faces = sum(map(len, frames))
-    click.echo(f"keras-lotr: {len(frames)} frames, {faces} faces, written to {output}", err=True)

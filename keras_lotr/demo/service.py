@@ -15,7 +15,6 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.inference.face_detector import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
-from keras_lotr.inference.video import annotate_video
 from keras_lotr.presets.files import (
     METADATA,
     ONNX,
@@ -25,6 +24,8 @@ from keras_lotr.presets.files import (
     resolve,
 )
 from keras_lotr.schemes import get_scheme
+from keras_lotr.tracking.tracker import FaceTracker
+from keras_lotr.video.annotate import annotate_video
 
 MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000
@@ -205,9 +206,8 @@ class Service:
         _check_bytes(Path(path).stat().st_size, "video")
         start = time.perf_counter()
         try:
-            faces = annotate_video(
-                self.landmarker(settings), path, output, settings.drawn, MAX_FRAMES, progress
-            )
+            tracker = FaceTracker(self.landmarker(settings))
+            faces = annotate_video(tracker, path, output, settings.drawn, MAX_FRAMES, progress)
         except ValueError as error:
             raise ValueError(str(error).replace(str(path), "This one")) from None
         seconds = time.perf_counter() - start

@@ -185,9 +185,15 @@ class FaceLandmarker:
     def detector(self):
         """Callable: photo -> list of `Face`."""
         detector, settings = self._detector
-        if self._verifies:
-            settings = {**settings, "threshold": CANDIDATE_SCORE}
         return load_detector(detector, **settings)
+
+    @cached_property
+    def _proposing(self):
+        """The detector, or one that proposes more than that is sure of, see `verification`."""
+        if not self._verifies:
+            return self.detector
+        detector, settings = self._detector
+        return load_detector(detector, **settings, threshold=CANDIDATE_SCORE)
 
     @cached_property
     def _sure_score(self):
@@ -236,7 +242,7 @@ class FaceLandmarker:
     def _prepare(self, source, boxes, box_format):
         """Read, detect and crop: the photo without its faces, then faces, matrices and crops."""
         if boxes is None:
-            detector = self.detector  # that it is missing is no fault of the photo
+            detector = self._proposing  # that it is missing is no fault of the photo
         asks = boxes is None and isinstance(detector, FaceDetector)
         min_face_size = detector.min_face_size if asks else None
         try:

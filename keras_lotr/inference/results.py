@@ -24,6 +24,7 @@ class FaceLandmarks:
         sigma: (N, 2, 2) float32, the scale matrix of each landmark's error in squared image pixels,
             see `keras_lotr.inference.certainty`; None if the model does not say how sure it is.
         visible: (N,) float32, the probability that each landmark is seen; None likewise.
+        track_id: number of the face in a video, from `FaceTracker`; None in an image.
 
     `face["left_eye"]` are the landmarks of a region. Faces with the same values are equal. The
     arrays are read-only.
@@ -44,6 +45,7 @@ class FaceLandmarks:
     degrees: float = 0.0
     sigma: np.ndarray | None = None
     visible: np.ndarray | None = None
+    track_id: int | None = None
 
     def __post_init__(self):
         for name in ("points", "box", "sigma", "visible"):
@@ -151,7 +153,8 @@ class FaceLandmarks:
     def __eq__(self, other):
         if not isinstance(other, FaceLandmarks):
             return NotImplemented
-        same = (self.score, self.scheme, self.degrees) == (other.score, other.scheme, other.degrees)
+        names = ("score", "scheme", "degrees", "track_id")
+        same = all(getattr(self, name) == getattr(other, name) for name in names)
         names = ("points", "box", "sigma", "visible")
         return same and all(_same(getattr(self, n), getattr(other, n)) for n in names)
 
@@ -169,21 +172,23 @@ class FaceLandmarks:
             raise ValueError(
                 f"Expected a face with {', '.join(missing)}. Received: {list(entries)}"
             )
-        score, degrees = entries.get("score"), entries.get("degrees", 0.0)
-        sigma = entries.get("sigma")
+        others = {name: entries.get(name) for name in ("score", "track_id", "visible")}
+        others["degrees"], sigma = entries.get("degrees", 0.0), entries.get("sigma")
         if sigma is not None:
-            sigma = np.array(sigma)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
-        known = {"sigma": sigma, "visible": entries.get("visible")}
-        return cls(entries["points"], entries["box"], score, entries["scheme"], degrees, **known)
+            others["sigma"] = np.array(sigma)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
+        return cls(entries["points"], entries["box"], scheme=entries["scheme"], **others)
 
     def to_dict(self):
         """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
 
-        A rotated face has "degrees", too. If the model says how sure it is, there are "sigma", for
-        each landmark xx, xy and yy of its scale matrix in squared pixels; "visible"; and "quality".
+        A rotated face has "degrees", and a face of a video "track_id", too. If the model says how
+        sure it is, there are "sigma", for each landmark xx, xy and yy of its scale matrix in
+        squared pixels; "visible"; and "quality".
         """
-        turned = {"degrees": self.degrees} if self.degrees else {}
+        numbered = {} if self.track_id is None else {"track_id": self.track_id}
+        turned = {"degrees": round(float(self.degrees), 3)} if self.degrees else {}
         return {
+            **numbered,
             **turned,
             **self._certainty_dict(),
             "points": _rounded(self.points),

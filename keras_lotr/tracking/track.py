@@ -1,0 +1,153 @@
+"""One face of a video: where it is, where it goes, how it looks, and whether it is still seen."""
+
+import cv2
+import numpy as np
+
+from keras_lotr import geometry
+from keras_lotr.tracking.crops import SteadyCrop, upright_degrees
+from keras_lotr.tracking.smoothing import FaceSmoother
+
+_PORTRAIT = 12  # side in pixels of the small image by which a face is known again
+_MOTION = 0.12  # seconds over which the velocity is averaged
+_LOOKS = 0.4  # seconds over which the looks are averaged
+_COAST = 0.35  # seconds after which a hidden face has mostly stopped
+_ALIKE = 0.55  # two portraits of a face, one frame apart, are more alike
+_SURE = 0.75  # score of what is no mistake of the detector
+_TIMES = 5  # what it found so often in a row is none either
+_LIKE_ITSELF = 0.7  # nothing is in front of a face that is as much like its average looks
+
+
+class Track:
+    """A face with its number.
+
+    Args:
+        track_id: its number.
+        face: `Face`, as the detector found it.
+        strength: `smoothing.Strength`; None does not smooth.
+
+    Attributes:
+        track_id: its number.
+        face: the `Face` that was found last.
+        points: (N, 2) image pixels, as the network said last, not smoothed; None before the first.
+        box: (4,) where it is, or, while it is hidden, where it should be.
+        fresh: whether its landmarks are of the detector's crop, and not of the landmarks before.
+        hidden: whether it is not seen at present.
+        misses: how often in a row the detector did not find it.
+        confirmed: how often the detector found it.
+        sure: whether it is a face for certain: found with a high score, or several times.
+    """
+
+    def __init__(self, track_id, face, timestamp, strength):
+        self.track_id, self._strength = track_id, strength
+        self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
+        self._looks = self._last = self._before = None
+        self.confirm(face, timestamp)
+        self._restart(face, timestamp)
+
+    def _restart(self, face, timestamp):
+        """Begin again at what the detector found: nothing of the way there is known."""
+        self.points, self.degrees, self.fresh = None, face.degrees, True
+        self.box, self._velocity, self._time = np.asarray(face.box, float), np.zeros(2), timestamp
+        self._seen = self.box, self._velocity, timestamp
+        self._smooth = FaceSmoother(self._strength) if self._strength else None
+        self._steady = SteadyCrop()
+
+    def confirm(self, face, timestamp):
+        """The detector found it."""
+        self.face, self.misses = face, 0
+        self.confirmed += 1
+        self.sure |= face.score is None or face.score >= _SURE or self.confirmed >= _TIMES
+        if self.hidden:
+            self.hidden = False
+            self._restart(face, timestamp)
+
+    def hide(self):
+        """It is not seen: it goes on as it went when it was last seen clearly."""
+        self.hidden = True
+        self.box, self._velocity, _ = self._seen
+
+    def unclear_for(self, timestamp):
+        """Seconds since it was last seen clearly."""
+        return timestamp - self._seen[2]
+
+    def expected(self, timestamp):
+        """(4,) the box where it should be at that time."""
+        if not self.hidden:
+            return self.box + np.tile(self._velocity * (timestamp - self._time), 2)
+        box, velocity, since = self._seen
+        return box + np.tile(velocity * _COAST * (1 - np.exp((since - timestamp) / _COAST)), 2)
+
+    def crop(self, preprocessor, timestamp):
+        """The (2, 3) `crop_from_image` in which the network looks for its landmarks."""
+        if self.points is None:
+            size, margin = preprocessor.image_size, preprocessor.margin
+            return geometry.crop_from_box(self.box, size, margin, self.degrees)
+        moved = self.points + self._velocity * (timestamp - self._time)
+        return self._steady(moved, self.degrees, timestamp, preprocessor)
+
+    def update(self, points, crop, timestamp, scheme):
+        """Take the landmarks that the network found.
+
+        Args:
+            points: (N, 2) image pixels.
+            crop: (S, S, 3) uint8, where it found them.
+            timestamp: of the frame, in seconds.
+            scheme: `LandmarkScheme`.
+        """
+        box, elapsed = geometry.box_of(points), timestamp - self._time
+        self.fresh = self.points is None
+        if not self.fresh:
+            moved = (points.mean(0) - self.points.mean(0)) / elapsed
+            self._velocity = _mixed(self._velocity, moved, elapsed / _MOTION)
+        self.points, self.box, self._time = points, box, timestamp
+        self.degrees = upright_degrees(points, scheme, self.degrees)
+        self._before, self._last = self._last, portrait(crop)
+
+    def smoothed(self, timestamp):
+        """(N, 2) the landmarks, smoothed."""
+        return self.points if self._smooth is None else self._smooth(self.points, timestamp)
+
+    @property
+    def doubtful(self):
+        """Whether it suddenly looks different: something may be in front, or the scene was cut."""
+        sudden = self._before is not None and likeness(self._before, self._last) < _ALIKE
+        return sudden or self.like_itself < _LIKE_ITSELF
+
+    @property
+    def like_itself(self):
+        """-1..1: how well what is seen now fits what it looked like so far."""
+        return 1.0 if self._looks is None else likeness(self._looks, self._last)
+
+    def seen_clearly(self, timestamp):
+        """Remember place, velocity and looks: nothing is in front."""
+        elapsed = timestamp - self._seen[2]
+        self._seen = self.box, self._velocity, timestamp
+        first = self._looks is None
+        self._looks = self._last if first else _mixed(self._looks, self._last, elapsed / _LOOKS)
+
+    def likeness_to(self, image, face):
+        """-1..1: how much a face that was detected looks like this one."""
+        if self._looks is None:
+            return 0.0
+        matrix = geometry.crop_from_box(face.box, 4 * _PORTRAIT, 1.3, self.degrees)
+        return likeness(self._looks, portrait(geometry.warp(image, matrix, 4 * _PORTRAIT)))
+
+
+def _mixed(old, new, share):
+    share = min(1.0, share)
+    return old + share * (new - old)
+
+
+def portrait(crop):
+    """(12, 12, 3) float: what a face looks like, without lighting and surroundings."""
+    border = len(crop) // 8
+    inner = crop[border:-border, border:-border]
+    small = cv2.resize(inner, (_PORTRAIT, _PORTRAIT), interpolation=cv2.INTER_AREA)
+    small = small.astype(np.float64) - small.mean()
+    return small / max(1e-6, np.linalg.norm(small))
+
+
+def likeness(portrait, other):
+    """-1..1: the correlation of two portraits."""
+    scale = max(1e-6, np.linalg.norm(portrait) * np.linalg.norm(other))
+    return float(np.vdot(portrait, other) / scale)

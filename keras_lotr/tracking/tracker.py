@@ -1,0 +1,224 @@
+"""Video frames -> faces that keep their number, with landmarks that do not tremble."""
+
+import math
+
+import numpy as np
+
+from keras_lotr import geometry
+from keras_lotr.images.reading import read_image
+from keras_lotr.inference.results import FaceLandmarks
+from keras_lotr.schemes import get_scheme
+from keras_lotr.tracking.association import assign, distances
+from keras_lotr.tracking.smoothing import strength_of
+from keras_lotr.tracking.track import Track
+
+_NEAR = 0.7  # a detected face farther from where a face should be is another one
+_SAME = 0.35  # two tracks nearer than this are on one face
+_FREE = 1.1  # faces farther apart do not cover each other
+_OLD = 0.5  # seconds after which what was seen clearly is old
+_PATIENCE = 2  # times in a row that the detector may miss a face before it counts as hidden
+_HIDDEN_EVERY = 2  # while a face is hidden, the detector looks for it this often
+_OFF = 0.5  # landmarks farther from what the detector found have gone astray
+# Of a face that was hidden, the distance and the unlikeness (0: as it was, 1: no likeness) may have
+# this sum, and so much more for each second, since nobody knows where it went.
+_LOST, _LOST_RATE = 1.5, 0.5
+
+
+class FaceTracker:
+    """Follows the faces of a video: each keeps its number, and its landmarks are smoothed.
+
+    A face is cropped where its last landmarks were, upright. The detector looks in every k-th
+    frame, and at once when a face was lost or looks suddenly different. A face that the detector no
+    longer finds is hidden: it is not returned, and known again where it should be by now, if it
+    looks as it did. A face whose score is below 0.75 may be a mistake of the detector: it is
+    returned once it was found five times in a row.
+
+    A tracker is for one video, and for one thread at a time; a landmarker may be shared between
+    trackers. It has no clock of its own and remembers only the faces that are there, so that the
+    same frames give the same results, however long the video is.
+
+    Args:
+        landmarker: `FaceLandmarker`.
+        every: the detector looks in every so many-th frame; 1: in each. A face that comes into the
+            image is found at most `every` - 1 frames later.
+        smooth: "off", "light" or "strong".
+        hold: seconds for which a hidden face keeps its number.
+
+    Call arguments:
+        frame: an image, as `read_image` takes it; all of one video have one size.
+        timestamp: in seconds, later than that of the frame before. After `hold` seconds without a
+            frame all faces count as new. Call `reset` before another part of the video.
+
+    Returns:
+        list of `FaceLandmarks` with a `track_id`, which counts from 0, in the order of these.
+        The first landmarks of a face, with box and degrees, are those that the landmarker gives;
+        later, the box is around the landmarks, and `degrees` is the tilt of the face.
+
+    Raises:
+        ValueError: the timestamp is not later, the frame is no image, or a setting is out of its
+            range.
+        ImportError: scipy is not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_lotr import FaceLandmarker, FaceTracker, read_image
+    >>> tracker = FaceTracker(FaceLandmarker("lotr_m_68", engine="onnxruntime"))
+    >>> photo = read_image("examples/astronaut.jpg")
+    >>> frames = [np.roll(photo, -4 * i, axis=1) for i in range(3)]
+    >>> [[face.track_id for face in tracker(f, i / 25)] for i, f in enumerate(frames)]
+    [[0], [0], [0]]
+    """
+
+    def __init__(self, landmarker, every=5, smooth="light", hold=1.0):
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(f"Expected every as a number of frames, 1 or more. Received: {every}")
+        if not 0 <= hold < math.inf:
+            raise ValueError(f"Expected hold in seconds, 0 or more. Received: {hold}")
+        self.landmarker, self.every, self.smooth, self.hold = landmarker, every, smooth, hold
+        self._strength = strength_of(smooth)
+        self._next_id = 0
+        self.reset()
+
+    def __repr__(self):
+        settings = f"every={self.every}, smooth={self.smooth!r}, hold={self.hold:g}"
+        return f"FaceTracker({self.landmarker!r}, {settings})"
+
+    def reset(self):
+        """Forget all faces, before another part of the video; numbers are not used again."""
+        self._tracks, self._time, self._since = [], None, math.inf
+
+    def __call__(self, frame, timestamp):
+        image, timestamp = read_image(frame), self._checked(timestamp)
+        if self._time is not None and timestamp - self._time > self.hold:
+            self.reset()
+        self._time = timestamp
+        self._since += 1
+        looked = self._due()
+        if looked:
+            self._look(image, timestamp)
+        self._find(image, self._visible, timestamp)
+        if not looked and any(track.doubtful for track in self._visible):
+            self._find(image, self._look(image, timestamp), timestamp)
+        self._part(timestamp)
+        self._tracks = [track for track in self._tracks if not self._ended(track, timestamp)]
+        return [self._result(track, timestamp) for track in self._visible if track.sure]
+
+    @property
+    def _visible(self):
+        return [track for track in self._tracks if not track.hidden]
+
+    def _checked(self, timestamp):
+        timestamp = float(timestamp)
+        if not math.isfinite(timestamp) or self._time is not None and timestamp <= self._time:
+            raise ValueError(
+                f"Expected a timestamp in seconds, later than {self._time} of the frame before. "
+                f"Received: {timestamp}. Call reset() before another part of the video."
+            )
+        return timestamp
+
+    def _due(self):
+        """Whether the detector is to look at this frame."""
+        doubted = any(
+            t.misses or t.doubtful or t.confirmed == 1 or not t.sure for t in self._visible
+        )
+        hidden = len(self._visible) < len(self._tracks)
+        wait = 1 if doubted else _HIDDEN_EVERY if hidden else self.every
+        return self._since >= min(wait, self.every)
+
+    def _look(self, image, timestamp):
+        """Ask the detector, and say which tracks begin at what it found, new or again."""
+        self._since = 0
+        faces = self.landmarker.detector(image)
+        matches, begun = self._matches(image, faces, timestamp), []
+        for track in self._tracks:
+            if track not in matches:
+                self._missed(track)
+                continue
+            face = matches[track]
+            far = distances(track.expected(timestamp), face.box)[0, 0] > _OFF
+            if far and not track.hidden and track.doubtful:
+                track.hide()
+            if track.hidden:
+                begun.append(track)
+            track.confirm(face, timestamp)
+        known = np.array([track.expected(timestamp) for track in self._visible]).reshape(-1, 4)
+        taken = set(map(id, matches.values()))
+        for face in faces:
+            if id(face) not in taken and not (distances(face.box, known) < _OFF).any():
+                begun.append(Track(self._next_id, face, timestamp, self._strength))
+                self._tracks.append(begun[-1])
+                self._next_id += 1
+        return begun
+
+    def _missed(self, track):
+        track.misses += 1
+        waits = track.sure and not track.doubtful
+        patience = min(_PATIENCE, track.confirmed) if waits else 1
+        if not track.hidden and track.misses >= patience:
+            track.hide()
+
+    def _matches(self, image, faces, timestamp):
+        """{track: its face}; those that are seen come first, and hidden ones get what is left."""
+        seen = self._visible
+        pairs = assign(_apart(seen, faces, timestamp), _NEAR)
+        matches = {seen[row]: faces[column] for row, column in pairs}
+        hidden = [track for track in self._tracks if track.hidden]
+        left = [face for j, face in enumerate(faces) if j not in {column for _, column in pairs}]
+        cost = _apart(hidden, left, timestamp)
+        limit = [[_LOST + _LOST_RATE * track.unclear_for(timestamp)] for track in hidden]
+        for i, track in enumerate(hidden):
+            cost[i] += [1 - track.likeness_to(image, face) for face in left]
+        pairs = assign(cost, np.reshape(limit, (-1, 1)))
+        return matches | {hidden[row]: left[column] for row, column in pairs}
+
+    def _find(self, image, tracks, timestamp):
+        """Landmarks of these tracks, all in one call of the network."""
+        if not tracks:
+            return
+        landmarker = self.landmarker
+        preprocessor, scheme = landmarker.preprocessor, get_scheme(landmarker.preprocessor.scheme)
+        matrices = [track.crop(preprocessor, timestamp) for track in tracks]
+        crops = np.array([geometry.warp(image, m, preprocessor.image_size) for m in matrices])
+        found = landmarker.model.predict_points(crops, flip=landmarker.flip)
+        for track, matrix, crop, points in zip(tracks, matrices, crops, found, strict=True):
+            points = geometry.apply(geometry.invert(matrix), points)
+            track.update(points, crop, timestamp, scheme)
+
+    def _part(self, timestamp):
+        """Of two tracks on one face, the one that is less like itself is hidden."""
+        tracks = self._visible
+        boxes = np.array([track.box for track in tracks]).reshape(-1, 4)
+        apart = distances(boxes, boxes) + np.diag(np.full(len(boxes), np.inf))
+        for i, j in np.argwhere(np.triu(apart < _SAME)):
+            if not (tracks[i].hidden or tracks[j].hidden):
+                min(tracks[i], tracks[j], key=lambda track: track.like_itself).hide()
+        for i, track in enumerate(tracks):
+            if track.hidden or track.misses:
+                continue
+            found = self._since == 0  # by the detector, just now
+            clear = (found or not track.doubtful) and (apart[i] > _FREE).all()
+            # Of two faces that stay close together, what is known must not grow old.
+            if clear or found and track.unclear_for(timestamp) > _OLD:
+                track.seen_clearly(timestamp)
+
+    def _ended(self, track, timestamp):
+        """Whether a face has gone: for too long, or it was none that the detector was sure of.
+
+        Certainty of the landmarks, where a model has it, belongs here.
+        """
+        certain = track.sure and track.confirmed > 1
+        return track.hidden and (not certain or track.unclear_for(timestamp) > self.hold)
+
+    def _result(self, track, timestamp):
+        points, scheme = track.smoothed(timestamp), self.landmarker.preprocessor.scheme
+        face, degrees, box = track.face, track.degrees, geometry.box_of(points)
+        if track.fresh:
+            box, degrees = face.box, face.degrees
+        return FaceLandmarks(points, box, face.score, scheme, degrees, track.track_id)
+
+
+def _apart(tracks, faces, timestamp):
+    """(tracks, faces) how far detected faces are from where these tracks should be."""
+    expected = [track.expected(timestamp) for track in tracks]
+    return distances(expected, [face.box for face in faces])

@@ -1,0 +1,149 @@
+"""A video file -> the same video with the landmarks drawn in, and the faces of each frame."""
+
+import os
+import warnings
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+
+from keras_lotr.images.drawing import draw, write_text
+from keras_lotr.tracking.tracker import FaceTracker
+from keras_lotr.video.reading import VideoReader
+from keras_lotr.video.writing import VideoWriter, check_ending
+from keras_lotr.writing import replaced
+
+_FRAMES_AT_ONCE = 16
+
+
+def annotate_video(landmarker, source, output, overlays=None, max_frames=None, progress=None):
+    """Draw the landmarks of all faces into a video; its sound and its times stay.
+
+    Args:
+        landmarker: `FaceTracker`, which numbers and smooths the faces, and is reset before; or
+            `FaceLandmarker`, which treats each frame alone.
+        source: path of a video that FFmpeg reads (MP4, WebM, AVI, MOV, ...), see `VideoReader`.
+        output: the file to write, .mp4, .m4v, .mov, .mkv (H.264) or .webm (VP9); left as it was
+            after an error. Of a video that breaks off it gets what was read, with a warning.
+        overlays: which of `draw`'s overlays, {"boxes": True, ...}.
+        max_frames: a longer video is refused; None takes a video of any length.
+        progress: function that is called with the number of frames that are done and the number of
+            all frames, as far as the file says it.
+
+    Returns:
+        The faces of each frame: list of lists of `FaceLandmarks`, in pixels of the output.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no video, or is too long, the output has another ending, or
+            `output` is `source`.
+        ImportError: PyAV is not installed.
+        OSError: `output` cannot be written, which is told before anything is computed.
+
+    Example:
+
+    >>> annotate_video(None, "faces.mp4", "faces.gif")
+    Traceback (most recent call last):
+    ValueError: Expected a .mp4, .m4v, .mov, .mkv, .webm file as output. Received: faces.gif
+    """
+    found = []
+
+    def keep(frame, faces, total):
+        found.append(faces)
+        if progress is not None:
+            progress(len(found), total)
+
+    done = annotate(landmarker, source, output, keep, overlays, max_frames)
+    for sentence in done.sentences:
+        warnings.warn(sentence, stacklevel=2)
+    return found
+
+
+@dataclass
+class Done:
+    """What became of a video.
+
+    Attributes:
+        frames: how many were written.
+        broken: a sentence if the video breaks off before its end, else None.
+        notes: sentences about what was mended in it.
+        stopped: whether it was stopped before its end.
+    """
+
+    frames: int = 0
+    broken: str | None = None
+    notes: list = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def sentences(self):
+        """All that is to be told."""
+        return [*self.notes, *([self.broken] if self.broken else [])]
+
+
+def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, stop=None):
+    """Draw faces into a video, frame by frame, however long it is; see `annotate_video`.
+
+    Args:
+        finder: `FaceTracker` or `FaceLandmarker`.
+        source, output, overlays, max_frames: as of `annotate_video`.
+        on_faces: function that gets each `Frame`, its faces, and the number of all frames.
+        stop: function that says, after each frame, whether to end here; the file is then playable.
+
+    Returns:
+        `Done`.
+    """
+    output, done = Path(output), Done()
+    check_ending(output)
+    if os.path.exists(output) and os.path.exists(source) and os.path.samefile(source, output):
+        raise ValueError(f"Expected another file as output than the video itself: {output}")
+    with VideoReader(source) as reader, replaced(output) as unfinished:
+        if max_frames is not None and reader.said > max_frames:
+            raise _too_long(source, max_frames, reader.said)
+        with VideoWriter(unfinished, reader) as writer:
+            for frame, faces in _with_faces(finder, reader.frames(writer.write_sound)):
+                done.frames += 1
+                if max_frames is not None and done.frames > max_frames:
+                    raise _too_long(source, max_frames)
+                on_faces(frame, faces, max(done.frames, reader.said))
+                drawn = draw(frame.image, faces, **(overlays or {}))
+                write_numbers(drawn, faces)
+                writer.write(drawn, frame.pts)
+                if stop is not None and stop():
+                    done.stopped = True
+                    break
+        if not done.frames:
+            raise ValueError(f"Expected a video. {source} has no frame that can be read.")
+        done.broken, done.notes = reader.broken, reader.notes
+        if done.broken:
+            done.broken += f" {output} has those before it."
+    return done
+
+
+def _with_faces(finder, frames):
+    """Pairs of a frame and its faces; without a tracker, several frames are computed at once."""
+    if isinstance(finder, FaceTracker):
+        finder.reset()
+        return ((frame, finder(frame.image, frame.time)) for frame in frames)
+    groups = iter(lambda: list(islice(frames, _FRAMES_AT_ONCE)), [])
+    return chain.from_iterable(
+        zip(group, finder([frame.image for frame in group]), strict=True) for group in groups
+    )
+
+
+def write_numbers(image, faces):
+    """Write the number of each tracked face at its box, in place.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        faces: list of `FaceLandmarks`.
+    """
+    scale = max(0.5, max(image.shape[:2]) / 1500)
+    for face in faces:
+        if face.track_id is not None:
+            x, y = int(face.box[0]), int(max(face.box[1] - 6 * scale, 24 * scale))
+            write_text(image, str(face.track_id), (x, y), scale, 5 * scale, 2 * scale)
+
+
+def _too_long(source, max_frames, said=None):
+    has = f"has {said}" if said else "is longer"
+    return ValueError(f"Expected a video of at most {max_frames} frames. {source} {has}.")

@@ -1,0 +1,116 @@
+"""The faces of a video's frames as a file: JSON, JSON lines, CSV or Parquet."""
+
+import csv
+import io
+import json
+import tempfile
+from pathlib import Path
+
+from keras_lotr import parquet_table
+from keras_lotr.inference.formats import encoded, json_line
+from keras_lotr.schemes import get_scheme
+from keras_lotr.writing import check_file_target, replaced
+
+ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
+
+
+class PointsFile:
+    """A file that gets the faces of one frame after the other, and appears as a whole at the end.
+
+    Only one frame is in memory. `.json` is a list with a list of faces for each frame; a line of
+    `.jsonl` is {"frame", "time", "faces"}; `.csv` and `.parquet` have a row for each face: frame,
+    time, track_id, score, box_x0, box_y0, box_x1, box_y1, scheme, x0, y0, x1, y1, ...
+
+    Args:
+        path: of the file, whose ending chooses the format.
+
+    Raises:
+        ValueError: another ending, or a folder is there.
+        ImportError: .parquet, and pyarrow is not installed.
+
+    Example:
+
+    >>> path = Path(tempfile.mkdtemp(), "points.jsonl")
+    >>> points = PointsFile(path)
+    >>> points.add(0.04, [])
+    >>> points.close()
+    >>> path.read_text()
+    '{"frame": 0, "time": 0.04, "faces": []}\\n'
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._kind = self.path.suffix.lower()
+        if self._kind not in ENDINGS:
+            raise ValueError(f"Expected a file {', '.join(ENDINGS)}. Received: {path}")
+        if self._kind == ".parquet":
+            parquet_table.check_installed()
+        check_file_target(self.path)
+        self._lines, self._frames = tempfile.TemporaryFile(), 0  # noqa: SIM115
+
+    def add(self, time, faces):
+        """Take the faces of the next frame.
+
+        Args:
+            time: its timestamp in seconds.
+            faces: list of `FaceLandmarks`.
+        """
+        faces = [face.to_dict() for face in faces]
+        entry = {"frame": self._frames, "time": round(time, 6), "faces": faces}
+        self._lines.write(encoded(json_line(entry) + "\n"))
+        self._frames += 1
+
+    def close(self):
+        """Write the file."""
+        with replaced(self.path) as unfinished, open(unfinished, "wb") as file:
+            if self._kind == ".parquet":
+                rows = _rows(self._entries())
+                parquet_table.write_rows(file, next(rows), rows)
+            else:
+                for piece in self._pieces():
+                    file.write(encoded(piece))
+        self._lines.close()
+
+    def _entries(self):
+        self._lines.seek(0)
+        return map(json.loads, self._lines)
+
+    def _pieces(self):
+        if self._kind == ".jsonl":
+            yield from (json_line(entry) + "\n" for entry in self._entries())
+        elif self._kind == ".csv":
+            for row in _rows(self._entries()):
+                text = io.StringIO()
+                csv.writer(text, lineterminator="\n").writerow(row)
+                yield text.getvalue()
+        else:
+            yield "[\n"
+            for entry in self._entries():
+                yield ",\n" * (entry["frame"] > 0) + json_line(entry["faces"])
+            yield "\n]\n"
+
+
+def _rows(entries):
+    """The columns, {name: type of its values}, and then a list for each face."""
+    columns = None
+    for entry in entries:
+        for face in entry["faces"]:
+            if columns is None:
+                columns = _columns(get_scheme(face["scheme"]).num_landmarks)
+                yield columns
+            points = [value for point in face["points"] for value in point]
+            own = [face.get("track_id"), face["score"], *face["box"], face["scheme"]]
+            yield [entry["frame"], entry["time"], *own, *points]
+    if columns is None:
+        yield _columns(0)
+
+
+def _columns(num_landmarks):
+    points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
+    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
+    return {
+        **{"frame": int, "time": float, "track_id": int, "score": float},
+        **dict.fromkeys(boxes, float),
+        "scheme": str,
+        **dict.fromkeys(points, float),
+    }

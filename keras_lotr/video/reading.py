@@ -1,0 +1,192 @@
+"""A video file -> its frames, upright, each with its timestamp, one at a time."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_lotr.video.library import pyav
+
+MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
+_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+_WHOLE = 0.98  # what files say of their frames is an estimate in some kinds
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A frame.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, H and W even, the same for all frames of a video.
+        time: its timestamp in seconds.
+        pts: the same in units of the video's `time_base`.
+    """
+
+    image: np.ndarray
+    time: float
+    pts: int
+
+
+class VideoReader:
+    """A video file. Only one frame is in memory at a time.
+
+    Frames are turned as the file says. One pixel is added to an odd side. Frames of more than 3840
+    pixels are made smaller. If the size changes within the video, frames are fitted into the first
+    one's, with black beside. A timestamp that goes back, or is missing, becomes that of the frame
+    before and the usual time of a frame.
+
+    Args:
+        source: path of a video that FFmpeg reads: MP4, WebM, MOV, MKV, AVI, ...
+
+    Attributes:
+        said: the number of frames, as far as the file says; 0 if it does not.
+        rate: frames a second, on average; a Fraction.
+        time_base: seconds of a unit of `pts`; a Fraction.
+        sound: the stream of sound, of PyAV; None if there is none.
+        read: number of frames that were read so far.
+        broken: a sentence if the file breaks off, else None.
+        notes: sentences about what was mended.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no video.
+        ImportError: PyAV is not installed.
+
+    Example:
+
+    >>> VideoReader("none.mp4")
+    Traceback (most recent call last):
+    FileNotFoundError: There is no video none.mp4.
+    """
+
+    def __init__(self, source):
+        if not Path(source).is_file():
+            raise FileNotFoundError(f"There is no video {source}.")
+        self._av, self.source = pyav(), source
+        try:
+            self._container = self._av.open(str(source), metadata_errors="ignore")
+            self._stream = self._container.streams.video[0]
+        except (self._av.FFmpegError, IndexError):
+            raise ValueError(
+                f"Expected a video (MP4, WebM, AVI, MOV). Received: {source}"
+            ) from None
+        stream = self._stream
+        stream.thread_type = "AUTO"
+        self.rate = stream.average_rate or stream.guessed_rate or 25
+        self.time_base = stream.time_base
+        self.sound = next(iter(self._container.streams.audio), None)
+        length = (self._container.duration or 0) / self._av.time_base
+        self.said = stream.frames or round(length * self.rate)
+        self.broken, self.notes, self.read = None, [], 0
+        self._size = self._first_shape = self._last = None
+        self._mended = self._resized = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._container.close()
+
+    def frames(self, on_sound=None):
+        """The frames, in the order in which they are seen.
+
+        Args:
+            on_sound: function that gets each packet of the sound, between the frames.
+
+        Yields:
+            `Frame`.
+        """
+        for packet in self._packets(on_sound):
+            if packet.stream is not self._stream:
+                on_sound(packet)
+                continue
+            try:
+                decoded = packet.decode()
+            except self._av.FFmpegError as error:
+                if self.read:  # before the first frame something may be missing that comes later
+                    self._break_off(error)
+                    break
+                continue
+            for frame in decoded:
+                self.read += 1
+                yield self._frame(frame)
+        if self.read < self.said * _WHOLE - 1:
+            self._break_off()
+        self._tell()
+
+    def _packets(self, on_sound):
+        streams = [self._stream] + [self.sound] * (on_sound is not None and self.sound is not None)
+        try:
+            yield from self._container.demux(*streams)
+        except self._av.FFmpegError as error:
+            self._break_off(error)
+
+    def _break_off(self, error=None):
+        says = f"it says that it has {self.said} frames, and frame" if self.said else "frame"
+        reason = f" ({error.strerror})" if error is not None else ""
+        self.broken = f"{self.source} breaks off: {says} {self.read} cannot be read{reason}."
+
+    def _tell(self):
+        if self._mended:
+            self.notes.append(
+                f"{self._mended} frames of {self.source} have timestamps that go back or are "
+                "missing: each got the time after that of the frame before."
+            )
+        if self._resized:
+            self.notes.append(
+                f"The size of the frames changes within {self.source}: {self._resized} frames were "
+                "fitted into the size of the first one."
+            )
+
+    def _frame(self, frame):
+        image = frame.to_ndarray(format="rgb24")
+        turn = round(frame.rotation) % 360
+        if turn in _TURNS:
+            image = cv2.rotate(image, _TURNS[turn])
+        pts = self._time_of(frame)
+        return Frame(self._fitted(image), float(pts * self.time_base), pts)
+
+    def _time_of(self, frame):
+        pts, step = frame.pts, max(1, round(1 / (self.rate * self.time_base)))
+        if self._last is None:
+            pts = 0 if pts is None else pts
+        elif pts is None or pts <= self._last:
+            self._mended += 1
+            pts = self._last + step
+        self._last = pts
+        return pts
+
+    def _fitted(self, image):
+        shape = image.shape[:2]
+        if self._size is None:
+            scale = min(1, MAX_SIDE / max(shape))
+            self._first_shape = shape
+            self._size = tuple(max(1, round(side * scale)) for side in shape)
+            if scale < 1:
+                height, width = self._size
+                self.notes.append(
+                    f"{self.source} has {shape[1]} x {shape[0]} pixels. It was made smaller, "
+                    f"{width} x {height}, and points are in these pixels."
+                )
+        self._resized += shape != self._first_shape
+        return _framed(image, self._size)
+
+
+def _framed(image, size):
+    """An image made to fit into a size (height, width), and then into the next even one."""
+    scale = min(side / own for side, own in zip(size, image.shape[:2], strict=True))
+    if scale != 1:
+        own = [max(1, round(side * scale)) for side in image.shape[1::-1]]
+        image = cv2.resize(image, own, interpolation=cv2.INTER_AREA)
+    down, right = (side - own for side, own in zip(size, image.shape[:2], strict=True))
+    if down or right:
+        image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_CONSTANT)
+    down, right = (side % 2 for side in size)
+    if down or right:
+        image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE)
+    return image

@@ -1,0 +1,120 @@
+"""Frames -> a video file, with the sound of another one."""
+
+from pathlib import Path
+
+from keras_lotr.video.library import pyav
+
+# What a file of this ending is written with: the first encoder that FFmpeg's build has, with its
+# settings. All players and browsers know these formats.
+_H264 = ("libx264", {"crf": "20", "preset": "veryfast"}), ("h264", {}), ("mpeg4", {"qscale": "3"})
+_VP9 = (
+    ("libvpx-vp9", {"crf": "30", "b:v": "0", "deadline": "realtime", "cpu-used": "8"}),
+    ("libvpx", {"crf": "10", "b:v": "4M", "deadline": "realtime", "cpu-used": "8"}),
+)
+ENCODERS = {".mp4": _H264, ".m4v": _H264, ".mov": _H264, ".mkv": _H264, ".webm": _VP9}
+_MAX_WEBM_RATE = 500  # frames a second; WebM counts milliseconds
+
+
+def check_ending(path):
+    """Refuse a file of another kind.
+
+    Raises:
+        ValueError: its ending is no known one.
+
+    Example:
+
+    >>> check_ending("faces.gif")
+    Traceback (most recent call last):
+    ValueError: Expected a .mp4, .m4v, .mov, .mkv, .webm file as output. Received: faces.gif
+    """
+    if Path(path).suffix.lower() not in ENCODERS:
+        raise ValueError(f"Expected a {', '.join(ENCODERS)} file as output. Received: {path}")
+
+
+class VideoWriter:
+    """A video file that is written frame by frame; a context manager, which makes it playable.
+
+    Args:
+        path: the file to write.
+        reader: `VideoReader` whose times and sound it gets. Sound is copied; one that a file of
+            this kind cannot have is encoded anew.
+
+    Raises:
+        ValueError: more frames a second than WebM can keep.
+        OSError: FFmpeg's build has no encoder for it.
+    """
+
+    def __init__(self, path, reader):
+        self._av, ending = pyav(), Path(path).suffix.lower()
+        if ending == ".webm" and reader.rate > _MAX_WEBM_RATE:
+            raise ValueError(
+                f"Expected a video of at most {_MAX_WEBM_RATE} frames a second, which is what WebM "
+                f"can keep. {reader.source} has {float(reader.rate):g}: slow it down first."
+            )
+        name, settings = self._encoder(ending)
+        Path(path).touch()  # that it cannot be written is told before an hour of work
+        self._file = self._av.open(str(path), "w")
+        self._video = self._file.add_stream(name, rate=reader.rate, options=settings)
+        self._video.pix_fmt = "yuv420p"
+        self._video.codec_context.time_base = reader.time_base
+        self._time_base = reader.time_base
+        self._sound, self._copied = self._sound_like(reader.sound)
+        self._begun, self._early = False, []  # sound before the first frame, which says the size
+
+    def _encoder(self, ending):
+        for name, settings in ENCODERS[ending]:
+            try:
+                self._av.Codec(name, "w")
+            except self._av.codec.codec.UnknownCodecError:
+                continue
+            return name, settings
+        raise OSError(f"This build of FFmpeg, in PyAV, has no encoder for {ending} files.")
+
+    def _sound_like(self, sound):
+        """The stream for the sound, and whether its packets are copied as they are."""
+        if sound is None:
+            return None, False
+        if sound.codec_context.codec.name in self._file.supported_codecs:
+            return self._file.add_stream_from_template(sound), True
+        rate = 48000 if self._file.default_audio_codec == "opus" else sound.codec_context.rate
+        encoder = {"opus": "libopus"}.get(self._file.default_audio_codec, "aac")
+        return self._file.add_stream(encoder, rate=rate), False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *error):
+        try:
+            if kind is None and self._begun:
+                self._file.mux(self._video.encode(None))
+                if self._sound is not None and not self._copied:
+                    self._file.mux(self._sound.encode(None))
+        finally:
+            self._file.close()
+
+    def write(self, image, pts):
+        """Add a frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; H and W are even, and the same for all frames.
+            pts: its time in units of the reader's `time_base`.
+        """
+        if not self._begun:
+            self._video.height, self._video.width = image.shape[:2]
+        frame = self._av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame.pts, frame.time_base = pts, self._time_base
+        self._file.mux(self._video.encode(frame))
+        self._begun = True
+        while self._early:
+            self.write_sound(self._early.pop(0))
+
+    def write_sound(self, packet):
+        """Add a packet of the reader's sound."""
+        if not self._begun:
+            self._early.append(packet)
+        elif self._copied and packet.dts is not None:
+            packet.stream = self._sound
+            self._file.mux(packet)
+        elif not self._copied:
+            for frame in packet.decode():
+                self._file.mux(self._sound.encode(frame))

@@ -51,32 +51,46 @@ def kill_trainings(kills, seed=0, most_runs=None):
         data = tiny.write_faces(folder / "faces", ["train"] * 8 + ["val"] * 4)
         recipe = Recipe(batch_size=2, epochs=3, warmup_steps=1, learning_rate=3e-3, ema=0.5)
         write_json(folder / RECIPE, asdict(recipe))
-        for name in ("warm_up", "whole"):  # the imports, which come first, do not count
-            start = time.monotonic()
-            assert _run(folder / RECIPE, data, folder / name, None) == 0
-            whole = time.monotonic() - start
+        done, seconds = _run(folder / RECIPE, data, folder / "whole", None)
+        assert done == 0
         while killed < kills and (most_runs is None or ended < most_runs):
             done = None
             while done != 0:
-                moment = rng.uniform(0.3, 1) * whole if killed < kills else None
-                done = _run(folder / RECIPE, data, folder / "run", moment)
+                moment = rng.uniform(0, seconds) if killed < kills else None
+                done, took = _run(folder / RECIPE, data, folder / "run", moment)
                 assert done in (0, -signal.SIGKILL), f"it ended with {done} after {killed} kills"
                 killed += done != 0
+            seconds = max(took, 0.9 * seconds)  # of others' work on this machine, too
             _check_same(folder / "run", folder / "whole")
             shutil.rmtree(folder / "run")
             ended += 1
+            print(f"{killed} kills, {ended} trainings", flush=True)
     return killed, ended
 
 
 def _run(recipe, data, out, seconds):
-    """Train in a process of its own, which is killed after so many seconds; its exit code."""
-    process = _CONTEXT.Process(target=_train, args=(recipe, data, out))
+    """Train in a process of its own, which is killed so many seconds after the training has begun.
+
+    Returns:
+        Its exit code, and how many seconds it had.
+    """
+    process, asked = _CONTEXT.Process(target=_train, args=(recipe, data, out)), time.time()
     process.start()
+    while process.exitcode is None and not _has_begun(out, asked):
+        time.sleep(0.01)
+    start = time.monotonic()
     process.join(seconds)
+    took = time.monotonic() - start
     if process.exitcode is None:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-    return process.exitcode
+    return process.exitcode, took
+
+
+def _has_begun(out, since):
+    """Whether the recipe, which comes before the first step, was written."""
+    recipe = out / RECIPE
+    return recipe.exists() and recipe.stat().st_mtime > since - 1
 
 
 def _train(recipe, data, out):

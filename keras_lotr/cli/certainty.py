@@ -13,6 +13,7 @@ from keras_lotr.quiet import start_keras
 @click.command(
     epilog=examples(
         "train-certainty lotr_m_68 --data FACES --visibility RENDERED --photos PHOTOS --output NEW",
+        "train-certainty lotr_m_98 --data FACES --calibrate-on wflw --output NEW",
     )
 )
 @click.argument("preset")
@@ -34,8 +35,11 @@ from keras_lotr.quiet import start_keras
     "--crops", type=click.IntRange(64), default=9000, show_default=True,
     help="Random crops that are learned from.",
 )  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=10, show_default=True,
+    help="Number of times that each crop is learned from.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all that is random.")
 def train_certainty(preset, data, visibility, photos, calibrate_on, output, crops, epochs, seed):
     """Teach PRESET how sure its landmarks are and which are seen; the landmarks stay the same."""
     landmark_preset(preset)
@@ -58,8 +62,8 @@ def train_certainty(preset, data, visibility, photos, calibrate_on, output, crop
 
 @click.command(
     epilog=examples(
-        "certainty lotr_m_68 --data FACES --rendered RENDERED --photos PHOTOS",
-        "certainty lotr_m_68 --data FACES --figures results",
+        "report certainty lotr_m_68 --data FACES --rendered RENDERED --photos PHOTOS",
+        "report certainty lotr_m_68 --data FACES --figures results",
     )
 )
 @click.argument("preset")
@@ -105,7 +109,11 @@ def report_certainty(preset, data, rendered, photos, output, figures):
 @only
 @engine
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=50, show_default=True, help="Faces shown."
+    "--count",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Number of faces shown.",
 )
 @click.option(
     "--output", type=Path, default=Path("review.html"), show_default=True,

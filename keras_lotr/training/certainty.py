@@ -45,7 +45,8 @@ def with_head(preset, hidden_dim=128):
     others = [v for v in model.variables if "lotr_certainty" not in v.path]
     by_path = {v.path: v for v in source.variables}
     for variable in others:
-        variable.assign(by_path[variable.path])
+        # A copy: on JAX a model gives its arrays away while it runs.
+        variable.assign(ops.convert_to_numpy(by_path[variable.path]))
     return model
 
 
@@ -126,7 +127,7 @@ def fit_head(model, crops, epochs=16, batch_size=64, learning_rate=2e-3, seed=0,
     features = [x.astype(np.float32) for x in (crops.landmarks, crops.memory)]
     trainee.fit(features, truth, batch_size, epochs, verbose=verbose)
     for target, source in zip(model.certainty.weights, head.weights, strict=True):
-        target.assign(source)
+        target.assign(ops.convert_to_numpy(source))
 
 
 _TABLES = ("landmark_places", "token_positions")

@@ -145,6 +145,7 @@ def landmarker_of(
     workers=None,
 ):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
+    from keras_lotr.inference.face_detector import load_detector
     from keras_lotr.inference.landmarker import FaceLandmarker
 
     if not preset.endswith(".onnx"):
@@ -152,19 +153,18 @@ def landmarker_of(
     rotations = (0, 90, 180, 270) if any_rotation else None
     settings = {"threshold": threshold, "rotations": rotations}
     settings |= {"max_side": max_side, "min_face_size": min_face_size}
-    if engine == "keras":
-        start_keras()
+    if detector != "builtin":  # that it cannot be had is told before Keras starts
+        detector, settings = load_detector(detector, **settings), {}
     if workers is not None and engine == "keras":
         raise ValueError(
             "Expected --workers with --engine onnxruntime, of which each process has one of its "
             "own. Received: the engine keras"
         )
+    if engine == "keras":
+        start_keras()
     threads = None if workers is None else 1  # the processes share the cores
     settings |= {"flip": flip, "engine": engine, "precision": precision, "threads": threads}
-    landmarker = FaceLandmarker(preset, detector, **settings)
-    if detector != "builtin":
-        _ = landmarker.detector  # that it cannot be had is told now, not with each image
-    return landmarker
+    return FaceLandmarker(preset, detector, **settings)
 
 
 def engine_of(preset, engine):

@@ -215,7 +215,7 @@ class FaceTracker:
         face, degrees, box = track.face, track.degrees, geometry.box_of(points)
         if track.fresh:
             box, degrees = face.box, face.degrees
-        return FaceLandmarks(points, box, face.score, scheme, degrees, track.track_id)
+        return FaceLandmarks(points, box, face.score, scheme, degrees, track_id=track.track_id)
 
 
 def _apart(tracks, faces, timestamp):

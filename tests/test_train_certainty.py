@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,6 +157,13 @@ def test_visible_samples_are_converted(data):
     assert samples[1].visibility[60] == 1  # the outer corner of an eye
     assert samples[1].visibility[0] == -1
     assert np.isnan(samples[1].visibility[1])
+
+
+def test_what_is_seen_is_checked(data):
+    sample = read_samples(data, "train", "ibug68")[0]
+    for wrong in ([1] * 5, [2] * 68):
+        with pytest.raises(ValueError, match="whether it is seen"):
+            replace(sample, visibility=wrong)
 
 
 def test_report_and_its_figures(trained, data, tmp_path):

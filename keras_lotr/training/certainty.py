@@ -21,6 +21,7 @@ from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import METADATA, WEIGHTS, resolve, write_json
+from keras_lotr.presets.layout import layout_of
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
     calibrate,
@@ -235,6 +236,8 @@ def visible_samples(folder, split, scheme):
 def save_beside(model, preset, folder, told):
     """Write the preset of a network with a trained head, with the files of the one that it was.
 
+    Its weights have 16 bits if those of the other have.
+
     Args:
         model: `LOTR`.
         preset: short name or folder of the preset that it was.
@@ -244,7 +247,8 @@ def save_beside(model, preset, folder, told):
     files = resolve(preset)
     if files.folder is not None and files.folder.resolve() != Path(folder).resolve():
         shutil.copytree(files.folder, folder, dirs_exist_ok=True)
-    model.save_to_preset(folder)
+    in_16_bits = any(place[0] == "F16" for place in layout_of(files.path(WEIGHTS)).places.values())
+    model.save_to_preset(folder, "float16" if in_16_bits else None)
     weights = Path(folder, WEIGHTS)
     metadata = {**(files.json(METADATA) or {}), "certainty": told}
     if "weights_sha256" in metadata:

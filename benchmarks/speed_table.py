@@ -88,6 +88,25 @@ def detectors_table(results):
     return "\n".join(lines)
 
 
+def hard_detection_table(results):
+    """What `hard_detection.py` measured: hard faces that are found, and false ones."""
+    columns = {
+        "wider found %": "WIDER FACE",
+        "wflw found %": "WFLW",
+        "cfp found %": "profiles",
+        "aflw80 found %": "80 pixels",
+        "crowds found %": "in crowds",
+        "close-ups missed": "close-ups missed",
+        "faceless pieces with a face %": "false",
+    }
+    lines = [f"| what looks | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
+    for name, row in results.items():
+        name = {"face_detector": "`face_detector` alone", "yunet": "YuNet"}.get(name, f"`{name}`")
+        cells = [f"{row.get(key, '-')}{' %' * (key in row and key[-1] == '%')}" for key in columns]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def training_table(results):
     """One crop and training steps beside the torch network."""
     rates, crops, machine = (results[key] for key in ("crops_per_second", "crop_ms", "machine"))

@@ -48,7 +48,13 @@ STAGES = {
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    from speed_table import detectors_table, peers_table, speed_table, training_table
+    from speed_table import (
+        detectors_table,
+        hard_detection_table,
+        peers_table,
+        speed_table,
+        training_table,
+    )
 
     results = []
     for name, folder in sorted(local_presets().items()):
@@ -68,6 +74,7 @@ def tables():
         "speed": speed_table(read(MEASURED / "benchmarks.json")),
         "peers": peers_table(read(MEASURED / "peers.json")),
         "detectors": detectors_table(read(MEASURED / "peers.json")),
+        "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "training": training_table(read(MEASURED / "training.json")),
     }
 

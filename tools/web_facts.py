@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from keras_lotr.images import drawing
-from keras_lotr.inference import face_detector, face_pyramid, yunet
+from keras_lotr.inference import certainty, face_detector, face_pyramid, verification, yunet
 from keras_lotr.presets.files import PREPROCESSOR, resolve
 from keras_lotr.schemes import SCHEMES
 
@@ -53,7 +53,18 @@ def _detector_settings():
 
 def _preprocessor():
     preprocessor = resolve(LANDMARKER).json(PREPROCESSOR)
-    return {name: preprocessor[name] for name in ("image_size", "margin", "scheme")}
+    wanted = {name: preprocessor[name] for name in ("image_size", "margin", "scheme")}
+    return {**wanted, "certainty": _certainty()}
+
+
+def _certainty():
+    return {
+        "freedom": certainty.FREEDOM,
+        "close": certainty.CLOSE,
+        "candidate_score": verification.CANDIDATE_SCORE,
+        "good_quality": verification.GOOD_QUALITY,
+        "no_quality": verification.NO_QUALITY,
+    }
 
 
 def _scheme(scheme):

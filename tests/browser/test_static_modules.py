@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 import static_page
 
 from keras_lotr import geometry
+from keras_lotr.inference import certainty
 from keras_lotr.inference.face_detector import Face, merge_cells
 from keras_lotr.inference.face_pyramid import join, pyramid
+from keras_lotr.inference.verification import is_face
 
 pytestmark = pytest.mark.once
-PYRAMID = json.loads((static_page.STATIC / "src" / "facts.json").read_text())["detector"]["pyramid"]
+FACTS = json.loads((static_page.STATIC / "src" / "facts.json").read_text())
+PYRAMID = FACTS["detector"]["pyramid"]
 
 
 def test_the_facts_are_those_of_the_library():
@@ -122,3 +126,33 @@ def test_joins_looks_as_the_library():
     expected = join(looks, 0.3)
     assert 5 < len(expected) < 55
     np.testing.assert_allclose([f["box"] for f in found], [f.box for f in expected])
+
+
+def test_certainty_is_that_of_the_library():
+    random = np.random.default_rng(0)
+    triangles = random.uniform(0.5, 3, (68, 3))
+    matrix = geometry.invert(geometry.crop_from_box([20.5, 31.0, 120.25, 95.0], 192, 1.3))
+    turned = geometry.compose(matrix, geometry.similarity((0, 0), (0, 0), 1.5, 20))
+    points = random.uniform(0, 90, (68, 2))
+    expected = certainty.scale_matrices(triangles, turned)
+    values = {"triangles": triangles.tolist(), "matrix": turned.tolist()}
+    found = static_page.run_node("certainty.js", "m.scaleMatrices(v.triangles, v.matrix)", values)
+    np.testing.assert_allclose(found, expected.reshape(-1, 4)[:, [0, 1, 3]], rtol=1e-5)
+    values = {
+        "sigma": found,
+        "points": points.tolist(),
+        "numbers": FACTS["landmarker"]["certainty"],
+    }
+    quality = static_page.run_node(
+        "certainty.js", "m.qualityOf(v.sigma, v.points, v.numbers)", values
+    )
+    assert quality == pytest.approx(certainty.quality(expected, points), rel=1e-5)
+
+
+def test_what_is_a_face_is_what_the_library_says():
+    faces = [{"score": s, "quality": q} for s in (0.36, 0.54, 0.56, 0.9) for q in (0.01, 0.1, 0.2)]
+    values = {"faces": faces, "numbers": FACTS["landmarker"]["certainty"]}
+    expression = "v.faces.map((face) => m.isFace(face, 0.55, v.numbers))"
+    found = static_page.run_node("certainty.js", expression, values)
+    assert found == [is_face(SimpleNamespace(**face), 0.55) for face in faces]
+    assert {*found} == {True, False}

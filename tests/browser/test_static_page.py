@@ -136,6 +136,10 @@ def test_finds_what_the_library_finds(page, landmarker, name, change):
         np.testing.assert_allclose(face["box"], true["box"], rtol=0, atol=tolerance)
         assert face["score"] == pytest.approx(true["score"], abs=1e-3)
         assert face["scheme"] == true["scheme"]
+        assert face["quality"] == pytest.approx(true["quality"], abs=0.01)
+        np.testing.assert_allclose(face["visible"], true["visible"], rtol=0, atol=0.02)
+        squared = 0.1 * max(1, (expected.width / 640) ** 2)
+        np.testing.assert_allclose(face["sigma"], true["sigma"], rtol=0.1, atol=squared)
 
 
 def test_an_example_with_the_keyboard(page, landmarker):

@@ -20,7 +20,7 @@ export function draw(canvas, photo, faces, scheme, colors, layers) {
   if (faces.length > 1) faces.forEach((face, i) => drawBadge(context, face, i + 1, 16 * visible));
 }
 
-function drawFace(context, { points, box }, scheme, colors, layers, visible) {
+function drawFace(context, { points, box, visible: seen }, scheme, colors, layers, visible) {
   // Sizes follow the face; a line is never too thin to be seen.
   const stroke = Math.max(extent(points) / 200, 0.45, 0.45 * visible);
   const colorOf = (region) => colors.regions[region] ?? colors.other;
@@ -37,7 +37,9 @@ function drawFace(context, { points, box }, scheme, colors, layers, visible) {
   }
   if (layers.points) {
     for (const [region, indices] of Object.entries(scheme.regions)) {
-      for (const i of indices) drawDot(context, points[i], colorOf(region), colors.rim, stroke);
+      for (const i of indices) {
+        drawDot(context, points[i], colorOf(region), colors.rim, stroke, seen[i] < 0.5);
+      }
     }
   }
   if (layers.numbers) drawNumbers(context, points, colors, stroke);
@@ -64,8 +66,11 @@ function drawLine(context, points, closed, color, rim, stroke) {
   }
 }
 
-function drawDot(context, [x, y], color, rim, stroke) {
-  for (const [paint, radius] of [[rim, 1.9 * stroke], [color, 1.5 * stroke]]) {
+// Landmarks that are more probably hidden than seen are hollow.
+function drawDot(context, [x, y], color, rim, stroke, hollow) {
+  const rings = [[rim, 1.9 * stroke], [color, 1.5 * stroke]];
+  if (hollow) rings.push([rim, 0.9 * stroke]);
+  for (const [paint, radius] of rings) {
     context.fillStyle = css(paint);
     context.beginPath();
     context.arc(x, y, radius, 0, 2 * Math.PI);

@@ -2,6 +2,7 @@
 
 import * as ort from "onnxruntime-web/wasm";
 
+import { isFace } from "./certainty.js";
 import { findFaces } from "./detector.js";
 import { findLandmarks } from "./landmarks.js";
 
@@ -14,7 +15,7 @@ export async function createFinder(files, facts) {
   const detector = await ort.InferenceSession.create(files.detector);
   const externalData = [{ path: "model.safetensors", data: new Uint8Array(files.weights) }];
   const landmarker = await ort.InferenceSession.create(files.landmarker, { externalData });
-  const size = facts.landmarker.image_size;
+  const { image_size: size, certainty: numbers } = facts.landmarker;
 
   async function detect(planes, height, width) {
     const images = new ort.Tensor("float32", planes, [1, 3, height, width]);
@@ -24,18 +25,21 @@ export async function createFinder(files, facts) {
 
   async function landmark(planes, number) {
     const images = new ort.Tensor("float32", planes, [number, 3, size, size]);
-    return (await landmarker.run({ images })).points_crop.data;
+    const { points_crop: points, certainty } = await landmarker.run({ images });
+    return { points: points.data, certainty: certainty.data };
   }
 
   return async function find(image, maxSide) {
     const start = performance.now();
-    const faces = await findFaces(image, detect, facts.detector, maxSide);
+    const settings = { ...facts.detector, score_threshold: numbers.candidate_score };
+    const proposed = await findFaces(image, detect, settings, maxSide);
     const middle = performance.now();
-    const boxes = faces.map(({ box }) => box);
-    const points = await findLandmarks(image, boxes, landmark, facts.landmarker);
+    const boxes = proposed.map(({ box }) => box);
+    const landmarks = await findLandmarks(image, boxes, landmark, facts.landmarker);
     const end = performance.now();
+    const faces = proposed.map((face, i) => ({ ...face, ...landmarks[i] }));
     return {
-      faces: faces.map((face, i) => ({ ...face, points: points[i] })),
+      faces: faces.filter((face) => isFace(face, facts.detector.score_threshold, numbers)),
       seconds: { detector: (middle - start) / 1000, landmarks: (end - middle) / 1000 },
     };
   };

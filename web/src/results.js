@@ -7,7 +7,10 @@ export function toEntry({ source, width, height }, faces, scheme) {
     source,
     width,
     height,
-    faces: faces.map(({ points, box, score }) => ({
+    faces: faces.map(({ points, box, score, sigma, visible, quality }) => ({
+      sigma: sigma.map((row) => row.map((value) => Number(value.toPrecision(4)))),
+      visible: visible.map(rounded),
+      quality: Number(quality.toFixed(4)),
       points: points.map((point) => point.map(rounded)),
       box: box.map(rounded),
       score: Number(score.toFixed(4)),

@@ -1,0 +1,34 @@
+// How sure landmarks are, as in keras_lotr/inference/certainty.py and verification.py. `numbers`:
+// those of src/facts.json.
+
+// Scale matrices [xx, xy, yy] in squared pixels of the image, from the triangles [a, b, c] that the
+// network gives for pixels of the crop, L = [[a, 0], [b, c]].
+export function scaleMatrices(triangles, [[m00, m01], [m10, m11]]) {
+  return triangles.map(([a, b, c]) => {
+    const [[p, q], [r, s]] = [
+      [m00 * a + m01 * b, m01 * c],
+      [m10 * a + m11 * b, m11 * c],
+    ];
+    return [p * p + q * q, p * r + q * s, r * r + s * s].map(Math.fround);
+  });
+}
+
+// The share of a face's landmarks that are expected to be right, 0..1.
+export function qualityOf(sigma, points, { freedom, close }) {
+  const [width, height] = [0, 1].map((axis) => {
+    const values = points.map((point) => point[axis]);
+    return Math.max(...values) - Math.min(...values);
+  });
+  const radius = close * Math.max(width, height);
+  const shares = sigma.map(([xx, , yy]) => {
+    const squared = (2 * radius * radius) / (xx + yy);
+    return 1 - (1 + squared / freedom) ** (-freedom / 2);
+  });
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
+
+// Whether a box that the detector proposed is a face.
+export function isFace({ score, quality }, sureScore, numbers) {
+  if (quality >= numbers.good_quality) return true;
+  return score >= sureScore && quality >= numbers.no_quality;
+}

@@ -205,7 +205,7 @@ class TestMergeCells:
             return np.std(boxes, axis=0).mean()
 
         merged = spread()
-        surest = lambda rows, threshold: rows[np.argsort(-rows[:, 14])[:1]]  # noqa: E731
+        surest = lambda rows, *thresholds: rows[np.argsort(-rows[:, 14])[:1]]  # noqa: E731
         monkeypatch.setattr(face_detector, "merge_cells", surest)
         assert merged < 0.8 * spread()
 

@@ -20,6 +20,8 @@ def jpeg(width=640, height=480, orientation=1, scale=1):
     face = cv2.resize(read_image("examples/astronaut.jpg")[60:220, 150:310], (320, 320))
     image[80:400, 160:480] = face
     image = cv2.resize(image, None, fx=scale, fy=scale)
+    if orientation == 6:  # stored so that it is upright once it is turned
+        image = cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE)
     data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     if orientation == 1:
         return data

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny
 
-from keras_lotr import Face, FaceTracker, geometry
+from keras_lotr import Face, FaceLandmarker, FaceTracker, geometry
 from keras_lotr.preprocessor import Preprocessor
 
 pytestmark = pytest.mark.once
@@ -37,6 +37,8 @@ def picture(*people):
 
 class Landmarker:
     """Stands in for a `FaceLandmarker`: the detector knows the boxes that are not covered."""
+
+    landmarks_of = FaceLandmarker.landmarks_of
 
     def __init__(self):
         self.preprocessor, self.flip = Preprocessor("ibug68", 64), False

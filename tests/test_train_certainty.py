@@ -232,7 +232,7 @@ def test_no_faces_to_calibrate_on(preset, data, tmp_path):
 
 def test_predict_marks_or_drops(trained, tmp_path):
     command = ["predict", "examples/astronaut.jpg", "--preset", trained, "--min-quality", 1]
-    command = [*map(str, command), "--engine", "onnxruntime"]
+    command = [*map(str, command), "--engine", "onnxruntime", "--threshold", "0.6"]
     for more, count in (([], 1), (["--drop-low-quality"], 0)):
         output = tmp_path / f"{count}.json"
         result = CliRunner().invoke(main, [*command, *more, "--output", str(output)])

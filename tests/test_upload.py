@@ -183,7 +183,7 @@ def test_a_new_head_is_not_trained(hub, folder):
 def test_weights_that_are_not_finite(hub, folder, model):
     broken = LOTR.from_preset(folder)
     broken.get_layer("head").hidden1.bias.assign(np.full(16, np.nan))
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="finite weights"):
         push_to_hub(broken, HANDLE)
 
 

@@ -1,5 +1,7 @@
 """A model that says how sure its landmarks are decides which proposals are faces."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -34,10 +36,12 @@ class Model:
 
 @pytest.fixture
 def proposals(monkeypatch):
-    """The thresholds that the built-in detector was made with; it proposes as above."""
+    """The candidates that the built-in detector was made for; it proposes as above."""
     thresholds = []
 
     class Detector:
+        threshold = 0.55
+
         def __call__(self, image):
             boxes = [[20 + 60 * i, 20, 60 + 60 * i, 60] for i in range(len(PROPOSALS))]
             return [
@@ -46,10 +50,10 @@ def proposals(monkeypatch):
                 if score >= thresholds[-1]
             ]
 
-    def load_detector(detector, threshold=0.55, **settings):
+    def load_detector(detector, threshold=0.55, candidates=None, **settings):
         if callable(detector):
             return OwnDetector(detector)
-        thresholds.append(threshold)
+        thresholds.append(candidates or threshold)
         return Detector()
 
     monkeypatch.setattr("keras_lotr.inference.landmarker.load_detector", load_detector)
@@ -88,7 +92,13 @@ def test_a_model_that_does_not_say_leaves_the_detectors_threshold(proposals):
     assert [face.score for face in faces] == [0.7, 0.7]
 
 
-def test_the_score_of_the_preset():
-    assert FaceDetector.settings_of_preset() == {
-        "score_threshold": FaceDetector.from_preset().threshold
-    }
+def test_sure_faces_stay_as_they_are():
+    alone, proposing = FaceDetector.from_preset(), FaceDetector.from_preset(candidates=0.35)
+    for image in ("examples/astronaut.jpg", "examples/group.jpg"):
+        expected, found = alone(image), proposing(image)
+        sure = [face for face in found if face.score >= proposing.threshold]
+        assert len(sure) == len(expected)
+        for face, same in zip(sure, expected, strict=True):
+            np.testing.assert_array_equal(face.box, same.box)
+    assert len(found) >= len(sure)
+    assert pickle.loads(pickle.dumps(proposing)).candidates == 0.35

@@ -126,6 +126,7 @@ class Service:
         self.engine = engine
         self.detector = lru_cache(maxsize=32)(self._detector)
         self.loaded = lru_cache(maxsize=4)(self._loaded)
+        self.made = lru_cache(maxsize=8)(self._made)
 
     def presets(self):
         """{name: what it says about itself} of the landmark presets that can be loaded."""
@@ -153,14 +154,21 @@ class Service:
 
     def landmarker(self, settings):
         """The `FaceLandmarker` of these settings; the model is shared between them."""
-        detector = self.detector(settings.threshold and round(float(settings.threshold), 2))
-        return FaceLandmarker(self.loaded(settings.preset).model, detector, flip=settings.flip)
+        threshold = round(float(settings.threshold or self.threshold), 2)
+        own = threshold == round(self.threshold, 2)
+        return self.made(settings.preset, None if own else threshold, settings.flip)
+
+    def _made(self, preset, threshold, flip):
+        # Without a threshold the landmarks decide what is a face, if the preset can.
+        detector = "builtin" if threshold is None else self.detector(threshold)
+        return FaceLandmarker(self.loaded(preset).model, detector, flip=flip)
 
     def warm_up(self, settings):
         """Load what the settings need and let it run once, so that no visitor waits for it."""
         grey = np.full((64, 64, 3), 128, np.uint8)
-        self.landmarker(settings)([grey], [[[8, 8, 56, 56]]])
-        self.detector(settings.threshold)(grey)
+        landmarker = self.landmarker(settings)
+        landmarker([grey], [[[8, 8, 56, 56]]])
+        landmarker(grey)
 
     def annotate(self, picture, settings, name="picture"):
         """Find the landmarks in an image.

@@ -110,13 +110,14 @@ def _resized(picture, size):
     return cv2.resize(picture, tuple(map(int, size)), interpolation=cv2.INTER_AREA)
 
 
-def join(looks, nms_threshold):
+def join(looks, nms_threshold, sure=0.0):
     """What was found by several looks at one photo, each face once.
 
     Args:
         looks: list, for each look a list of pairs: whether the look is the best one for faces of
             this size, and the `Face`.
         nms_threshold: boxes that overlap more than this (IoU) are of the same face.
+        sure: a face with a lower score gives way to any other.
 
     Returns:
         list of `Face`: of those that are the same, or of which one lies in the other, the one of
@@ -124,7 +125,10 @@ def join(looks, nms_threshold):
     """
     if sum(bool(look) for look in looks) <= 1:
         return [face for look in looks for _, face in look]
-    found = sorted((pair for look in looks for pair in look), key=lambda p: (not p[0], -p[1].score))
+    found = sorted(
+        (pair for look in looks for pair in look),
+        key=lambda pair: (pair[1].score < sure, not pair[0], -pair[1].score),
+    )
     faces, boxes = [face for _, face in found], np.array([face.box for _, face in found])
     left = np.ones(len(faces), bool)
     for i, box in enumerate(boxes):
@@ -135,12 +139,13 @@ def join(looks, nms_threshold):
     return [face for face, kept in zip(faces, left, strict=True) if kept]
 
 
-def merge_cells(rows, nms_threshold):
+def merge_cells(rows, nms_threshold, sure=0.0):
     """What several cells say of the same face, as one row; non-maximum suppression with a mean.
 
     Args:
         rows: (cells, 15): x, y, width, height, five points, score.
         nms_threshold: boxes that overlap a surer one more than this (IoU) are of the same face.
+        sure: cells with a lower score have no part in the mean of a face with a higher one.
 
     Returns:
         (faces, 15), the surest first: means, weighted by score, of boxes and points; the highest
@@ -159,7 +164,7 @@ def merge_cells(rows, nms_threshold):
     merged = []
     while len(rows):
         overlap = overlaps(boxes[0], boxes)
-        same = overlap >= max(0.5, nms_threshold)
+        same = (overlap >= max(0.5, nms_threshold)) & (rows[:, -1] >= min(sure, rows[0, -1]))
         mean = np.average(rows[same, :-1], axis=0, weights=rows[same, -1])
         merged.append([*mean, rows[0, -1]])
         others = overlap <= nms_threshold

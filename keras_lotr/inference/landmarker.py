@@ -193,12 +193,7 @@ class FaceLandmarker:
         if not self._verifies:
             return self.detector
         detector, settings = self._detector
-        return load_detector(detector, **settings, threshold=CANDIDATE_SCORE)
-
-    @cached_property
-    def _sure_score(self):
-        """The score from which the built-in detector is sure of a face."""
-        return FaceDetector.settings_of_preset()["score_threshold"]
+        return load_detector(detector, **settings, candidates=CANDIDATE_SCORE)
 
     def __call__(self, source, boxes=None, box_format="xyxy"):
         many = is_several(source)
@@ -263,29 +258,46 @@ class FaceLandmarker:
 
     def _finish(self, waiting):
         """One call of the model for the faces of all photos."""
-        crops = np.array([crop for *_, crops in waiting for crop in crops])
-        found = self._predict(crops) if len(crops) else iter(())
-        for photo, faces, matrices, _ in waiting:
+        crops = [crop for *_, crops in waiting for crop in crops]
+        found = self.landmarks_of(crops, [m for _, _, matrices, _ in waiting for m in matrices])
+        scheme = self.preprocessor.scheme
+        for photo, faces, *_ in waiting:
             landmarks = []
-            for face, crop_from_image in zip(faces, matrices, strict=True):
-                image_from_crop = geometry.invert(crop_from_image)
-                points_crop, sure = next(found)
-                points = geometry.apply(image_from_crop, points_crop).astype(np.float32)
-                known = {}
-                if sure is not None:
-                    sigma = scale_matrices(sure[:, :3], image_from_crop)
-                    known = {"sigma": sigma, "visible": sure[:, 3]}
-                given = face.box, face.score, self.preprocessor.scheme, face.degrees
+            for face in faces:
+                points, known = next(found)
+                given = face.box, face.score, scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
             if self._verifies:
-                landmarks = [face for face in landmarks if is_face(face, self._sure_score)]
+                sure = self._proposing.threshold
+                landmarks = [face for face in landmarks if is_face(face, sure)]
             yield replace(photo, faces=landmarks)
 
-    def _predict(self, crops):
-        """Iterator over the landmarks of crops, and how sure they are if the model says so."""
-        if getattr(self.model, "has_certainty", False):
-            return zip(*self.model.predict_certainty(crops, flip=self.flip), strict=True)
-        return zip(self.model.predict_points(crops, flip=self.flip), repeat(None), strict=False)
+    def landmarks_of(self, crops, matrices):
+        """The landmarks in crops, in one call of the model.
+
+        Args:
+            crops: list of F (S, S, 3) uint8.
+            matrices: list of F (2, 3) `crop_from_image`.
+
+        Yields:
+            For each crop the landmarks, (N, 2) float32 image pixels, and {"sigma", "visible"} of
+            `FaceLandmarks` if the model says how sure it is, or else {}.
+        """
+        if not crops:
+            return
+        crops = np.array(crops)
+        has_certainty = getattr(self.model, "has_certainty", False)
+        if has_certainty:
+            found, sure = self.model.predict_certainty(crops, flip=self.flip)
+        else:
+            found = self.model.predict_points(crops, flip=self.flip)
+        for number, crop_from_image in enumerate(matrices):
+            image_from_crop = geometry.invert(crop_from_image)
+            points, known = geometry.apply(image_from_crop, found[number]), {}
+            if has_certainty:
+                known["sigma"] = scale_matrices(sure[number, :, :3], image_from_crop)
+                known["visible"] = sure[number, :, 3]
+            yield points.astype(np.float32), known
 
 
 def crop_faces(image, faces, preprocessor):

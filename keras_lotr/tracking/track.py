@@ -30,6 +30,7 @@ class Track:
         face: the `Face` that was found last.
         points: (N, 2) image pixels, as the network said last, not smoothed; None before the first.
         box: (4,) where it is, or, while it is hidden, where it should be.
+        known: {"sigma", "visible"} of the last landmarks, if the model says how sure it is.
         fresh: whether its landmarks are of the detector's crop, and not of the landmarks before.
         hidden: whether it is not seen at present.
         misses: how often in a row the detector did not find it.
@@ -46,7 +47,7 @@ class Track:
 
     def _restart(self, face, timestamp):
         """Begin again at what the detector found: nothing of the way there is known."""
-        self.points, self.degrees, self.fresh = None, face.degrees, True
+        self.points, self.degrees, self.fresh, self.known = None, face.degrees, True, {}
         self.box, self._velocity, self._time = np.asarray(face.box, float), np.zeros(2), timestamp
         self._seen = self.box, self._velocity, timestamp
         self._smooth = FaceSmoother(self._strength) if self._strength else None

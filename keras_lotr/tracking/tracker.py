@@ -179,11 +179,11 @@ class FaceTracker:
         landmarker = self.landmarker
         preprocessor, scheme = landmarker.preprocessor, get_scheme(landmarker.preprocessor.scheme)
         matrices = [track.crop(preprocessor, timestamp) for track in tracks]
-        crops = np.array([geometry.warp(image, m, preprocessor.image_size) for m in matrices])
-        found = landmarker.model.predict_points(crops, flip=landmarker.flip)
-        for track, matrix, crop, points in zip(tracks, matrices, crops, found, strict=True):
-            points = geometry.apply(geometry.invert(matrix), points)
-            track.update(points, crop, timestamp, scheme)
+        crops = [geometry.warp(image, m, preprocessor.image_size) for m in matrices]
+        found = landmarker.landmarks_of(crops, matrices)
+        for track, crop, (points, known) in zip(tracks, crops, found, strict=True):
+            track.update(points.astype(np.float64), crop, timestamp, scheme)
+            track.known = known
 
     def _part(self, timestamp):
         """Of two tracks on one face, the one that is less like itself is hidden."""
@@ -215,7 +215,8 @@ class FaceTracker:
         face, degrees, box = track.face, track.degrees, geometry.box_of(points)
         if track.fresh:
             box, degrees = face.box, face.degrees
-        return FaceLandmarks(points, box, face.score, scheme, degrees, track_id=track.track_id)
+        known = {"track_id": track.track_id, **track.known}
+        return FaceLandmarks(points, box, face.score, scheme, degrees, **known)
 
 
 def _apart(tracks, faces, timestamp):

@@ -76,9 +76,9 @@ def test_merges_cells_as_the_library():
     rects = random.uniform((-20, -20, 30, 30), (200, 200, 120, 120), (200, 4))
     scores = random.uniform(0.5, 1, 200)
     cells = [{"rect": r, "score": s} for r, s in zip(rects.tolist(), scores, strict=True)]
-    found = static_page.run_node("detector.js", "m.mergeCells(v, 0.3)", cells)
+    found = static_page.run_node("detector.js", "m.mergeCells(v, 0.3, 0.7)", cells)
     rows = np.concatenate([rects, np.zeros((200, 10)), scores[:, None]], axis=1)
-    expected = merge_cells(rows, 0.3)
+    expected = merge_cells(rows, 0.3, 0.7)
     assert 5 < len(expected) < 100
     rows = [[*face["rect"], face["score"]] for face in found]
     np.testing.assert_allclose(rows, expected[:, [0, 1, 2, 3, 14]], rtol=0, atol=1e-9)
@@ -122,8 +122,8 @@ def test_joins_looks_as_the_library():
         ],
         "numbers": PYRAMID,
     }
-    found = static_page.run_node("pyramid.js", "m.join(v.looks, 0.3, v.numbers)", values)
-    expected = join(looks, 0.3)
+    found = static_page.run_node("pyramid.js", "m.join(v.looks, 0.3, v.numbers, 0.7)", values)
+    expected = join(looks, 0.3, 0.7)
     assert 5 < len(expected) < 55
     np.testing.assert_allclose([f["box"] for f in found], [f.box for f in expected])
 

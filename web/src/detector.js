@@ -15,7 +15,7 @@ export async function findFaces(image, run, settings, maxSide = settings.max_sid
   for (const level of pyramid(image, maxSide, settings.pyramid)) {
     looks.push(await look(level, run, settings));
   }
-  const faces = join(looks, settings.nms_threshold, settings.pyramid);
+  const faces = join(looks, settings.nms_threshold, settings.pyramid, settings.score_threshold);
   return faces.sort((a, b) => areaOf(b.box) - areaOf(a.box));
 }
 
@@ -29,10 +29,11 @@ async function look(level, run, settings) {
   const maps = await run(planes, height, width);
   const [x0, y0, x1, y1] = settings.landmarks_in_box;
   const smallest = settings.pyramid.overlap_of_sizes * level.smallest;
-  const candidates = decode(maps, width, settings.score_threshold).filter(
+  const candidates = decode(maps, width, settings.candidate_score).filter(
     ({ rect }) => Math.max((x1 - x0) * rect[2], (y1 - y0) * rect[3]) * Math.max(...scale) > smallest,
   );
-  return mergeCells(candidates, settings.nms_threshold).map(({ rect, score }) => {
+  const found = mergeCells(candidates, settings.nms_threshold, settings.score_threshold);
+  return found.map(({ rect, score }) => {
     const box = landmarkBox(rect, settings.landmarks_in_box, level);
     const side = Math.max(box[2] - box[0], box[3] - box[1]);
     const isBest = level.smallest < side && side <= level.largest;
@@ -67,13 +68,17 @@ function clamp(probability) {
 }
 
 // What several cells say of the same face, as one: merge_cells of the library.
-export function mergeCells(candidates, nmsThreshold) {
+// Cells below `sureScore` have no part in the mean of a face above it.
+export function mergeCells(candidates, nmsThreshold, sureScore = 0) {
   let rest = [...candidates].sort((a, b) => b.score - a.score);
   const faces = [];
   while (rest.length > 0) {
     const surest = rest[0];
     const overlaps = rest.map(({ rect }) => overlap(surest.rect, rect));
-    const same = rest.filter((_, i) => overlaps[i] >= Math.max(0.5, nmsThreshold));
+    const least = Math.min(sureScore, surest.score);
+    const same = rest.filter(
+      ({ score }, i) => overlaps[i] >= Math.max(0.5, nmsThreshold) && score >= least,
+    );
     const total = same.reduce((sum, { score }) => sum + score, 0);
     const rect = surest.rect.map(
       (_, i) => same.reduce((sum, cell) => sum + cell.score * cell.rect[i], 0) / total,

@@ -31,7 +31,7 @@ export async function createFinder(files, facts) {
 
   return async function find(image, maxSide) {
     const start = performance.now();
-    const settings = { ...facts.detector, score_threshold: numbers.candidate_score };
+    const settings = { ...facts.detector, candidate_score: numbers.candidate_score };
     const proposed = await findFaces(image, detect, settings, maxSide);
     const middle = performance.now();
     const boxes = proposed.map(({ box }) => box);

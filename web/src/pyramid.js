@@ -63,12 +63,16 @@ function framed({ data, width, height }, [x, y]) {
 
 // `looks`: for each copy [{isBest, face: {box, score}}]. Of faces that are the same, or of which
 // one lies in the other, the one of the best look is kept, or else the surest.
-export function join(looks, nmsThreshold, numbers) {
+// Faces with a score below `sureScore` give way to all others.
+export function join(looks, nmsThreshold, numbers, sureScore = 0) {
   if (looks.filter((look) => look.length > 0).length <= 1) {
     return looks.flat().map(({ face }) => face);
   }
   let rest = looks.flat();
-  rest.sort((a, b) => b.isBest - a.isBest || b.face.score - a.face.score);
+  const isSure = ({ face }) => face.score >= sureScore;
+  rest.sort(
+    (a, b) => isSure(b) - isSure(a) || b.isBest - a.isBest || b.face.score - a.face.score,
+  );
   const kept = [];
   while (rest.length > 0) {
     const [{ face }, ...others] = rest;

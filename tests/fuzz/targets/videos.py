@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fuzz.mutations import damaged
-from keras_lotr.inference.video import annotate_video
+from keras_lotr.video.annotate import annotate_video
 
 DOCUMENTED = (ValueError,)
 MEGABYTES = 300

@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from face_detector import boxes_of
 
 from keras_lotr import FaceLandmarker
 from keras_lotr.datasets import read_samples
@@ -130,10 +131,6 @@ def cut_out(image, box, surroundings):
     low = np.clip(np.round(box[:2] - around), 0, size).astype(int)
     high = np.clip(np.round(box[2:] + around), 0, size).astype(int)
     return image[low[1] : high[1], low[0] : high[0]], box - np.tile(low, 2)
-
-
-def boxes_of(faces):
-    return np.array([face.box for face in faces], np.float32).reshape(-1, 4)
 
 
 if __name__ == "__main__":

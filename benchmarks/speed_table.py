@@ -27,16 +27,11 @@ def speed_table(results):
             f"for detection and {times['landmarks']:.1f} ms for landmarks"
         )
     lines += ["", "The detector alone, by the smallest face that it has to find:", ""]
-    whole = results["min_face_size"]["None"]
-    for size, ms in results["min_face_size"].items():
-        part = f", {ms / whole:.2f} of that" if ms is not whole else ""
-        lines.append(f"- `min_face_size={size}`: {ms:.1f} ms{part}")
+    sizes = {f"`min_face_size={size}`": ms for size, ms in results["min_face_size"].items()}
+    lines += beside_the_first(sizes)
     if "large_photo" in results:
         lines += ["", "A JPEG file of 4000x3000 pixels with one face of 900 pixels:", ""]
-        whole = results["large_photo"]["reading it at full size"]
-        for name, ms in results["large_photo"].items():
-            part = f", {ms / whole:.2f} of that" if ms is not whole else ""
-            lines.append(f"- {name}: {ms:.1f} ms{part}")
+        lines += beside_the_first(results["large_photo"])
     if "mediapipe" in results:
         lines += ["", "The whole chain on such an image with one face, beside MediaPipe:", ""]
         lines += ["| what runs | ms | over MediaPipe, static mode |", "|---|---|---|"]
@@ -57,6 +52,15 @@ def speed_table(results):
     more = f"by {grown['grown_mb']} MB" if grown["grown_mb"] else "not"
     lines += ["", f"Memory use did {more} grow over {grown['frames']:,} frames."]
     return "\n".join(lines)
+
+
+def beside_the_first(times):
+    """A line for each of {name: milliseconds}; after the first, what part of its time it is."""
+    (name, whole), *others = times.items()
+    return [
+        f"- {name}: {whole:.1f} ms",
+        *(f"- {name}: {ms:.1f} ms, {ms / whole:.2f} of that" for name, ms in others),
+    ]
 
 
 def counted(name):

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_lotr import FaceLandmarker, read_image
-from keras_lotr.inference.reduced_reading import read_for_faces, reduced_from_image
+from keras_lotr import FaceLandmarker, geometry, read_image
+from keras_lotr.inference.reduced_reading import image_from_reduced, read_for_faces
 from keras_lotr.preprocessor import Preprocessor
 
 pytestmark = pytest.mark.once
@@ -61,7 +61,7 @@ def test_other_kinds_are_read_as_they_are(tmp_path):
 def test_pixels_lie_where_the_matrix_says(orientation):
     data = jpeg(orientation=orientation)
     image, reduced = read_image(data), read_for_faces(data, 256, PREPROCESSOR)[0]
-    matrix = reduced_from_image(4)
+    matrix = geometry.invert(image_from_reduced(4))
     np.testing.assert_allclose(matrix @ [1.5, 1.5, 1], [0, 0])
     mean = cv2.resize(image, reduced.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(mean.astype(int) - reduced).mean() < 2

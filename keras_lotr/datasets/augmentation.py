@@ -77,7 +77,8 @@ def _random_similarity(box, size, margin, augmentation, rng):
 def change_look(crop, augmentation, rng):
     """Colours, grey, blur, noise and a covered part: (S, S, 3) uint8 -> the same shape."""
     if rng.random() < augmentation.cutout:
-        _cover(crop, rng)
+        size = len(crop)
+        cover(crop, size // 10, size / 2.5, rng)
     if augmentation.color:
         crop = change_colors(crop, augmentation.color, rng)
     if rng.random() < augmentation.gray:
@@ -113,10 +114,21 @@ def _degrade(crop, rng):
     return np.clip(crop + noise, 0, 255).astype(np.uint8)
 
 
-def _cover(crop, rng):
-    size = crop.shape[0]
-    height, width = rng.integers(size // 10, size // 2.5, 2)
+def cover(crop, smallest, largest, rng):
+    """Draw a random rectangle of one colour or of noise into a crop, in place.
+
+    Args:
+        crop: (S, S, 3) uint8.
+        smallest, largest: of its sides, in pixels.
+        rng: `numpy.random.Generator`.
+
+    Returns:
+        x0, y0, x1, y1 of the pixels that it covers; the last two are behind it.
+    """
+    size = len(crop)
+    height, width = rng.integers(smallest, largest, 2)
     y, x = rng.integers(0, size - height), rng.integers(0, size - width)
     color = rng.integers(0, 256, 3)
     patch = rng.integers(0, 256, (height, width, 3)) if rng.random() < 0.3 else color
     crop[y : y + height, x : x + width] = patch
+    return x, y, x + width, y + height

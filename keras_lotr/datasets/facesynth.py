@@ -17,9 +17,7 @@ def read(folder, split="train", scheme="ibug68"):
     """
     key = label_key(scheme)
     faces = []
-    for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
-        if _split_of(shard) != split:
-            continue
+    for shard in _shards(folder, split):
         points, indices, turned, seen = _labels_of(existing(shard / "labels.npz"), key, scheme)
         for index, landmarks, of_pose, of_face in zip(indices, points, turned, seen, strict=True):
             tags = ("pose",) if of_pose else ()
@@ -51,15 +49,17 @@ def _labels_of(path, key, scheme):
 def angles(folder, split="val"):
     """(F, 3) yaw, pitch and roll of the faces of `read`, degrees, see `inference.pose`."""
     found = []
-    for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
-        if _split_of(shard) == split:
-            with np.load(existing(shard / "labels.npz")) as labels:
-                found.append(np.stack([labels[name] for name in ("yaw", "pitch", "roll")], -1))
+    for shard in _shards(folder, split):
+        with np.load(existing(shard / "labels.npz")) as labels:
+            found.append(np.stack([labels[name] for name in ("yaw", "pitch", "roll")], -1))
     return np.concatenate(found)
 
 
-def _split_of(shard):
-    return "val" if int(shard.name.split("-")[1]) % 20 == 19 else "train"
+def _shards(folder, split):
+    """The folders of a split, in their order; every twentieth is for validation."""
+    for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
+        if ("val" if int(shard.name.split("-")[1]) % 20 == 19 else "train") == split:
+            yield shard
 
 
 def _visibility(labels, scheme):

@@ -126,7 +126,7 @@ class Service:
         self.engine = engine
         self.detector = lru_cache(maxsize=32)(self._detector)
         self.loaded = lru_cache(maxsize=4)(self._loaded)
-        self.made = lru_cache(maxsize=8)(self._made)
+        self.made = lru_cache(maxsize=4)(self._made)  # they hold their models
 
     def presets(self):
         """{name: what it says about itself} of the landmark presets that can be loaded."""

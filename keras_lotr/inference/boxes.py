@@ -10,9 +10,9 @@ _SMALLEST_SIDE = 4
 _LEAST_INSIDE = 0.1
 _LARGEST_PART = 4  # sides of the photo
 
-# The ways to say a box, with torchvision's names.
 # Numbers that are too large become infinite, which is refused in a sentence.
 _QUIET = np.errstate(over="ignore", invalid="ignore")
+# The ways to say a box, with torchvision's names.
 FORMATS = ("xyxy", "xywh", "cxcywh")
 
 

@@ -176,11 +176,9 @@ class FaceDetector:
 
     def of_smaller(self, divisor):
         """The same detector for photos that were read so many times smaller than they are."""
-        size = self.min_face_size
-        if divisor == 1 or size is None or size < 1:  # a part of the side stays what it is
-            return self
         smaller = copy.copy(self)
-        smaller.min_face_size = max(1, size / divisor)
+        if self.min_face_size >= 1:  # a part of the side stays what it is
+            smaller.min_face_size = self.min_face_size / divisor
         return smaller
 
     def __call__(self, source):

@@ -140,25 +140,36 @@ def _face_rows(entries, folder):
             if face["scheme"] != scheme:
                 both = [scheme, face["scheme"]]
                 raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
-            numbers = [value for point in face["points"] for value in point]
+            numbers = []
             if sure:
                 matrices = [value for matrix in face["sigma"] for value in matrix]
-                numbers += [face["quality"], *face["visible"], *matrices]
-            yield [image, i, face["score"], *face["box"], face["scheme"], *numbers]
+                numbers = [face["quality"], *face["visible"], *matrices]
+            yield [image, i, *cells_of_face(face), *numbers]
     if scheme is None:
         yield _face_columns(0)
 
 
 def _face_columns(num_landmarks, sure=False):
-    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
-    numbers = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
+    numbers = []
     if sure:
         numbers += ["quality", *(f"visible{i}" for i in range(num_landmarks))]
         numbers += [f"sigma_{k}{i}" for i in range(num_landmarks) for k in ("xx", "xy", "yy")]
-    return {
-        **{"image": str, "face": int, "score": float, **dict.fromkeys(boxes, float)},
-        **{"scheme": str, **dict.fromkeys(numbers, float)},
-    }
+    own = columns_of_face(num_landmarks)
+    return {"image": str, "face": int, **own, **dict.fromkeys(numbers, float)}
+
+
+def columns_of_face(num_landmarks):
+    """{name: type} of the columns of a table in which `cells_of_face` stand."""
+    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
+    points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
+    box_and_score = {"score": float, **dict.fromkeys(boxes, float)}
+    return {**box_and_score, "scheme": str, **dict.fromkeys(points, float)}
+
+
+def cells_of_face(face):
+    """Score, box, scheme and landmarks of a face (`FaceLandmarks.to_dict`) as one row."""
+    points = [value for point in face["points"] for value in point]
+    return [face["score"], *face["box"], face["scheme"], *points]
 
 
 def to_pts(face):

@@ -16,8 +16,8 @@ from keras_lotr.inference.face_detector import BUILTIN, Face, FaceDetector, load
 from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
+    image_from_reduced,
     read_for_faces,
-    reduced_from_image,
 )
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
 from keras_lotr.inference.verification import CANDIDATE_SCORE, is_face
@@ -250,9 +250,10 @@ class FaceLandmarker:
             return PhotoLandmarks(source, error=error), [], [], []
         matrices, crops = crop_faces(image, faces, self.preprocessor)
         if divisor > 1:
-            smaller = reduced_from_image(divisor)
+            larger = image_from_reduced(divisor)
+            smaller = geometry.invert(larger)
             matrices = [geometry.compose(matrix, smaller) for matrix in matrices]
-            faces = [face_in_image(face, divisor) for face in faces]
+            faces = [face_in_image(face, larger) for face in faces]
         height, width = (side * divisor for side in image.shape[:2])
         return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops
 

@@ -60,9 +60,10 @@ class OnnxModel:
             if not Path(source).is_file():
                 raise FileNotFoundError(f"There is no file {name}.")
             source = os.path.abspath(source)
-        if not _has_weights(source):
-            weights = _checked_weights(source, name, weights)
-        self.precision = "int8" if b"QuantizeLinear" in _content_of(source) else "float32"
+        content = _content_of(source)
+        if not _has_weights(content):
+            weights = _checked_weights(source, content, name, weights)
+        self.precision = "int8" if b"QuantizeLinear" in content else "float32"
         self._arguments = source, threads, providers, weights
         self._name = name
         self._session = open_session(source, name, threads, providers, weights)
@@ -94,7 +95,9 @@ class OnnxModel:
                 f"The preset {files.name!r} has no {wanted}: write it with `keras-lotr export "
                 f"{files.name}{options} --output FOLDER/{wanted}`."
             )
-        weights = None if _has_weights(path) else files.path(WEIGHTS)  # may have to be fetched
+        weights = (
+            None if _has_weights(_content_of(path)) else files.path(WEIGHTS)
+        )  # may have to be fetched
         return cls(path, threads, providers, weights)
 
     @property
@@ -192,12 +195,12 @@ def _content_of(source):
     return source if isinstance(source, bytes) else Path(source).read_bytes()
 
 
-def _has_weights(source):
+def _has_weights(content):
     """Whether an .onnx file has weights of its own and reads none from another file."""
-    return WEIGHTS_DIGEST.encode() not in _content_of(source)
+    return WEIGHTS_DIGEST.encode() not in content
 
 
-def _checked_weights(source, name, weights):
+def _checked_weights(source, content, name, weights):
     """The file with the weights of an .onnx file that has none: the given one, or that beside it.
 
     Raises:
@@ -211,7 +214,7 @@ def _checked_weights(source, name, weights):
             f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
             "`keras-lotr export PRESET --output FILE` writes one file that has all."
         )
-    if layout_of(weights).digest.encode() not in _content_of(source):
+    if layout_of(weights).digest.encode() not in content:
         raise ValueError(
             f"Expected the weights that {name} was written for. Received: {weights}, which has "
             "others; write the .onnx file again with `keras-lotr export`."

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from keras_lotr import geometry
 from keras_lotr.images.reading import read_image
 
 _DIVISORS = (8, 4, 2)
@@ -31,31 +32,30 @@ def read_for_faces(source, min_face_size, preprocessor):
     def divisor_of(size):
         smallest = min_face_size if min_face_size >= 1 else min_face_size * min(size)
         needed = preprocessor.image_size / preprocessor.margin
-        fitting = [n for n in _DIVISORS if not any(side % n for side in size)]
-        chosen[0] = next((n for n in fitting if smallest / n >= needed), 1)
-        if smallest > min(size):  # the detector says so
-            chosen[0] = 1
+        if smallest <= min(size):  # the detector refuses a smaller image
+            fitting = [n for n in _DIVISORS if not any(side % n for side in size)]
+            chosen[0] = next((n for n in fitting if smallest / n >= needed), 1)
         return chosen[0]
 
     image = read_image(source, None if min_face_size is None else divisor_of)
     return image, chosen[0]
 
 
-def reduced_from_image(divisor):
-    """The matrix (2, 3) from pixels of the photo to those of its smaller copy.
+def image_from_reduced(divisor):
+    """The matrix (2, 3) from pixels of the smaller copy to those of the photo.
 
     Each pixel of the copy is made of `divisor` times `divisor` pixels of the photo.
 
     Example:
 
-    >>> reduced_from_image(4) @ [1.5, 5.5, 1]
-    array([0., 1.])
+    >>> geometry.apply(image_from_reduced(4), [[0.0, 1.0]]).tolist()
+    [[1.5, 5.5]]
     """
-    return np.array([[1, 0, (1 - divisor) / 2], [0, 1, (1 - divisor) / 2]]) / divisor
+    return geometry.similarity((0, 0), ((divisor - 1) / 2,) * 2, divisor)
 
 
-def face_in_image(face, divisor):
-    """A `Face` of the smaller copy, in pixels of the photo."""
-    offset = np.float32((divisor - 1) / 2)
-    box = face.box * np.float32(divisor) + offset
-    return replace(face, box=box, five_points=face.five_points * np.float32(divisor) + offset)
+def face_in_image(face, matrix):
+    """A `Face` of the smaller copy, in pixels of the photo; `matrix`: `image_from_reduced`."""
+    corners = geometry.apply(matrix, face.box.reshape(2, 2)).astype(np.float32)
+    five_points = geometry.apply(matrix, face.five_points).astype(np.float32)
+    return replace(face, box=corners.ravel(), five_points=five_points)

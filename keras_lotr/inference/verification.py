@@ -27,6 +27,7 @@ def is_face(face, sure_score):
     >>> [is_face(face, sure_score=0.55) for face in faces]
     [False, True, True, False]
     """
-    if face.score is None or face.quality >= GOOD_QUALITY:
+    if face.score is None:
         return True
-    return face.score >= sure_score and face.quality >= NO_QUALITY
+    least = NO_QUALITY if face.score >= sure_score else GOOD_QUALITY
+    return face.quality >= least

@@ -22,10 +22,8 @@ _MOST = 3.0  # times that a ratio may be
 
 def halves(samples):
     """The calibrating and the reporting half of held-out faces: every other face of each set."""
-    by_set = {}
-    for sample in samples:
-        by_set.setdefault(set_of(sample), []).append(sample)
-    return tuple([s for found in by_set.values() for s in found[start::2]] for start in (0, 1))
+    found = sets_of(samples).values()
+    return tuple([s for of_set in found for s in of_set[start::2]] for start in (0, 1))
 
 
 def sets_of(samples):

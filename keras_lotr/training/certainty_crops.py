@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from keras_lotr.datasets.augmentation import Augmentation, random_crop
+from keras_lotr.datasets.augmentation import Augmentation, cover, random_crop
 from keras_lotr.datasets.labels_json import HALF_DOUBT
 from keras_lotr.fused.graph import FusedModel
 from keras_lotr.images.reading import read_image
@@ -106,7 +106,8 @@ def random_crop_of(sample, preprocessor, rng, with_points=True):
     points, seen = found[:, :2], found[:, 2]
     hidden = ((points < -0.5) | (points > size - 0.5)).any(-1)
     if rng.random() < _COVERED:
-        hidden |= _cover(crop, points, rng)
+        x0, y0, x1, y1 = cover(crop, size // 8, size // 2, rng)
+        hidden |= ((points >= (x0, y0)) & (points < (x1, y1))).all(-1)
     seen = np.where(hidden, 0, seen)
     points = points if with_points else np.full_like(points, np.nan)
     return crop, points, seen, set_of(sample)
@@ -123,15 +124,3 @@ def _doubted(sample, rng):
     doubt = HALF_DOUBT * np.sqrt(np.maximum(1 / weights - 1, 0))
     sizes = doubt / _MEAN_DISTANCE * np.max(sample.box[2:] - sample.box[:2])
     return sample.points_image + sizes[:, None] * rng.standard_normal((len(sizes), 2))
-
-
-def _cover(crop, points, rng):
-    """Draw a rectangle into a crop; which of the landmarks it covers, (N,) bool."""
-    size = crop.shape[0]
-    height, width = rng.integers(size // 8, size // 2, 2)
-    y, x = rng.integers(0, size - height), rng.integers(0, size - width)
-    color = rng.integers(0, 256, 3)
-    patch = rng.integers(0, 256, (height, width, 3)) if rng.random() < 0.3 else color
-    crop[y : y + height, x : x + width] = patch
-    inside = (points >= (x, y)) & (points < (x + width, y + height))
-    return inside.all(-1)

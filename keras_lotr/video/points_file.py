@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from keras_lotr import parquet_table
-from keras_lotr.inference.formats import encoded, json_line
+from keras_lotr.inference.formats import cells_of_face, columns_of_face, encoded, json_line
 from keras_lotr.schemes import get_scheme
 from keras_lotr.writing import check_file_target, replaced
 
@@ -98,19 +98,10 @@ def _rows(entries):
             if columns is None:
                 columns = _columns(get_scheme(face["scheme"]).num_landmarks)
                 yield columns
-            points = [value for point in face["points"] for value in point]
-            own = [face.get("track_id"), face["score"], *face["box"], face["scheme"]]
-            yield [entry["frame"], entry["time"], *own, *points]
+            yield [entry["frame"], entry["time"], face.get("track_id"), *cells_of_face(face)]
     if columns is None:
         yield _columns(0)
 
 
 def _columns(num_landmarks):
-    points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
-    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
-    return {
-        **{"frame": int, "time": float, "track_id": int, "score": float},
-        **dict.fromkeys(boxes, float),
-        "scheme": str,
-        **dict.fromkeys(points, float),
-    }
+    return {"frame": int, "time": float, "track_id": int, **columns_of_face(num_landmarks)}

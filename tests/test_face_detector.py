@@ -13,11 +13,8 @@ from hub_server import sha256
 
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference import face_detector, yunet
-from keras_lotr.inference.face_detector import (
-    Face,
-    FaceDetector,
-    load_detector,
-)
+from keras_lotr.inference.detectors import load_detector
+from keras_lotr.inference.face_detector import Face, FaceDetector
 from keras_lotr.inference.face_pyramid import merge_cells, pyramid
 
 pytestmark = pytest.mark.once

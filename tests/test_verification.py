@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_lotr import FaceLandmarker
-from keras_lotr.inference.face_detector import Face, FaceDetector, OwnDetector
+from keras_lotr.inference.detectors import OwnDetector
+from keras_lotr.inference.face_detector import Face, FaceDetector
 
 pytestmark = pytest.mark.once
 # Score of the proposal, scale of its landmarks' errors in crop pixels, whether it is a face.

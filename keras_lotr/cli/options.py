@@ -145,7 +145,7 @@ def landmarker_of(
     workers=None,
 ):
     """The `FaceLandmarker` that the options of `what_finds_landmarks` describe."""
-    from keras_lotr.inference.face_detector import load_detector
+    from keras_lotr.inference.detectors import load_detector
     from keras_lotr.inference.landmarker import FaceLandmarker
 
     if not preset.endswith(".onnx"):

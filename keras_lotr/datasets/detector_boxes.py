@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_lotr.geometry import overlaps
 from keras_lotr.images.reading import read_image
-from keras_lotr.inference.face_detector import load_detector
+from keras_lotr.inference.detectors import load_detector
 
 _SAME_FACE = 0.3  # IoU, small: a detector's box of a profile is much larger than the labels'
 

@@ -13,7 +13,7 @@ from keras_lotr.images.decoding import decode
 from keras_lotr.images.drawing import draw
 from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
-from keras_lotr.inference.face_detector import load_detector
+from keras_lotr.inference.detectors import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
 from keras_lotr.presets.files import (
     METADATA,

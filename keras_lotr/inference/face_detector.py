@@ -1,26 +1,19 @@
-"""Where the faces of a photo are: the library's small detector, YuNet, or a detector of one's own.
-
-A detector is any callable: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None where
-there is no face. Its boxes are to be what landmark models are trained on, **the box around the
-landmarks** (for 68 or 98 points: from the brows to the chin, from ear to ear). Most detectors'
-boxes contain the forehead too; crops from them are too large and sit too high.
-"""
+"""Where the faces of a photo are, found by a network of YuNet's format: the library's or YuNet."""
 
 import copy
 import math
 import numbers
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from keras_lotr.images.reading import is_several, read_image
-from keras_lotr.inference.boxes import check_box
 from keras_lotr.inference.detector_network import load_network
 from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
-from keras_lotr.inference.yunet import LANDMARKS_BOX, download_yunet
+from keras_lotr.inference.yunet import LANDMARKS_BOX
 from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
 
 # Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
@@ -33,7 +26,6 @@ MAX_SIDE = 640  # of `FaceDetector`, if it has neither `max_side` nor `min_face_
 # and 57 % at 20.
 _RELIABLE = 32
 
-_OWN = "a detector that returns a list of Face or boxes (F, 4)"
 
 # What turns an image back in which faces are turned clockwise by so many degrees.
 _TURNS = {
@@ -41,8 +33,6 @@ _TURNS = {
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_CLOCKWISE,
 }
-
-BUILTIN = "builtin", "embedded"  # names of the library's own detector; the second is its former one
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,69 +243,3 @@ def _turn_back(points, degrees, last):
         270: (y, last[1] - x),
     }[degrees]
     return np.stack(columns, axis=-1)
-
-
-def load_detector(detector="builtin", **settings):
-    """The detector of that description.
-
-    Args:
-        detector: "builtin" (shipped with the library; formerly "embedded"), "yunet" (from the
-            Hugging Face Hub, kept in its cache, checked by its sha256), the path of an .onnx file
-            of YuNet's format, or a callable, see above.
-        **settings: of `FaceDetector`: threshold, max_side, min_face_size, rotations; None leaves a
-            setting as it is. A callable has its own.
-
-    Returns:
-        Callable: (H, W, 3) uint8 RGB -> list of `Face`.
-
-    Raises:
-        OSError: the file of "yunet" is not in the cache and cannot be downloaded.
-        ValueError: not such a description, or settings for a callable.
-
-    Example:
-
-    >>> import numpy as np
-    >>> detect = load_detector(lambda image: [[10, 20, 90, 110]])
-    >>> detect(np.zeros((128, 128, 3), np.uint8))[0].box.tolist()
-    [10.0, 20.0, 90.0, 110.0]
-    """
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if callable(detector):
-        if settings:
-            raise ValueError(
-                f"Expected no {', '.join(settings)} with a detector that is a callable: it has "
-                f"settings of its own. Received: {detector!r}"
-            )
-        return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)
-    if detector in BUILTIN:
-        return FaceDetector.from_preset(**settings)
-    if detector == "yunet":
-        return FaceDetector(download_yunet(), **settings)
-    if isinstance(detector, str | os.PathLike) and os.fspath(detector).endswith(".onnx"):
-        return FaceDetector(detector, **settings)
-    raise ValueError(
-        "Expected a face detector: 'builtin', 'yunet', the path of an .onnx file, or a callable. "
-        f"Received: {detector!r}"
-    )
-
-
-@dataclass(frozen=True)
-class OwnDetector:
-    """A user's detector, with what it returns checked: photo -> list of `Face`.
-
-    Attributes:
-        function: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None for no face.
-    """
-
-    function: object
-
-    def __call__(self, image):
-        found = self.function(image)
-        if found is None:
-            return []
-        try:
-            found = list(found)
-        except TypeError:
-            raise ValueError(f"Expected {_OWN}, or None. Received: {found!r}") from None
-        faces = [face if isinstance(face, Face) else Face(face) for face in found]
-        return [replace(f, box=check_box(f.box, image.shape, _OWN)) for f in faces]

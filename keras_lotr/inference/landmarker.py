@@ -11,8 +11,9 @@ from keras_lotr import geometry
 from keras_lotr.images.reading import is_several
 from keras_lotr.inference.boxes import check_boxes, check_format
 from keras_lotr.inference.certainty import scale_matrices
+from keras_lotr.inference.detectors import BUILTIN, load_detector
 from keras_lotr.inference.engine import load_model
-from keras_lotr.inference.face_detector import BUILTIN, Face, FaceDetector, load_detector
+from keras_lotr.inference.face_detector import Face, FaceDetector
 from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.reduced_reading import (
     face_in_image,

@@ -7,7 +7,7 @@ import numpy as np
 from keras_lotr import geometry
 from keras_lotr.images.folders import expand
 from keras_lotr.images.reading import read_image
-from keras_lotr.inference.face_detector import load_detector
+from keras_lotr.inference.detectors import load_detector
 
 HELD_OUT = 4  # every fourth photo measures, the others train
 _SPREAD = 0.2  # of the crop: how far from a false box's landmarks a face would be

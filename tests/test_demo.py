@@ -16,7 +16,7 @@ from fuzz import bombs
 from keras_lotr import FaceLandmarker
 from keras_lotr.cli import main
 from keras_lotr.demo import service as demo
-from keras_lotr.demo.service import ATTENTION, Service, Settings, checked_image
+from keras_lotr.demo.service import ATTENTION, DRAWN, Service, Settings, checked_image
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.publishing.space import publish_space, space_files
 from keras_lotr.video.annotate import annotate_video
@@ -42,6 +42,11 @@ def test_the_answer_is_the_librarys(service):
     assert answer.message.startswith(f"{len(faces)} faces in ")
     x0, y0, x1, _ = faces[0]["box"]
     assert answer.rows[0][2:5] == [round(x0), round(y0), round(x1 - x0)]
+    pose = landmarker(GROUP)[0].pose
+    assert answer.rows[0][6:] == [
+        faces[0]["quality"],
+        *map(round, (pose.yaw, pose.pitch, pose.roll)),
+    ]
     assert len(answer.csv.splitlines()) == 1 + len(faces)
 
 
@@ -70,10 +75,10 @@ def test_overlays(service):
     picture = GROUP.read_bytes()
     drawn = [
         service.annotate(picture, Settings("lotr_m_68", overlays)).picture
-        for overlays in ((), ("points",), ("boxes",), ("numbers",))
+        for overlays in ((), *((name,) for name in DRAWN))
     ]
     np.testing.assert_array_equal(drawn[0], checked_image(picture))
-    assert len({image.tobytes() for image in drawn}) == 4
+    assert len({image.tobytes() for image in drawn}) == 1 + len(DRAWN)
 
 
 def test_large_pictures_are_made_smaller_for_the_browser(service):

@@ -18,7 +18,7 @@ _TITLE = "Face landmarks"
 _INTRO = """# Face landmarks
 Where eyes, brows, nose, mouth and chin are, found by [LOTR](https://arxiv.org/abs/2109.10057), a \
 CNN and a small Transformer. Images are not kept."""
-_PLACES = ["face", "score", "x", "y", "width", "height"]
+_COLUMNS = ["face", "score", "x", "y", "width", "height", "quality", "yaw", "pitch", "roll"]
 # Results as files, made in the browser: the server keeps none.
 _DOWNLOAD = """(text) => {
   if (!text) return;
@@ -121,7 +121,7 @@ def _image_tab(service, controls):
     with gr.Row():
         as_json = gr.Button("Download JSON", elem_id="download_json")
         as_csv = gr.Button("Download CSV", elem_id="download_csv")
-    faces = gr.Dataframe(headers=_PLACES, label="Faces", interactive=False)
+    faces = gr.Dataframe(headers=_COLUMNS, label="Faces", interactive=False)
     found = gr.JSON(label="JSON", max_height=240)
     table = gr.Textbox(visible="hidden")
 

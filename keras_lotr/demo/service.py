@@ -32,7 +32,8 @@ MAX_PIXELS = 50_000_000
 MAX_FRAMES = 900  # of a video: half a minute
 _MAX_SHOWN = 1600  # longer side in pixels of the image that goes back to the browser
 _VIEW = 600  # pixels of that side in the page
-DRAWN = ("points", "contours", "numbers", "boxes")
+DRAWN = ("points", "contours", "numbers", "boxes", "ellipses", "pose")
+_LEVEL = 0.9  # of the true landmarks, how many lie in the ellipses
 ATTENTION = "attention"
 
 
@@ -73,7 +74,8 @@ class Settings:
     @property
     def drawn(self):
         """Arguments of `draw`."""
-        return {name: name in self.overlays for name in DRAWN}
+        wanted = {name: name in self.overlays for name in DRAWN}
+        return wanted | {"ellipses": _LEVEL if wanted["ellipses"] else None}
 
 
 @dataclass(frozen=True)
@@ -81,25 +83,33 @@ class Answer:
     """What was found in an image.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
+        picture: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
         message: one sentence.
         photo: {"source", "width", "height", "faces"}, in pixels of the image as it was given.
+        poses: for each face its `HeadPose`, or None.
         close_ups: pairs (S, S, 3) uint8 RGB and the number of the face, see `close_ups`.
     """
 
     picture: np.ndarray
     message: str
     photo: dict
+    poses: tuple
     close_ups: tuple = ()
 
     @property
     def rows(self):
-        """[number, score, x, y, width, height] of each face."""
+        """[number, score, x, y, width, height, quality, yaw, pitch, roll] of each face.
+
+        The last four are None where they are not known; the angles are in degrees.
+        """
         rows = []
         for number, face in enumerate(self.photo["faces"], start=1):
             x0, y0, x1, y1 = face["box"]
-            score = round(face["score"], 2)
-            rows.append([number, score, *(round(v) for v in (x0, y0, x1 - x0, y1 - y0))])
+            pose = self.poses[number - 1]
+            angles = [None] * 3 if pose is None else [pose.yaw, pose.pitch, pose.roll]
+            place = map(round, (x0, y0, x1 - x0, y1 - y0))
+            angles = [None if angle is None else round(angle) for angle in angles]
+            rows.append([number, round(face["score"], 2), *place, face.get("quality"), *angles])
         return rows
 
     @property
@@ -203,7 +213,8 @@ class Service:
         if any(settings.drawn.values()):
             number_faces(shown, photo.faces)
         message = _sentence(len(photo.faces), milliseconds)
-        return Answer(_fit(shown), message, replace(photo, source=name).to_dict(), near)
+        poses = tuple(face.pose for face in photo.faces)
+        return Answer(_fit(shown), message, replace(photo, source=name).to_dict(), poses, near)
 
     def annotate_video(self, path, settings, output, progress):
         """Draw the landmarks into a video file; a sentence about it.

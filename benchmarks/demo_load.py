@@ -1,8 +1,9 @@
 """Many uploads at once to a running demo: `python benchmarks/demo_load.py`. Needs gradio.
 
-Starts `keras-lotr demo --engine onnxruntime` and sends 50 images from 5 clients at the same time:
-good ones of several sizes, broken ones, one that claims 900 megapixels and one that has 48. Each
-answer is compared with the library's. Prints how long it took and how much memory the server took.
+Starts `keras-lotr demo --engine onnxruntime` and sends 100 images from 10 clients at the same time:
+good ones of several sizes, broken ones, one that claims 900 megapixels and one that has 48. Then
+one client sends 500 images in a row. Each answer is compared with the library's. Prints how long it
+took and how much memory the server took.
 """
 
 import json
@@ -23,7 +24,8 @@ from gradio_client import Client, handle_file
 
 from keras_lotr import FaceLandmarker, read_image
 
-UPLOADS, CLIENTS = 50, 5
+UPLOADS, CLIENTS, IN_A_ROW = 100, 10, 500
+PATIENCE = {"timeout": 300}  # seconds, of a client
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMMAND = "from keras_lotr.cli import main; main()"
 
@@ -88,27 +90,37 @@ def main():
             for path, said in jobs
             if said is None
         }
-        clients = [Client("http://127.0.0.1:7899", verbose=False) for _ in range(CLIENTS)]
+        clients = [
+            Client("http://127.0.0.1:7899", verbose=False, httpx_kwargs=PATIENCE)
+            for _ in range(CLIENTS)
+        ]
         before = memory(server.pid)[0]
         tasks = [(clients[i % CLIENTS], *jobs[i % len(jobs)]) for i in range(UPLOADS)]
         start, together = time.perf_counter(), threading.Barrier(UPLOADS)
 
-        def run(task):
-            client, path, said = task
-            together.wait()
+        def answer_of(client, path, said):
             answer = ask(client, path)
             right = answer == expected[path] if said is None else re.search(said, answer)
             return path.name, bool(right), time.perf_counter() - start, answer
 
+        def run(task):
+            together.wait()
+            return answer_of(*task)
+
         with ThreadPoolExecutor(UPLOADS) as threads:
             answers = list(threads.map(run, tasks))
         after, peak = memory(server.pid)
+        small = [job for job in jobs if job[0].stat().st_size < 1_000_000]
+        answers += [answer_of(clients[0], *small[i % len(small)]) for i in range(IN_A_ROW)]
+        last, last_peak = memory(server.pid)
         server.terminate()
-    seconds = np.array([seconds for *_, seconds, _ in answers])
+    seconds = np.array([seconds for *_, seconds, _ in answers[:UPLOADS]])
     wrong = [(name, answer[:200]) for name, right, _, answer in answers if not right]
-    print(f"{len(answers)} uploads at once from {CLIENTS} clients, {len(wrong)} wrong answers")
+    print(f"{UPLOADS} uploads at once from {CLIENTS} clients, then {IN_A_ROW} in a row from one")
+    print(f"{len(wrong)} wrong answers")
     print(f"answered after {np.median(seconds):.1f} s (median), {seconds.max():.1f} s (last)")
     print(f"server: {before:.0f} MB before, {peak:.0f} MB at most, {after:.0f} MB afterwards")
+    print(f"after {IN_A_ROW} in a row: {last_peak:.0f} MB at most, {last:.0f} MB")
     for name, answer in wrong:
         print(f"WRONG {name}: {answer}")
     sys.exit(bool(wrong))

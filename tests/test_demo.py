@@ -191,6 +191,23 @@ def test_endpoints(client, service, video):
     assert cv2.VideoCapture(path["video"] if isinstance(path, dict) else path).read()[0]
 
 
+def test_a_file_that_somebody_may_be_downloading_is_not_written_again(demo_url):
+    from gradio_client import Client, handle_file
+
+    client = Client(demo_url, verbose=False, download_files=False)
+
+    def files():
+        annotated, *_, near = client.predict(handle_file(GROUP), api_name="/annotate")
+        return [Path(file["path"]) for file in (annotated, *(face["image"] for face in near))]
+
+    first = files()
+    for path in first:
+        path.write_bytes(b"half")
+    second = files()
+    assert len(second) == len(first) > 1
+    assert {path.read_bytes() for path in first} == {b"half"}
+
+
 def test_bad_input_is_told(client, tmp_path):
     from gradio_client import handle_file
     from gradio_client.exceptions import AppError

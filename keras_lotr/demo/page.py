@@ -4,6 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from keras_lotr.demo.downloads import handed_out
 from keras_lotr.demo.service import (
     ATTENTION,
     DRAWN,
@@ -131,7 +132,8 @@ def _image_tab(service, controls):
         settings = _settings(preset, draw, landmark, threshold, flip)
         answer = _said(service.annotate, picture, settings)
         found = answer.rows, [answer.photo], answer.csv
-        return answer.picture, answer.message, *found, answer.close_ups
+        faces = [(handed_out(near, image), number) for image, number in answer.close_ups]
+        return handed_out(annotated, answer.picture), answer.message, *found, faces
 
     gr.on(
         [picture.change, *(control.change for control in controls)],
@@ -159,7 +161,7 @@ def _webcam_tab(service, controls):
             return None, ""
         settings = _settings(preset, draw, landmark, threshold, flip)
         answer = _said(service.annotate, frame, settings)
-        return answer.picture, answer.message
+        return handed_out(annotated, answer.picture), answer.message
 
     frame.stream(
         annotate,

@@ -26,9 +26,10 @@ from keras_lotr.training.recipe import Recipe
 from keras_lotr.training.run_files import BEST, CHECKPOINT, HISTORY
 from keras_lotr.training.training import train
 
-# Imports are made once; no backend computes before a process is forked off.
+# Imports are made once; no backend computes before a process is forked off. Keras looks for
+# TensorFlow's tensors on all backends.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["kills"])
+_CONTEXT.set_forkserver_preload(["kills", "tensorflow"])
 
 
 def kill_trainings(kills, seed=0, most_runs=None):

@@ -8,6 +8,8 @@ import pytest
 
 from keras_lotr.datasets import coco, csv_points, ibug
 from keras_lotr.inference import formats
+from keras_lotr.inference.pose import HeadPose, project
+from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.schemes import get_scheme
 
 pytestmark = pytest.mark.once
@@ -115,3 +117,25 @@ def test_edges_of_ibug68():
     assert (0, 1) in edges
     assert (41, 36) in edges  # eyes are closed lines
     assert (16, 17) not in edges
+
+
+def test_pose_and_openness_are_written():
+    points = 100 + np.nan_to_num(project(HeadPose(25.0, -8.0, 4.0), "ibug68"))
+    face = FaceLandmarks(points, [0, 0, 200, 200], 0.9, "ibug68").to_dict()
+    assert 15 < face["pose"]["yaw"] < 35
+    assert set(face["openness"]) == {"left_eye", "right_eye", "mouth"}
+    blank = {**face, "pose": {}}  # of a face whose pose could not be told
+    header, first, second = formats.to_csv([{"source": "a", "faces": [face, blank]}]).splitlines()
+    names = header.split(",")[-6:]
+    assert names[:3] == ["yaw", "pitch", "roll"]
+    assert names[3:] == ["openness_left_eye", "openness_right_eye", "openness_mouth"]
+    assert first.split(",")[-6:-3] == [str(angle) for angle in face["pose"].values()]
+    assert second.split(",")[-6:-3] == [""] * 3
+    entry = {"source": "a", "width": 200, "height": 200, "faces": [face]}
+    (annotation,) = json.loads(formats.to_coco([entry]))["annotations"]
+    assert (annotation["pose"], annotation["openness"]) == (face["pose"], face["openness"])
+
+
+def test_a_scheme_without_a_head_has_no_angles():
+    face = FaceLandmarks(np.arange(10.0).reshape(5, 2), [0, 0, 9, 9], None, "plain5")
+    assert "pose" not in face.to_dict()

@@ -7,8 +7,8 @@ Each writer takes what the JSON file holds, one entry per image,
 
 in pixels of the upright photo, (0, 0) the middle of its top left pixel. `score` is null for boxes
 that the user gave. Faces of a model that says how sure it is have "sigma", "visible" and "quality",
-too, see `FaceLandmarks.to_dict`. CSV, Parquet, .pts and COCO files are what the readers of
-`keras_lotr.datasets` read.
+too, and most have "pose" and "openness", see `FaceLandmarks.to_dict`. CSV, Parquet, .pts and COCO
+files are what the readers of `keras_lotr.datasets` read.
 """
 
 import codecs
@@ -19,12 +19,16 @@ import os
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from keras_lotr import parquet_table
+from keras_lotr.inference import pose
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme
 from keras_lotr.writing import replaced
 
-SURE = ("sigma", "visible", "quality", "low_quality")  # what not every face has
+# What not every face has.
+SURE = ("sigma", "visible", "quality", "low_quality", "pose", "openness")
 
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
@@ -107,7 +111,8 @@ def to_csv(entries, folder=None):
     """A line for each face: image, face, score, box_*, scheme, x0, y0, x1, y1, ...
 
     Of a model that says how sure it is, quality, visible0, ..., sigma_xx0, sigma_xy0, sigma_yy0,
-    ... follow.
+    ... follow; then, where the scheme allows them, yaw, pitch, roll in degrees and
+    openness_left_eye, openness_right_eye, openness_mouth.
 
     Args:
         entries: all of one scheme.
@@ -136,7 +141,9 @@ def _face_rows(entries, folder):
         for i, face in enumerate(entry["faces"]):
             if scheme is None:
                 scheme, sure = face["scheme"], "sigma" in face
-                yield _face_columns(get_scheme(scheme).num_landmarks, sure)
+                state = _state_columns(scheme)
+                columns = _face_columns(get_scheme(scheme).num_landmarks, sure)
+                yield columns | dict.fromkeys(state, float)
             if face["scheme"] != scheme:
                 both = [scheme, face["scheme"]]
                 raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
@@ -144,7 +151,9 @@ def _face_rows(entries, folder):
             if sure:
                 matrices = [value for matrix in face["sigma"] for value in matrix]
                 numbers = [face["quality"], *face["visible"], *matrices]
-            yield [image, i, *cells_of_face(face), *numbers]
+            known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
+            state_cells = [known.get(name) for name in state]
+            yield [image, i, *cells_of_face(face), *numbers, *state_cells]
     if scheme is None:
         yield _face_columns(0)
 
@@ -156,6 +165,17 @@ def _face_columns(num_landmarks, sure=False):
         numbers += [f"sigma_{k}{i}" for i in range(num_landmarks) for k in ("xx", "xy", "yy")]
     own = columns_of_face(num_landmarks)
     return {"image": str, "face": int, **own, **dict.fromkeys(numbers, float)}
+
+
+def _state_columns(scheme):
+    """Columns of pose and openness, where faces of this scheme have them."""
+    angles = () if pose.head_model(scheme) is None else pose.ANGLES
+    face = np.zeros((get_scheme(scheme).num_landmarks, 2))
+    return [*angles, *_with_prefix(pose.openness(face, scheme))]
+
+
+def _with_prefix(openness):
+    return {f"openness_{name}": value for name, value in openness.items()}
 
 
 def columns_of_face(num_landmarks):

@@ -31,6 +31,7 @@ import numpy as np
 from keras_lotr.conversions import can_convert, common_landmarks
 from keras_lotr.schemes import get_scheme
 
+ANGLES = ("yaw", "pitch", "roll")
 # Without a focal length: the camera is as many face sizes away as this, as in most photos.
 DISTANCE = 8.0
 # Chin, brows, nose, corners of eyes and mouth: the rest of the outline slides along the cheek when

@@ -183,7 +183,8 @@ class FaceLandmarks:
 
         A rotated face has "degrees", and a face of a video "track_id", too. If the model says how
         sure it is, there are "sigma", for each landmark xx, xy and yy of its scale matrix in
-        squared pixels; "visible"; and "quality".
+        squared pixels; "visible"; and "quality". Where they can be told, there are "pose", the
+        angles "yaw", "pitch" and "roll" in degrees, and "openness" of eyes and mouth.
         """
         numbered = {} if self.track_id is None else {"track_id": self.track_id}
         turned = {"degrees": round(float(self.degrees), 3)} if self.degrees else {}
@@ -195,6 +196,17 @@ class FaceLandmarks:
             "box": _rounded(self.box),
             "score": self.score if self.score is None else round(float(self.score), 4),
             "scheme": self.scheme,
+            **self._state_dict(),
+        }
+
+    def _state_dict(self):
+        found, opened = self.pose, self.openness
+        angles = {} if found is None else {name: getattr(found, name) for name in pose.ANGLES}
+        state = {"pose": (angles, 2), "openness": (opened, 3)}
+        return {
+            name: {key: round(float(value), digits) for key, value in values.items()}
+            for name, (values, digits) in state.items()
+            if values
         }
 
     def _certainty_dict(self):

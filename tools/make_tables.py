@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
-    *("docs/evaluate.md", "docs/training.md"),
+    *("docs/evaluate.md", "docs/training.md", "docs/certainty.md"),
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -48,6 +48,7 @@ STAGES = {
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
+    from certainty_table import certainty_table
     from speed_table import (
         detectors_table,
         hard_detection_table,
@@ -56,7 +57,7 @@ def tables():
         training_table,
     )
 
-    results = []
+    results, sure = [], sorted(MEASURED.glob("certainty_*.json"))
     for name, folder in sorted(local_presets().items()):
         measured = resolve(folder).json(RESULTS)
         if measured is not None and "regions" in measured:
@@ -75,6 +76,7 @@ def tables():
         "peers": peers_table(read(MEASURED / "peers.json")),
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
+        "certainty": "\n".join(certainty_table(map(read, sure))),
         "training": training_table(read(MEASURED / "training.json")),
     }
 

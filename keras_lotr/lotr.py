@@ -188,7 +188,8 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
                 certainty = CertaintyHead(
                     image_size, dim, num_heads, certainty_dim, name=f"{prefix}certainty"
                 )
-                certainty.build(landmarks.shape, at.shape, memory.shape, positions.shape)
+                inputs = (landmarks, at, memory, positions, points_crop)
+                certainty.build(*(x.shape for x in inputs))
         super().__init__(backbone.inputs[0], points_crop, name, dtype, trainable)
         self.certainty = certainty
         self._freeze_certainty()

@@ -133,10 +133,25 @@ def test_onnx_without_it_says_so(tmp_path):
 def test_calibration_scales_the_triangle_only():
     head = CertaintyHead(image_size=64, dim=16, num_heads=4, hidden_dim=8)
     landmarks, tokens = np.ones((1, 5, 16), np.float32), np.ones((1, 4, 16), np.float32)
-    before = keras.ops.convert_to_numpy(head(landmarks, landmarks, tokens, tokens))
+    inputs = (landmarks, landmarks, tokens, tokens, np.ones((1, 5, 2), np.float32))
+    before = keras.ops.convert_to_numpy(head(*inputs))
     head.calibration.assign(np.full((5, 1), 3.0))
-    after = keras.ops.convert_to_numpy(head(landmarks, landmarks, tokens, tokens))
+    after = keras.ops.convert_to_numpy(head(*inputs))
     np.testing.assert_allclose(after, before * (3, 3, 3, 1), rtol=1e-5)
+
+
+def test_the_shape_of_the_face_counts_and_not_its_place():
+    head = CertaintyHead(image_size=64, dim=16, num_heads=4, hidden_dim=8)
+    rng = np.random.default_rng(0)
+    landmarks, tokens = np.zeros((2, 5, 16), np.float32), np.zeros((2, 4, 16), np.float32)
+    wide = rng.uniform(0, 64, (5, 2))
+    points = np.stack([wide, wide * (0.2, 1)]).astype(np.float32)
+    inputs = [landmarks, landmarks, tokens, tokens, points]
+    found = keras.ops.convert_to_numpy(head(*inputs))
+    assert np.ptp(found, axis=0).max() > 0
+    inputs[-1] = points + (7, -3)
+    moved = keras.ops.convert_to_numpy(head(*inputs))
+    np.testing.assert_allclose(moved, found, atol=1e-5)  # wherever the face is in its crop
 
 
 def test_a_width_below_one_is_refused():

@@ -105,14 +105,18 @@ def test_a_head_learns_errors_and_visibility():
     errors = (rng.normal(size=(256, 5, 2)) * scale).astype(np.float32)
     seen = np.tile(1.0 - difficult[:, None], (1, 5)).astype(np.float32)
     errors[::7, 0], seen[::5, 1] = np.nan, np.nan
-    crops = SeenCrops(landmarks, memory.astype(np.float16), errors, seen, np.array([""] * 256))
+    points = rng.uniform(0, 64, (256, 5, 2)).astype(np.float32)
+    names = np.array([""] * 256)
+    crops = SeenCrops(landmarks, memory.astype(np.float16), points, errors, seen, names)
     fit_head(model, crops, epochs=20, batch_size=32, learning_rate=5e-3)
     tables = [
         np.asarray(model.get_layer(n).table)[None] for n in ("landmark_places", "token_positions")
     ]
 
     found = ops.convert_to_numpy(
-        model.certainty(landmarks[:2].astype("f4"), tables[0], memory[:2].astype("f4"), tables[1])
+        model.certainty(
+            landmarks[:2].astype("f4"), tables[0], memory[:2].astype("f4"), tables[1], points[:2]
+        )
     ).mean(1)
     easy, hard = found
     assert 3 < hard[0] / easy[0] < 16
@@ -127,7 +131,7 @@ def test_ratios_make_errors_those_of_held_out_faces(preset, data):
     ratios = held_out_ratios(model, train, held_out)
     assert set(ratios) == {"a", "b"}
     assert all(1 <= ratio <= 3 for ratio in ratios.values())
-    crops = SeenCrops(None, None, np.ones((2, 5, 2), np.float32), None, np.array(["a", ""]))
+    crops = SeenCrops(None, None, None, np.ones((2, 5, 2), np.float32), None, np.array(["a", ""]))
     np.testing.assert_array_equal(as_held_out(crops, {"a": 2.0}).errors[:, 0, 0], [2, 1])
 
 

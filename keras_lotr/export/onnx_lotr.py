@@ -203,6 +203,7 @@ def _certainty(graph, model, x, memory):
     x = _linear(graph, x, array(head.hidden.kernel), array(head.hidden.bias), f"{name}/hidden")
     x = graph.node("Relu", [x], f"{name}/hidden_relu")
     x = _linear(graph, x, array(head.numbers.kernel), array(head.numbers.bias), f"{name}/numbers")
+    x = graph.node("Add", [x, _of_face(graph, head, memory, name)], f"{name}/sum_of_both")
     low, high, across, logit = _split(graph, x, [1, 1, 1, 1], f"{name}/split")
     calibration = graph.constant(f"{name}/calibration", array(head.calibration))
     unit = graph.constant(f"{name}/unit", np.float32([head.image_size / 64]))
@@ -219,3 +220,20 @@ def _certainty(graph, model, x, memory):
     triangle = graph.node("Mul", [triangle, calibration], f"{name}/calibrated")
     seen = graph.node("Sigmoid", [logit], f"{name}/seen")
     graph.node("Concat", [triangle, seen], CERTAINTY, axis=-1)
+
+
+def _of_face(graph, head, memory, name):
+    """What all landmarks and the mean token add to the numbers of each, (B, N, 4)."""
+    scale = graph.constant(f"{name}/face_scale", np.float32([8 / head.image_size]))
+    mean = graph.node("ReduceMean", [POINTS], f"{name}/centre", axes=[1], keepdims=1)
+    shape = graph.node("Sub", [POINTS, mean], f"{name}/around_centre")
+    shape = graph.node("Mul", [shape, scale], f"{name}/scaled")
+    shape = graph.node("Flatten", [shape], f"{name}/shape", axis=1)
+    token = graph.node("ReduceMean", [memory], f"{name}/token", axes=[1], keepdims=0)
+    x = graph.node("Concat", [shape, token], f"{name}/of_all", axis=-1)
+    x = _linear(graph, x, array(head.face.kernel), array(head.face.bias), f"{name}/face")
+    x = graph.node("Relu", [x], f"{name}/face_relu")
+    kernel = graph.constant(f"{name}/of_face/kernel", array(head.of_face.kernel))
+    x = graph.node("MatMul", [x, kernel], f"{name}/of_face")
+    shape = graph.constant(f"{name}/of_face/shape", np.array([0, -1, 4]))
+    return graph.node("Reshape", [x, shape], f"{name}/of_each")

@@ -13,7 +13,13 @@ from keras_lotr.fused.graph import FusedModel
 from keras_lotr.running.crop_batches import NO_CERTAINTY, check_crops, predict_points
 
 # The layers whose outputs are the arguments of `CertaintyHead`.
-SEEN_BY_CERTAINTY = ("decoder_norm", "landmark_places", "encoder_norm", "token_positions")
+SEEN_BY_CERTAINTY = (
+    "decoder_norm",
+    "landmark_places",
+    "encoder_norm",
+    "token_positions",
+    "head",
+)
 
 _process = None  # id of the process in which Keras first computed something for a LOTR
 

@@ -118,14 +118,14 @@ def fit_head(model, crops, epochs=16, batch_size=64, learning_rate=2e-3, seed=0,
     """
     keras.utils.set_random_seed(seed)
     head = CertaintyHead.from_config({**model.certainty.get_config(), "name": "certainty"})
+    features = [x.astype(np.float32) for x in (crops.landmarks, crops.memory, crops.points)]
     trainee = _Trainee(head, *(model.get_layer(name).table for name in _TABLES))
-    trainee.build([(None, *x.shape[1:]) for x in (crops.landmarks, crops.memory)])
+    trainee.build([(None, *x.shape[1:]) for x in features])
     steps = epochs * -(-len(crops.landmarks) // batch_size)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-2, clipnorm=1.0)
     trainee.compile(optimizer, certainty_loss(head))
     truth = np.concatenate([crops.errors, crops.seen[..., None]], -1)
-    features = [x.astype(np.float32) for x in (crops.landmarks, crops.memory)]
     trainee.fit(features, truth, batch_size, epochs, verbose=verbose)
     for target, source in zip(model.certainty.weights, head.weights, strict=True):
         target.assign(ops.convert_to_numpy(source))
@@ -135,7 +135,7 @@ _TABLES = ("landmark_places", "token_positions")
 
 
 class _Trainee(keras.Model):
-    """The head alone: landmarks and memory of the frozen network -> `CertaintyHead.raw`."""
+    """The head alone: landmarks, memory and points of the frozen network -> `raw`."""
 
     def __init__(self, head, query_positions, positions):
         super().__init__(name="trainee")
@@ -143,14 +143,14 @@ class _Trainee(keras.Model):
         self.tables = [ops.convert_to_numpy(x)[None] for x in (query_positions, positions)]
 
     def build(self, shapes):
-        landmarks, memory = shapes
-        self.head.build(landmarks, landmarks, memory, memory)
+        landmarks, memory, points = shapes
+        self.head.build(landmarks, landmarks, memory, memory, points)
         self.built = True
 
     def call(self, inputs):
-        landmarks, memory = inputs
+        landmarks, memory, points = inputs
         query_positions, positions = self.tables
-        return self.head.raw(landmarks, query_positions, memory, positions)
+        return self.head.raw(landmarks, query_positions, memory, positions, points)
 
 
 def train_certainty(

@@ -24,6 +24,7 @@ class SeenCrops:
     Attributes:
         landmarks: (F, N, D) float16, of the last decoder layer.
         memory: (F, T, D) float16, of the last encoder layer.
+        points: (F, N, 2) float32, the predicted landmarks in crop pixels.
         errors: (F, N, 2) float32, true minus predicted landmarks in crop pixels; NaN without label.
         seen: (F, N) float32, 1 for landmarks that are seen, 0 for others, NaN where nobody said.
         sets: (F,) names, of the set that each crop is of; "" for none.
@@ -31,6 +32,7 @@ class SeenCrops:
 
     landmarks: np.ndarray
     memory: np.ndarray
+    points: np.ndarray
     errors: np.ndarray
     seen: np.ndarray
     sets: np.ndarray
@@ -51,7 +53,7 @@ def see(model, crops, num_crops):
     network = FusedModel(model.input, [*features, model.output], name="features")
     landmarks, memory = (np.empty((num_crops, *x.shape[1:]), np.float16) for x in features)
     count = landmarks.shape[1]
-    errors = np.empty((num_crops, count, 2), np.float32)
+    errors, predicted = (np.empty((num_crops, count, 2), np.float32) for _ in range(2))
     seen, sets = np.empty((num_crops, count), np.float32), []
     crops = iter(crops)
     for start in range(0, num_crops, BATCH):
@@ -60,11 +62,11 @@ def see(model, crops, num_crops):
         images = np.zeros((BATCH, *batch[0][0].shape), np.uint8)  # one shape is compiled
         images[: len(batch)] = [crop for crop, *_ in batch]
         found = [np.asarray(x)[: len(batch)] for x in network.predict_on_batch(images)]
-        landmarks[part], memory[part], predicted = found
-        errors[part] = np.stack([points for _, points, *_ in batch]) - predicted
+        landmarks[part], memory[part], predicted[part] = found
+        errors[part] = np.stack([points for _, points, *_ in batch]) - predicted[part]
         seen[part] = np.stack([known for _, _, known, _ in batch])
         sets += [name for *_, name in batch]
-    return SeenCrops(landmarks, memory, errors, seen, np.array(sets))
+    return SeenCrops(landmarks, memory, predicted, errors, seen, np.array(sets))
 
 
 def crops_of_faces(samples, count, preprocessor, rng, with_points=True):

@@ -50,7 +50,7 @@ REPLACED = {
     "hf_...": READER,
     # tests/test_export_*.py write the others.
     "onnx|openvino|litert|saved_model": "onnx",
-    # JAX only; tests/test_paper_presets.py trains on two devices.
+    # tests/test_devices.py trains on two devices.
     "--devices all": "",
     "epochs=20": "epochs=1",
 }

@@ -1,6 +1,7 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out,
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
 from keras_lotr.training.starting_model import build
+from keras_lotr.training.torch_group import join_group, own_rows, place_in_group
 from keras_lotr.training.validation import padded, validation_crops
 
 __all__ = ["build", "train"]
@@ -78,20 +80,24 @@ def train(
         parts = mixture_parts(recipe, data, out, init, reader, workers)
     else:
         parts = _parts(recipe, data, out, init, reader, workers, only)
+    is_first = place_in_group()[0] == 0  # of processes that train together; it alone writes
+    verbose = verbose if is_first else 0
+    join_group(parts.model)
     steps = len(parts.batches)
     optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
     parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
     schedule = recipe.schedule_of(steps * recipe.epochs)
     checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
-    with only_run(out, resume):
-        write_json(out / RECIPE, asdict(recipe))
+    with only_run(out, resume) if is_first else nullcontext():
+        if is_first:
+            write_json(out / RECIPE, asdict(recipe))
         if verbose:
             print(header(recipe, parts, out))
         fit(
-            parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume,
-            verbose, callbacks,
+            parts.model, parts.batches, own_rows(parts.validation), recipe.epochs, checkpoint,
+            resume, verbose, callbacks,
         )  # fmt: skip
-    if not parts.preset.exists():
+    if is_first and not parts.preset.exists():
         raise ValueError(
             "No epoch of the training had a finite NME, so there are no best weights: lower the "
             f"learning rate. {out / HISTORY} has the losses."

@@ -5,7 +5,6 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import random_crop
-from keras_lotr.images.reading import read_image
 
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
@@ -23,7 +22,7 @@ def load_crops(samples, size, margin):
     points = []
     for i, sample in enumerate(samples):
         crop_from_image = geometry.crop_from_box(sample.box, size, margin)
-        crops[i] = geometry.warp(read_image(sample.path), crop_from_image, size)
+        crops[i] = geometry.warp(sample.image(), crop_from_image, size)
         points.append(geometry.apply(crop_from_image, sample.points_image))
     return crops, np.array(points, np.float32)
 
@@ -38,7 +37,7 @@ class LandmarkBatches(keras.utils.PyDataset):
     same faces as one that was never interrupted.
 
     Args:
-        groups: lists of `Sample`, one scheme.
+        groups: lists or other sequences of `Sample`, one scheme.
         size, margin: of the preprocessor.
         augmentation: `Augmentation`.
         batch_size: faces in a batch.
@@ -67,8 +66,7 @@ class LandmarkBatches(keras.utils.PyDataset):
     ):
         super().__init__(**kwargs)
         self.groups, self.size, self.margin = groups, size, margin
-        samples = [sample for group in groups for sample in group]
-        self.weighted = any(s.weights is not None or not s.labelled.all() for s in samples)
+        self.weighted = any(map(_are_weighted, groups))
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
         self.part = part
         self.shares = np.ones(len(groups)) if shares is None else np.asarray(shares, float)
@@ -104,7 +102,7 @@ class LandmarkBatches(keras.utils.PyDataset):
             self._crop(self.groups[group][row], _NO_IMAGE, rng)
         for i, (group, row) in enumerate(own):
             sample = self.groups[group][row]
-            crops[i], points_crop = self._crop(sample, read_image(sample.path), rng)
+            crops[i], points_crop = self._crop(sample, sample.image(), rng)
             points.append(points_crop)
         return crops, points, own[:, 0]
 
@@ -129,6 +127,13 @@ class LandmarkBatches(keras.utils.PyDataset):
         ]
         drawn = np.concatenate(drawn).astype(np.int32)
         self.order = drawn[rng.permutation(len(drawn))]
+
+
+def _are_weighted(samples):
+    """Whether any has weights or gaps."""
+    if hasattr(samples, "weighted"):  # they are not in memory, and know it
+        return samples.weighted
+    return any(s.weights is not None or not s.labelled.all() for s in samples)
 
 
 def _draw(length, count, rng):

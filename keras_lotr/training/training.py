@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
+from keras_lotr.datasets.samples import paths_of
 from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
@@ -136,7 +137,8 @@ def _read(data, scheme, reader, only):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
     groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
     validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
-    trained_on = {s.path for group in groups for s in group}
+    held_out = {s.path for s in validation}
+    trained_on = {path for group in groups for path in paths_of(group) if path in held_out}
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
     if not validation:
@@ -145,8 +147,10 @@ def _read(data, scheme, reader, only):
                 f"Expected at least two faces to train on and to validate with in {data[0]}. "
                 f"Received: {len(groups[0])}"
             )
-        validation = groups[0][::10]
-        groups[0] = [s for i, s in enumerate(groups[0]) if i % 10]
+        validation = list(groups[0][::10])
+        rows = np.flatnonzero(np.arange(len(groups[0])) % 10)
+        is_list = isinstance(groups[0], list)
+        groups[0] = [groups[0][row] for row in rows] if is_list else groups[0][rows]
     return groups, validation
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from keras_lotr import LOTR
 from keras_lotr.training.devices import spread_over_devices
 from keras_lotr.training.recipe import Recipe
 from keras_lotr.training.run_files import HISTORY
+from keras_lotr.training.torch_processes import run_in_processes
 from keras_lotr.training.training import train
 
 # Batch norm is trained, weights are averaged; the validation faces are no multiple of the batch.
@@ -64,6 +66,12 @@ def train_killed(recipe, data, out, **settings):
     return train_tiny(recipe, data, out, callbacks=[Killed()])
 
 
+def wait_for_ever(folder):
+    """Says which process it is, and stays."""
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(1000)
+
+
 class Logs(keras.callbacks.Callback):
     """Keeps what callbacks are told at the end of the epochs."""
 
@@ -106,5 +114,9 @@ def jax_runs(data, folder):
     train_tiny(RUN, [data], folder / "begun", resume=True)
 
 
+def to_be_killed(folder):
+    run_in_processes(["cpu:0", "cpu:1"], wait_for_ever, folder)
+
+
 if __name__ == "__main__":
-    jax_runs(*sys.argv[1:])
+    {"jax_runs": jax_runs, "to_be_killed": to_be_killed}[sys.argv[1]](*sys.argv[2:])

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import device_runs
 import keras
@@ -97,6 +99,29 @@ def test_a_killed_process_ends_all_and_the_run_goes_on(faces, on_two, tmp_path, 
     assert_same_run(out, on_two[0] / "plain")
 
 
+def is_running(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@on_torch
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_processes_end_with_the_command(tmp_path):
+    command = [sys.executable, device_runs.__file__, "to_be_killed", tmp_path]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.1)
+        process.kill()
+    pids = [path.name for path in tmp_path.iterdir()]
+    until = time.monotonic() + 60
+    while any(map(is_running, pids)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(pids) == 2 and not any(map(is_running, pids))
+
+
 @on_torch
 def test_an_error_in_a_process_is_the_one_that_is_raised(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no .*nowhere"):
@@ -115,7 +140,7 @@ def jax_folder(faces, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jax")
     flags = "--xla_force_host_platform_device_count=4"
     environment = {**os.environ, "XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, device_runs.__file__, faces, folder]
+    command = [sys.executable, device_runs.__file__, "jax_runs", faces, folder]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder

@@ -52,6 +52,8 @@ REPLACED = {
     "onnx|openvino|litert|saved_model": "onnx",
     # tests/test_devices.py trains on two devices.
     "--devices all": "",
+    "--devices 2": "",
+    "train_on_devices(2": "train_on_devices(1",
     "epochs=20": "epochs=1",
 }
 # What starts like this is not run, and why.

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
-    *("docs/evaluate.md", "docs/training.md"),
+    *("docs/evaluate.md", "docs/training.md", "docs/scale.md"),
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -48,6 +48,7 @@ STAGES = {
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
+    from scale_tables import input_table, memory_table, parts_table
     from speed_table import (
         detectors_table,
         hard_detection_table,
@@ -76,6 +77,9 @@ def tables():
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "training": training_table(read(MEASURED / "training.json")),
+        "input_pipeline": input_table(read(MEASURED / "input_pipeline.json")),
+        "parts": parts_table(read(MEASURED / "input_pipeline.json")),
+        "shard_memory": memory_table(read(MEASURED / "input_pipeline.json")),
     }
 
 

@@ -11,7 +11,6 @@ __all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
 
 # In the order in which a folder is recognised.
 READERS = {
-    "shards": shards,
     "labels_json": labels_json,
     "facesynth": facesynth,
     "wflw": wflw,
@@ -19,6 +18,7 @@ READERS = {
     "coco": coco,
     "csv": csv_points,
     "ibug": ibug,
+    "shards": shards,
 }
 
 FORMER_READERS = {"kit": "labels_json"}

@@ -12,7 +12,13 @@ from keras import ops
 
 
 def place_in_group():
-    """The number of this process, and how many train together: (0, 1) if it is alone."""
+    """The number of this process, and how many train together: (0, 1) if it is alone.
+
+    Example:
+
+    >>> place_in_group()
+    (0, 1)
+    """
     if keras.backend.backend() != "torch":
         return 0, 1
     from torch import distributed
@@ -75,6 +81,11 @@ def mean_gradients(gradients):
 
     Returns:
         list of the same; the very gradients if the training is alone.
+
+    Example:
+
+    >>> mean_gradients([1.5, None])
+    [1.5, None]
     """
     if place_in_group()[1] == 1:
         return gradients
@@ -90,7 +101,13 @@ def mean_gradients(gradients):
 
 
 def own_rows(arrays):
-    """Of nested arrays, each a multiple of the processes long, this process's rows."""
+    """Of nested arrays, each a multiple of the processes long, this process's rows.
+
+    Example:
+
+    >>> own_rows(([1, 2], {"nme": [3, 4]}))
+    ([1, 2], {'nme': [3, 4]})
+    """
     number, count = place_in_group()
     if count == 1:
         return arrays

@@ -199,6 +199,12 @@ def other_columns(folder):
     np.save(folder / INDEX, np.zeros(16))
 
 
+def another_tar(folder):
+    index = np.load(folder / INDEX)
+    index["tar"][3] = 99
+    np.save(folder / INDEX, index)
+
+
 def write(name, text):
     return lambda folder: (folder / name).write_text(text)
 
@@ -212,9 +218,11 @@ def write(name, text):
         (remove(FACTS), "have no shards.json, which is written last: write them again"),
         (remove(POINTS), "lacks"),
         (fewer_rows, "Expected 16 faces in"),
-        (other_columns, "Expected 16 faces in"),
+        (other_columns, "index.npy as `keras-lotr shard` writes it"),
+        (another_tar, "index.npy as `keras-lotr shard` writes it"),
         (write(INDEX, "no table"), "Expected a table of `keras-lotr shard` in"),
-        (write(FACTS, "[]"), "Expected ['faces', 'kinds', 'optional', 'scheme', 'tars']"),
+        (write(FACTS, "[]"), "shards.json as `keras-lotr shard` writes it"),
+        (write(FACTS, '{"tars": [{}]}'), "shards.json as `keras-lotr shard` writes it: KeyError"),
         (write(FACTS, "{"), "Expected JSON in"),
     ],
 )

@@ -22,6 +22,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.datasets.samples import Sample, read_json
+from keras_lotr.schemes import get_scheme
 
 FACTS, INDEX, POINTS = "shards.json", "index.npy", "points.npy"
 OPTIONAL = ("weights", "visibility")
@@ -87,15 +88,11 @@ class ShardedFaces(Sequence):
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        facts = _facts(self.folder)
-        self.scheme, self.kinds = facts["scheme"], facts["kinds"]
-        self.tars = [str(self.folder / tar["file"]) for tar in facts["tars"]]
-        self.index = _table(self.folder / INDEX, facts["faces"])
-        self.points = _table(self.folder / POINTS, facts["faces"])
-        self.optional = {
-            name: _table(self.folder / f"{name}.npy", facts["faces"]) for name in facts["optional"]
-        }
-        self.rows = np.arange(facts["faces"])
+        self.tars, self.kinds, optional, self.scheme, faces = _facts(self.folder)
+        self.index = _index(self.folder, faces, self.tars, self.kinds)
+        self.points = _table(self.folder / POINTS, faces)
+        self.optional = {name: _table(self.folder / f"{name}.npy", faces) for name in optional}
+        self.rows = np.arange(faces)
 
     def __len__(self):
         return len(self.rows)
@@ -107,15 +104,15 @@ class ShardedFaces(Sequence):
             return others
         number = self.rows[place]
         row, tar = self.index[number], self.tars[self.index[number]["tar"]]
-        kind = self.kinds[row["kind"]]
+        tags, converted_from = self.kinds[row["kind"]]
         return Sample(
             path=_path(tar, row["image"]),
             points_image=self.points[number],
             scheme=self.scheme,
             box=row["box"],
-            tags=tuple(kind["tags"]),
+            tags=tags,
             origin=f"{INDEX}, face {number}",
-            converted_from=kind["converted_from"],
+            converted_from=converted_from,
             member=TarMember(tar, int(row["start"]), int(row["size"]), int(row["crc32"])),
             **{name: _or_none(table[number]) for name, table in self.optional.items()},
         )
@@ -126,7 +123,7 @@ class ShardedFaces(Sequence):
 
     def with_tags(self, tags):
         """Those with at least one of the tags."""
-        kinds = [i for i, kind in enumerate(self.kinds) if set(tags) & set(kind["tags"])]
+        kinds = [i for i, (own, _) in enumerate(self.kinds) if set(tags) & set(own)]
         return self[np.isin(self.index["kind"][self.rows], kinds)]
 
     @property
@@ -164,7 +161,7 @@ def is_here(folder):
 
 
 def _facts(folder):
-    """What shards.json says, if all tars are there in the size that it says."""
+    """Tars, kinds, optional tables, scheme and number of faces, if all tars are there and whole."""
     path = folder / FACTS
     if not path.is_file():
         raise FileNotFoundError(
@@ -172,19 +169,33 @@ def _facts(folder):
             "`keras-lotr shard`."
         )
     facts = read_json(path)
-    keys = {"scheme", "faces", "kinds", "tars", "optional"}
-    if not isinstance(facts, dict) or not keys <= facts.keys():
-        raise ValueError(f"Expected {sorted(keys)} of `keras-lotr shard` in {path}.")
-    for tar in facts["tars"]:
-        file = folder / tar["file"]
+    try:
+        tars = [(folder / tar["file"], tar["bytes"]) for tar in facts["tars"]]
+        kinds = [(tuple(kind["tags"]), kind["converted_from"]) for kind in facts["kinds"]]
+        tables = [name for name in OPTIONAL if name in facts["optional"]]
+        scheme, faces = get_scheme(facts["scheme"]).name, int(facts["faces"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"Expected {path} as `keras-lotr shard` writes it: {error!r}") from None
+    for file, size in tars:
         if not file.is_file():
             raise FileNotFoundError(f"The data set lacks its shard {file}.")
-        if file.stat().st_size != tar["bytes"]:
+        if file.stat().st_size != size:
             raise ValueError(
-                f"Expected {tar['bytes']:,} bytes in the shard {file}, as {FACTS} says. Received: "
-                f"{file.stat().st_size:,}. Copy it again."
+                f"Expected {size} bytes in the shard {file}, as {FACTS} says. Received: "
+                f"{file.stat().st_size}. Copy it again."
             )
-    return facts
+    return [str(file) for file, _ in tars], kinds, tables, scheme, faces
+
+
+def _index(folder, faces, tars, kinds):
+    index = _table(folder / INDEX, faces)
+    is_whole = index.dtype == ROW and index.ndim == 1
+    if not is_whole or (index["tar"] >= len(tars)).any() or (index["kind"] >= len(kinds)).any():
+        raise ValueError(
+            f"Expected {folder / INDEX} as `keras-lotr shard` writes it, for the tars of {FACTS}: "
+            "copy all files of the shards from one place."
+        )
+    return index
 
 
 def _table(path, faces):
@@ -193,12 +204,13 @@ def _table(path, faces):
         raise FileNotFoundError(f"The data set lacks {path}.")
     try:
         table = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        rows = len(table)
+    except (TypeError, ValueError, EOFError) as error:
         raise ValueError(f"Expected a table of `keras-lotr shard` in {path}: {error}") from None
-    if len(table) != faces or (path.name == INDEX and table.dtype != ROW):
+    if rows != faces:
         raise ValueError(
-            f"Expected {faces:,} faces in {path}, as {FACTS} says. Received: {len(table):,} rows. "
-            "Copy all files of the shards from one place."
+            f"Expected {faces} faces in {path}, as {FACTS} says. Received: {rows} rows. Copy all "
+            "files of the shards from one place."
         )
     return table
 

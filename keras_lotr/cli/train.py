@@ -59,6 +59,7 @@ def _number_of_devices(context, parameter, value):
 @click.option(
     "--devices",
     callback=_number_of_devices,
+    metavar="N",
     default="1",
     show_default=True,
     help="Number of GPUs or TPUs that share each batch, or all; with JAX or PyTorch.",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -91,6 +92,9 @@ def test_a_killed_process_ends_all_and_the_run_goes_on(faces, on_two, tmp_path, 
     with pytest.raises(ChildProcessError, match=sentence):
         train_on_devices(2, RUN, [faces], out)
     assert history_of(out) == history_of(on_two[0] / "plain")[:1]
+    alone = shutil.copytree(out, tmp_path / "alone")
+    device_runs.train_tiny(RUN, [faces], alone, resume=True)
+    np.testing.assert_allclose(history_of(alone), history_of(on_two[0] / "plain"), 1e-4)
     monkeypatch.setattr(devices, "train", device_runs.train_tiny)
     arguments = ["train", out / RECIPE, "--data", faces, "--out", out, "--devices", 2, "--resume"]
     done = CliRunner().invoke(main, list(map(str, arguments)))

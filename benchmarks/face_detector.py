@@ -165,7 +165,7 @@ def landmark_error(data, detectors):
 
     landmarker = FaceLandmarker.from_preset("lotr_m_68", flip=True)
     samples = read_samples(data, "val", "ibug68")
-    photos = [read_image(sample.path) for sample in samples]
+    photos = [sample.image() for sample in samples]
     truth = np.array([sample.points_image for sample in samples])
 
     def errors(boxes):

@@ -66,7 +66,7 @@ def share_found(detect, data, name):
     hits = 0
     for sample in samples:
         middle = box_of(sample.points_image[sample.labelled]).reshape(2, 2).mean(0)
-        boxes = boxes_of(detect(read_image(sample.path)))
+        boxes = boxes_of(detect(sample.image()))
         hits += ((boxes[:, :2] <= middle) & (middle <= boxes[:, 2:])).all(1).any()
     return round(100 * hits / len(samples), 1)
 
@@ -113,7 +113,7 @@ def close_ups_missed(detect):
     """How many of 192 close-ups have no box with an IoU above 0.3."""
     missed = 0
     for sample in read_samples(RENDERED, "val", "ibug68"):
-        image = read_image(sample.path)
+        image = sample.image()
         for surroundings in SURROUNDINGS:
             cut, box = cut_out(image, sample.box, surroundings)
             for side in SIDES:

@@ -30,7 +30,6 @@ from timing import machine, side_by_side
 from keras_lotr import FaceDetector
 from keras_lotr.datasets import read_samples
 from keras_lotr.geometry import apply, crop_from_box, invert, overlaps, warp
-from keras_lotr.images.reading import read_image
 from keras_lotr.inference.landmarker import crop_faces, faces_of_boxes
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.metrics import landmark_errors
@@ -54,7 +53,7 @@ DLIB_MARGINS, DLIB_SHIFTS = (1.0, 1.1, 1.2), (-0.05, -0.1, -0.15)  # over the bo
 def main(faces, preset, output):
     cv2.setNumThreads(1)
     samples = read_samples(faces, "val", "ibug68")
-    photos = [read_image(sample.path) for sample in samples]
+    photos = [sample.image() for sample in samples]
     boxes = [sample.box for sample in samples]
     truth = np.array([sample.points_image for sample in samples])
     results = {"machine": machine(), "faces": len(samples), "preset": preset}

@@ -16,7 +16,6 @@ from keras import ops
 from keras_lotr import LOTR
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augmentation import Augmentation, random_crop
-from keras_lotr.images.reading import read_image
 from keras_lotr.metrics import normalized_mean_error
 
 NOTHING = dict.fromkeys(Augmentation.__dataclass_fields__, 0.0)
@@ -68,7 +67,7 @@ def changed(samples, preprocessor, augmentation):
     rng = np.random.default_rng(0)
     made = [
         random_crop(
-            read_image(s.path), s.points_image, s.box, preprocessor.scheme,
+            s.image(), s.points_image, s.box, preprocessor.scheme,
             preprocessor.image_size, preprocessor.margin, augmentation, rng,
         )
         for s in samples

@@ -13,7 +13,6 @@ from keras import ops
 from keras_lotr import geometry
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.images.reading import read_image
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.metrics import normalized_mean_error
 
@@ -63,7 +62,7 @@ class Faces:
 
     def __init__(self, preprocessor, samples):
         self.preprocessor, self.samples = preprocessor, samples
-        self.photos = [read_image(sample.path) for sample in samples]
+        self.photos = [sample.image() for sample in samples]
         self.truth = np.stack([sample.points_image for sample in samples])
 
     def looks(self, model, flip):

@@ -118,8 +118,9 @@ def test_image_side_knows_no_tensors(path):
 
 
 @ours
-def test_backends_by_name_only_where_a_file_format_or_speed_needs_one(path):
-    if path.name not in ("saved_model.py", "torch_layers.py"):
+def test_backends_by_name_only_where_a_file_format_speed_or_devices_need_one(path):
+    of_torch = ("torch_layers.py", "torch_group.py", "torch_processes.py", "devices.py")
+    if path.name not in ("saved_model.py", *of_torch):
         assert not foreign(path) & BACKENDS
 
 

@@ -11,7 +11,16 @@ from click.testing import CliRunner
 
 from keras_lotr.cli import main
 from keras_lotr.conversions import convert
-from keras_lotr.datasets import READERS, NoFaces, Sample, ibug, jd106, read_samples, wflw
+from keras_lotr.datasets import (
+    READERS,
+    NoFaces,
+    Sample,
+    ibug,
+    jd106,
+    read_samples,
+    shard_writing,
+    wflw,
+)
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.datasets.label_check import picture_size, share_outside
 from keras_lotr.datasets.samples import scheme_of, split_of
@@ -103,6 +112,7 @@ class TestReadSamples:
     def test_every_reader_sees_only_its_own(self, tmp_path):
         folders = {name: tmp_path / name for name in READERS}
         write_kit(folders["labels_json"])
+        shard_writing.write_shards(folders["labels_json"], folders["shards"])
         write_shards(folders["facesynth"])
         write_wflw(folders["wflw"])
         write_jd(folders["jd106"])

@@ -50,8 +50,10 @@ REPLACED = {
     "hf_...": READER,
     # tests/test_export_*.py write the others.
     "onnx|openvino|litert|saved_model": "onnx",
-    # JAX only; tests/test_paper_presets.py trains on two devices.
+    # tests/test_devices.py trains on two devices.
     "--devices all": "",
+    "--devices 2": "",
+    "train_on_devices(2": "train_on_devices(1",
     "epochs=20": "epochs=1",
 }
 # What starts like this is not run, and why.

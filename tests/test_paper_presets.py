@@ -5,8 +5,6 @@ import functools
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -189,47 +187,3 @@ def test_mixed_precision(small_networks, smaller_batches, tmp_path):
     model = LOTR.from_preset(out / "preset")
     assert model.get_layer("reduce").compute_dtype == "float32"
     assert model.predict(tiny.random_crops(), verbose=0).dtype == np.float32
-
-
-ON_TWO = """
-import sys, keras, numpy as np, tiny
-from keras_lotr import LOTR
-from keras_lotr.training.devices import spread_over_devices
-from keras_lotr.training.recipe import Recipe
-from keras_lotr.training.training import train
-
-tiny.use_tiny_variant()
-print(spread_over_devices(4))
-recipe = Recipe(scheme="jd106", batch_size=4, epochs=1, warmup_steps=1)
-preset = train(recipe, [sys.argv[1]], sys.argv[2], verbose=0)
-model = LOTR.from_preset(preset)
-assert model.get_layer("reduce").kernel.value.sharding.num_devices == 2
-print(model.predict_points(tiny.random_crops(3)).shape)
-"""
-
-
-def test_all_devices(backend, tmp_path):
-    if backend != "jax":
-        start = ["train", "lotr_m_jd", "--data", RENDERED, "--out", tmp_path / "run"]
-        done = CliRunner().invoke(main, [*map(str, start), "--devices", "all"])
-        assert done.exit_code == 2 and "Expected the JAX backend" in done.output
-        assert not (tmp_path / "run").exists()
-        return
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parent),
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    }
-    command = [sys.executable, "-c", ON_TWO, write_jd(tmp_path / "data", 8), tmp_path / "run"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:2] == ["['cpu:0', 'cpu:1']", "(3, 106, 2)"]
-
-
-def test_a_batch_that_devices_cannot_share(monkeypatch):
-    from keras_lotr.training.devices import spread_over_devices
-
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2"])
-    with pytest.raises(ValueError, match="3 devices can share equally. Received: batch_size 32"):
-        spread_over_devices(32)

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
-    *("docs/evaluate.md", "docs/training.md", "docs/certainty.md"),
+    *("docs/evaluate.md", "docs/training.md", "docs/certainty.md", "docs/scale.md"),
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -49,6 +49,7 @@ def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from certainty_table import certainty_table
+    from scale_tables import input_table, memory_table, parts_table
     from speed_table import (
         detectors_table,
         hard_detection_table,
@@ -78,6 +79,9 @@ def tables():
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "certainty": "\n".join(certainty_table(map(read, sure))),
         "training": training_table(read(MEASURED / "training.json")),
+        "input_pipeline": input_table(read(MEASURED / "input_pipeline.json")),
+        "parts": parts_table(read(MEASURED / "input_pipeline.json")),
+        "shard_memory": memory_table(read(MEASURED / "input_pipeline.json")),
     }
 
 

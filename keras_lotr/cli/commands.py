@@ -13,6 +13,7 @@ from keras_lotr.cli.options import examples
 from keras_lotr.cli.predict import predict
 from keras_lotr.cli.publish import model_card, package_preset, publish, publish_space
 from keras_lotr.cli.report import evaluate, report
+from keras_lotr.cli.shard import shard
 from keras_lotr.cli.train import train, train_detector
 from keras_lotr.cli.video import video, webcam
 
@@ -42,7 +43,18 @@ def presets():
 
 report.add_command(report_certainty, "certainty")
 for command in (
-    *(predict, video, webcam, train, train_certainty, train_detector, evaluate, review, report),
+    *(
+        predict,
+        video,
+        webcam,
+        train,
+        train_certainty,
+        train_detector,
+        shard,
+        evaluate,
+        review,
+        report,
+    ),
     *(export, demo),
     *(package_preset, model_card, publish, publish_space),
 ):

@@ -7,7 +7,7 @@ from keras_lotr.presets.files import ONNX
 from keras_lotr.quiet import start_keras
 
 # The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
-READERS = ("labels_json", "facesynth", "wflw", "jd106", "coco", "csv", "ibug")
+READERS = ("labels_json", "facesynth", "wflw", "jd106", "coco", "csv", "ibug", "shards")
 # Those of `keras_lotr.landmark_scheme` and `keras_lotr.evaluation.evaluation`, likewise.
 NORMALIZERS = ("outer_eyes", "box", "interpupil")
 BOXES = ("ground-truth", "detector")
@@ -34,7 +34,8 @@ reader = click.option(
     "--data-format", "--reader", "reader", type=click.Choice((*READERS, "kit")),
     help="Format of the data sets [recognised from their files]. labels_json (formerly kit): "
     "images/ and labels.json; facesynth: rendered faces; wflw: WFLW; jd106: JD-landmark; coco: "
-    "COCO keypoints; csv: a file image,x0,y0,x1,y1,...; ibug: a tree of .pts files, as 300-W.",
+    "COCO keypoints; csv: a file image,x0,y0,x1,y1,...; ibug: a tree of .pts files, as 300-W; "
+    "shards: of `keras-lotr shard`.",
 )  # fmt: skip
 
 

@@ -14,6 +14,14 @@ from keras_lotr.training.run_files import check_out
 resume = click.option("--resume", is_flag=True, help="Continuation of an interrupted run.")
 
 
+def _number_of_devices(context, parameter, value):
+    """The number, or "all"; "one" is the former name of 1."""
+    value = {"one": "1"}.get(value, value)
+    if value != "all" and not (value.isdecimal() and int(value)):
+        raise click.BadParameter(f"Expected a number of at least 1, or all. Received: {value}")
+    return value if value == "all" else int(value)
+
+
 @click.command(
     epilog=examples(
         "train recipe.json --data faces.csv --init lotr_m_68 --output runs/mine",
@@ -50,10 +58,11 @@ resume = click.option("--resume", is_flag=True, help="Continuation of an interru
 )
 @click.option(
     "--devices",
-    type=click.Choice(["one", "all"]),
-    default="one",
+    callback=_number_of_devices,
+    metavar="N",
+    default="1",
     show_default=True,
-    help="GPUs or TPUs that share each batch; all: with JAX only.",
+    help="Number of GPUs or TPUs that share each batch, or all; with JAX or PyTorch.",
 )
 @click.option(
     "--workers",
@@ -84,21 +93,21 @@ def train(
     check_start(init, backbone_weights)
     check_out(out, resume)
     start_keras(to_train=True)
-    from keras_lotr.training.devices import spread_over_devices
+    from keras_lotr.training.devices import chosen_devices, train_on_devices
     from keras_lotr.training.memory import KeepMemory
     from keras_lotr.training.recipe import Recipe
-    from keras_lotr.training.training import train
 
     is_own = not recipe.endswith(".json") and all(_folder_of(entry) == entry for entry in data)
     settings = Recipe.of_own_faces(recipe) if is_own else Recipe.load(recipe)
     dtype = "mixed_bfloat16" if mixed_precision else None
     given = {"epochs": epochs, "backbone_weights": backbone_weights, "dtype": dtype}
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
-    if devices == "all":
-        click.echo(f"Devices: {', '.join(spread_over_devices(settings.batch_size))}")
-    preset = train(
-        settings, data, out, init, reader, resume, workers, only=only, callbacks=[KeepMemory()]
-    )
+    if devices != 1:
+        click.echo(f"Devices: {', '.join(chosen_devices(devices, settings.batch_size))}")
+    preset = train_on_devices(
+        devices, settings, data, out, init=init, reader=reader, resume=resume, workers=workers,
+        only=only, callbacks=[KeepMemory()],
+    )  # fmt: skip
     click.echo(f"Best weights: {preset}")
 
 

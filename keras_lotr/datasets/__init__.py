@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, wflw
+from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, shards, wflw
 from keras_lotr.datasets.label_check import check_inside, picture_size
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
 
@@ -18,6 +18,7 @@ READERS = {
     "coco": coco,
     "csv": csv_points,
     "ibug": ibug,
+    "shards": shards,
 }
 
 FORMER_READERS = {"kit": "labels_json"}
@@ -39,7 +40,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
             them are left out. If it is empty, all faces are read.
 
     Returns:
-        Non-empty list of `Sample`, all of one scheme.
+        Non-empty list of `Sample`, all of one scheme; of shards another sequence (`ShardedFaces`),
+        which reads them when they are asked for.
 
     Raises:
         FileNotFoundError: there is no such folder, or files of the data set are missing.
@@ -70,13 +72,18 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
         landmarks = "" if scheme is None else f" with {scheme} landmarks"
         raise NoFaces(f"No face of split {split!r}{landmarks} in {folder} (reader {reader!r}).")
     samples = _with_tags(samples, only, folder)
-    _check(samples, folder)
+    if reader != "shards":  # they were checked when they were written
+        _check(samples, folder)
     return samples
 
 
 def _with_tags(samples, only, folder):
-    """Those with at least one of the tags."""
-    chosen = [sample for sample in samples if not only or set(only) & set(sample.tags)]
+    """Those with at least one of the tags; all, if there is none."""
+    if not only:
+        return samples
+    if hasattr(samples, "with_tags") and len(samples.with_tags(only)):
+        return samples.with_tags(only)
+    chosen = [sample for sample in samples if set(only) & set(sample.tags)]
     if not chosen:
         tags = sorted({tag for sample in samples for tag in sample.tags})
         raise NoFaces(

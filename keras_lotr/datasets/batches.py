@@ -5,7 +5,8 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import random_crop
-from keras_lotr.images.reading import read_image
+
+_NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
 
 def load_crops(samples, size, margin):
@@ -21,7 +22,7 @@ def load_crops(samples, size, margin):
     points = []
     for i, sample in enumerate(samples):
         crop_from_image = geometry.crop_from_box(sample.box, size, margin)
-        crops[i] = geometry.warp(read_image(sample.path), crop_from_image, size)
+        crops[i] = geometry.warp(sample.image(), crop_from_image, size)
         points.append(geometry.apply(crop_from_image, sample.points_image))
     return crops, np.array(points, np.float32)
 
@@ -36,7 +37,7 @@ class LandmarkBatches(keras.utils.PyDataset):
     same faces as one that was never interrupted.
 
     Args:
-        groups: lists of `Sample`, one scheme.
+        groups: lists or other sequences of `Sample`, one scheme.
         size, margin: of the preprocessor.
         augmentation: `Augmentation`.
         batch_size: faces in a batch.
@@ -44,6 +45,8 @@ class LandmarkBatches(keras.utils.PyDataset):
         seed: of all that is random.
         epoch: the first epoch.
         shares: how much of an epoch is drawn from each list; None: the same number from each.
+        part: (number, count) of a process that takes one of so many equal parts of each batch; the
+            parts of all processes are the batch that one process alone would have.
         **kwargs: of `keras.utils.PyDataset`, such as `workers`.
     """
 
@@ -58,13 +61,14 @@ class LandmarkBatches(keras.utils.PyDataset):
         seed=0,
         epoch=0,
         shares=None,
+        part=(0, 1),
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.groups, self.size, self.margin = groups, size, margin
-        samples = [sample for group in groups for sample in group]
-        self.weighted = any(s.weights is not None or not s.labelled.all() for s in samples)
+        self.weighted = any(map(_are_weighted, groups))
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
+        self.part = part
         self.shares = np.ones(len(groups)) if shares is None else np.asarray(shares, float)
         count = samples_per_epoch or len(groups[0]) * len(groups)
         self.samples_per_epoch = max(count, batch_size)
@@ -80,42 +84,56 @@ class LandmarkBatches(keras.utils.PyDataset):
         return (crops, points, weights) if self.weighted else (crops, points)
 
     def faces(self, index):
-        """A batch whose faces may have different numbers of landmarks.
+        """A batch, or this process's part of it, whose faces may have different landmarks.
 
         Returns:
             crops (B, size, size, 3) uint8; a list of B arrays (N, 3) float32, points_crop and what
             each weighs; and from which of the groups each face is, (B,) int32.
         """
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        chosen = self.order[batch]
-        crops = np.empty((len(chosen), self.size, self.size, 3), np.uint8)
-        points = []
-        for i, sample in enumerate(chosen):
-            weighted_points = np.column_stack([sample.points_image, sample.label_weights])
-            crops[i], points_crop = random_crop(
-                read_image(sample.path), weighted_points, sample.box, sample.scheme,
-                self.size, self.margin, self.augmentation, rng,
-            )  # fmt: skip
+        number, count = self.part
+        rows = self.batch_size // count
+        crops, points = np.empty((rows, self.size, self.size, 3), np.uint8), []
+        first = index * self.batch_size
+        own = self.order[first + number * rows :][:rows]
+        for group, row in self.order[first : first + number * rows]:
+            # What is random about a face does not depend on its image: other processes' faces are
+            # drawn without theirs, so that this one's are those of a process alone.
+            self._crop(self.groups[group][row], _NO_IMAGE, rng)
+        for i, (group, row) in enumerate(own):
+            sample = self.groups[group][row]
+            crops[i], points_crop = self._crop(sample, sample.image(), rng)
             points.append(points_crop)
-        return crops, points, self.group_of[batch]
+        return crops, points, own[:, 0]
+
+    def _crop(self, sample, image, rng):
+        weighted_points = np.column_stack([sample.points_image, sample.label_weights])
+        return random_crop(
+            image, weighted_points, sample.box, sample.scheme,
+            self.size, self.margin, self.augmentation, rng,
+        )  # fmt: skip
 
     def on_epoch_end(self):
         self.start(self.epoch + 1)
 
     def start(self, epoch):
-        """Draw the order of an epoch."""
+        """Draw the order of an epoch: (E, 2), the number of a list and of a face in it."""
         self.epoch = epoch
         rng = np.random.default_rng([self.seed, epoch])
         counts = np.ceil(self.samples_per_epoch * self.shares / self.shares.sum()).astype(int)
         drawn = [
-            (sample, number)
+            np.stack([np.full(count, number), _draw(len(group), count, rng)], axis=1)
             for number, (group, count) in enumerate(zip(self.groups, counts, strict=True))
-            for sample in (group[i] for i in _draw(len(group), count, rng))
         ]
-        drawn = [drawn[i] for i in rng.permutation(len(drawn))]
-        self.order = [sample for sample, _ in drawn]
-        self.group_of = np.array([number for _, number in drawn], np.int32)
+        drawn = np.concatenate(drawn).astype(np.int32)
+        self.order = drawn[rng.permutation(len(drawn))]
+
+
+def _are_weighted(samples):
+    """Whether any has weights or gaps."""
+    if hasattr(samples, "weighted"):  # they are not in memory, and know it
+        return samples.weighted
+    return any(s.weights is not None or not s.labelled.all() for s in samples)
 
 
 def _draw(length, count, rng):

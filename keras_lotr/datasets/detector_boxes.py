@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from keras_lotr.geometry import overlaps
-from keras_lotr.images.reading import read_image
 from keras_lotr.inference.detectors import load_detector
 
 _SAME_FACE = 0.3  # IoU, small: a detector's box of a profile is much larger than the labels'
@@ -50,7 +49,7 @@ def with_detector_boxes(samples, detector="builtin"):
 
 
 def _box_of(sample, detector):
-    boxes = [face.box for face in detector(read_image(sample.path))]
+    boxes = [face.box for face in detector(sample.image())]
     if not boxes:
         return None
     shared = overlaps(sample.box, np.stack(boxes))

@@ -134,6 +134,7 @@ def _in_scheme(sample, scheme):
         visibility = np.where(numbers < 0, np.nan, visibility[numbers])
     return {
         "path": sample.path,
+        "member": sample.member,
         "points_image": convert(sample.points_image, sample.scheme, scheme),
         "scheme": scheme,
         "tags": sample.tags,

@@ -11,6 +11,8 @@ import numpy as np
 
 from keras_lotr import csv_table
 from keras_lotr.geometry import box_of, is_box
+from keras_lotr.images.decoding import decode
+from keras_lotr.images.reading import read_image
 from keras_lotr.schemes import get_scheme
 
 # The names that kits and rendered shards have for the landmarks of a scheme.
@@ -31,7 +33,7 @@ class Sample:
     """One annotated face.
 
     Attributes:
-        path: the image file.
+        path: the image file, or the name of one inside of a larger file.
         points_image: (N, 2) float32, image pixels; NaN where a landmark has no label (a gap).
         scheme: name of the landmark scheme.
         box: (4,) float32 x0, y0, x1, y1; the box around the labelled landmarks unless the data
@@ -44,6 +46,8 @@ class Sample:
         visibility: (N,) float32, 1 for a landmark that is seen, 0 for one that something covers or
             that lies beyond the image, -1 for one that the face itself hides, NaN where nobody
             said; None: nobody said anything.
+        member: what has a method `read` for the bytes of an image inside of a larger file; None:
+            the image is the file `path`.
 
     Raises:
         ValueError: not N landmarks, none of them labelled, infinite coordinates, or no box.
@@ -65,6 +69,7 @@ class Sample:
     weights: np.ndarray = None
     converted_from: str = None
     visibility: np.ndarray = None
+    member: object = None
 
     def __post_init__(self):
         points = self._checked_points()
@@ -116,6 +121,20 @@ class Sample:
                 f"Received: {visibility.tolist()}"
             )
         return visibility
+
+    def image(self):
+        """The image, (H, W, 3) uint8 RGB.
+
+        Raises:
+            OSError, ValueError: as of `read_image`, naming the file.
+        """
+        if self.member is None:
+            return read_image(self.path)
+        return decode(self.member.read(), self.path)
+
+    def content(self):
+        """The bytes of the image file."""
+        return Path(self.path).read_bytes() if self.member is None else self.member.read()
 
     @property
     def labelled(self):
@@ -229,6 +248,11 @@ def _first(values):
 def tags_of(place, folder):
     """The names on the way from `folder` to the folder `place` that tell no split."""
     return tuple(name for name in place.relative_to(folder).parts if split_of(name) is None)
+
+
+def paths_of(samples):
+    """Yields `path` of each, without more of faces that are not in memory."""
+    return samples.paths() if hasattr(samples, "paths") else (sample.path for sample in samples)
 
 
 def name_some(paths):

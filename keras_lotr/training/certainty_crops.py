@@ -7,7 +7,6 @@ import numpy as np
 from keras_lotr.datasets.augmentation import Augmentation, cover, random_crop
 from keras_lotr.datasets.labels_json import HALF_DOUBT
 from keras_lotr.fused.graph import FusedModel
-from keras_lotr.images.reading import read_image
 
 AUGMENTATION = Augmentation(rotation=20.0, blur=0.3, cutout=0.0)
 # Of the crops, those whose box is far off, as a detector's that found half a face.
@@ -102,7 +101,7 @@ def random_crop_of(sample, preprocessor, rng, with_points=True):
     columns = np.column_stack([_doubted(sample, rng), np.where(visibility == -1, 0, visibility)])
     changes = FAR if rng.random() < FAR_OFF else AUGMENTATION
     crop, found = random_crop(
-        read_image(sample.path), columns, sample.box, sample.scheme,
+        sample.image(), columns, sample.box, sample.scheme,
         size, preprocessor.margin, changes, rng,
     )  # fmt: skip
     points, seen = found[:, :2], found[:, 2]

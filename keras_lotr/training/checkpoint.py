@@ -19,6 +19,7 @@ from keras import ops
 from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import open_safetensors, save_arrays
 from keras_lotr.training.run_files import BEST, CHECKPOINT, HISTORY, check_out, only_run
+from keras_lotr.training.torch_group import LogsOfGroup, place_in_group
 
 # With what trainings import from here besides.
 __all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out", "only_run"]
@@ -26,6 +27,8 @@ __all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out", "only_run
 
 class Checkpoint(keras.callbacks.Callback):
     """At the end of each epoch: keep the best weights, write history and checkpoint.
+
+    Of processes that train together the first writes.
 
     It must stand before `SwapEMAWeights`, whose averaged weights are in the model when validation
     ends, and no more when the epoch ends.
@@ -44,6 +47,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.out, self.measure, self.keep, self.schedule = out, measure, keep, schedule
         self.history = []
         self.prints = False  # a line for each epoch
+        self.writes = place_in_group()[0] == 0
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.time()
@@ -51,7 +55,8 @@ class Checkpoint(keras.callbacks.Callback):
     def on_test_end(self, logs=None):
         self.measured = self.measure(logs)
         name, value = next(iter(self.measured.items()))
-        if value < min((row[name] for row in self.history), default=math.inf):
+        best = min((row[name] for row in self.history), default=math.inf)
+        if value < best and self.writes:
             self.keep()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -61,8 +66,9 @@ class Checkpoint(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "loss": logs["loss"], **self.measured}
         row["learning_rate"] = float(f"{rate:.4g}")  # of the last step
         self.history.append({**row, "seconds": round(time.time() - self.started, 1)})
-        self._save()  # holds the history, too, so that a kill between the two loses nothing
-        self._write_history()
+        if self.writes:
+            self._save()  # holds the history, too, so that a kill between the two loses nothing
+            self._write_history()
         if self.prints:
             numbers = [f"{k} {v:.4g}" for k, v in self.history[-1].items() if k != "epoch"]
             print(f"Epoch {epoch + 1} of {self.params['epochs']}: {', '.join(numbers)}", flush=True)
@@ -91,7 +97,8 @@ class Checkpoint(keras.callbacks.Callback):
             self.history = json.loads(file.metadata()["history"])
             for key, variable in self._state().items():
                 variable.assign(file.get_tensor(key))
-        self._write_history()
+        if self.writes:
+            self._write_history()
 
 
 def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="auto", callbacks=()):
@@ -116,14 +123,16 @@ def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="a
     if verbose == "auto":
         verbose = int(sys.stdout.isatty())
         checkpoint.prints = not verbose
+    count = place_in_group()[1]
+    shared = [LogsOfGroup()] if count > 1 else []
     averaged = [keras.callbacks.SwapEMAWeights()] if model.optimizer.use_ema else []
     model.fit(
         batches,
         validation_data=validation,
-        validation_batch_size=batches.batch_size,
+        validation_batch_size=batches.batch_size // count,
         initial_epoch=len(checkpoint.history),
         epochs=epochs,
-        callbacks=[checkpoint, *averaged, *callbacks],
+        callbacks=[*shared, checkpoint, *averaged, *callbacks],
         shuffle=False,  # the batches are in random order; Keras' own would not resume exactly
         verbose=verbose,
     )

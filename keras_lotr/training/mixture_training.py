@@ -36,7 +36,7 @@ def mixture_parts(recipe, data, out, init, reader, workers):
     faces = [[s for s in samples if s.path not in trained_on] for _, samples in read]
     for group, by_name, samples in zip(recipe.groups, train, faces, strict=True):
         _check_faces(group, by_name, samples)
-    trained_faces = [sum(by_name.values(), []) for by_name in train]
+    trained_faces = [[s for faces in by_name.values() for s in faces] for by_name in train]
     with seeded(recipe.seed):
         mixture = build_mixture(recipe, trained_faces, init)
     names = [group.name for group in recipe.groups]

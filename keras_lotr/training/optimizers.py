@@ -5,6 +5,8 @@ Keras has one learning rate per optimizer; here it is multiplied in the update s
 
 import keras
 
+from keras_lotr.training.torch_group import mean_gradients
+
 # Scales, offsets and the landmarks' own tables are not pulled towards zero.
 _NO_WEIGHT_DECAY = ["bias", "beta", "gamma", "table"]
 
@@ -21,6 +23,9 @@ class _SlowBackbone:
         slow = set(self.backbone_paths)
         self._rates = [self.backbone_rate if v.path in slow else 1.0 for v in variables]
         super().build(variables)
+
+    def apply(self, grads, trainable_variables=None):
+        super().apply(mean_gradients(grads), trainable_variables)
 
     def update_step(self, gradient, variable, learning_rate):
         rate = self._rates[self._get_variable_index(variable)]

@@ -10,6 +10,7 @@ import keras
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.datasets.detector_boxes import with_detector_boxes
+from keras_lotr.training.torch_group import place_in_group
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def augmented_batches(recipe, groups, number, **settings):
         recipe.batch_size,
         recipe.samples_per_epoch or number,
         recipe.seed,
+        part=place_in_group(),
         **settings,
     )
 

@@ -12,6 +12,8 @@ from keras_lotr.presets.preset import Preprocessor, load_preprocessor
 from keras_lotr.presets.weights import load_fitting_weights
 from keras_lotr.training.recipe import can_be_had
 
+_MOST_FACES = 200_000
+
 
 def start_of(recipe, init):
     """What a training starts from: what the user gives, or else what the recipe names.
@@ -48,14 +50,17 @@ def build(recipe, groups, init):
 
     Args:
         recipe: `Recipe`.
-        groups: lists of `Sample`; the mean shape is that of all.
+        groups: lists or other sequences of `Sample`; the mean shape is that of all.
         init: as of `train`.
 
     Raises:
         ValueError: see `start_of`, or arguments of the model that cannot be.
     """
     init = start_of(recipe, init)
-    mean_shape = mean_shape_of([s for group in groups for s in group], recipe.margin)
+    # More faces do not change the mean, and may be more than memory holds.
+    step = -(-sum(map(len, groups)) // _MOST_FACES)
+    faces = [sample for group in groups for sample in group[::step]]
+    mean_shape = mean_shape_of(faces, recipe.margin)
     if init is not None and is_preset(init):
         preprocessor = load_preprocessor(resolve(init))
         same = preprocessor is not None and preprocessor.scheme == recipe.scheme

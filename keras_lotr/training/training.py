@@ -1,12 +1,14 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
+from keras_lotr.datasets.samples import paths_of
 from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
@@ -15,6 +17,7 @@ from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out,
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
 from keras_lotr.training.starting_model import build
+from keras_lotr.training.torch_group import join_group, own_rows, place_in_group
 from keras_lotr.training.validation import padded, validation_crops
 
 __all__ = ["build", "train"]
@@ -78,20 +81,24 @@ def train(
         parts = mixture_parts(recipe, data, out, init, reader, workers)
     else:
         parts = _parts(recipe, data, out, init, reader, workers, only)
+    is_first = place_in_group()[0] == 0  # of processes that train together; it alone writes
+    verbose = verbose if is_first else 0
+    join_group(parts.model)
     steps = len(parts.batches)
     optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
     parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
     schedule = recipe.schedule_of(steps * recipe.epochs)
     checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
-    with only_run(out, resume):
-        write_json(out / RECIPE, asdict(recipe))
+    with only_run(out, resume) if is_first else nullcontext():
+        if is_first:
+            write_json(out / RECIPE, asdict(recipe))
         if verbose:
             print(header(recipe, parts, out))
         fit(
-            parts.model, parts.batches, parts.validation, recipe.epochs, checkpoint, resume,
-            verbose, callbacks,
+            parts.model, parts.batches, own_rows(parts.validation), recipe.epochs, checkpoint,
+            resume, verbose, callbacks,
         )  # fmt: skip
-    if not parts.preset.exists():
+    if is_first and not parts.preset.exists():
         raise ValueError(
             "No epoch of the training had a finite NME, so there are no best weights: lower the "
             f"learning rate. {out / HISTORY} has the losses."
@@ -130,7 +137,8 @@ def _read(data, scheme, reader, only):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
     groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
     validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
-    trained_on = {s.path for group in groups for s in group}
+    held_out = {s.path for s in validation}
+    trained_on = {path for group in groups for path in paths_of(group) if path in held_out}
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
     if not validation:
@@ -139,8 +147,10 @@ def _read(data, scheme, reader, only):
                 f"Expected at least two faces to train on and to validate with in {data[0]}. "
                 f"Received: {len(groups[0])}"
             )
-        validation = groups[0][::10]
-        groups[0] = [s for i, s in enumerate(groups[0]) if i % 10]
+        validation = list(groups[0][::10])
+        rows = np.flatnonzero(np.arange(len(groups[0])) % 10)
+        is_list = isinstance(groups[0], list)
+        groups[0] = [groups[0][row] for row in rows] if is_list else groups[0][rows]
     return groups, validation
 
 

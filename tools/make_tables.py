@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
-    *("docs/evaluate.md", "docs/training.md"),
+    *("docs/evaluate.md", "docs/training.md", "docs/scale.md"),
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -48,6 +48,7 @@ STAGES = {
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
+    from scale_table import billion_table, bulk_table, serving_table, stages_table
     from speed_table import (
         detectors_table,
         hard_detection_table,
@@ -61,6 +62,7 @@ def tables():
         measured = resolve(folder).json(RESULTS)
         if measured is not None and "regions" in measured:
             results += [f"**{name}**, on {heading(measured)}", "", *results_table(measured), ""]
+    bulk = read(MEASURED / "bulk.json")
     return {
         "summary": "\n".join(summary()),
         "hard": "\n".join(hard_faces()),
@@ -76,6 +78,10 @@ def tables():
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "training": training_table(read(MEASURED / "training.json")),
+        "bulk": "\n".join(bulk_table(bulk)),
+        "bulk_stages": "\n".join(stages_table(bulk)),
+        "billion": "\n".join(billion_table(bulk)),
+        "serving": "\n".join(serving_table(read(MEASURED / "serving.json"))),
     }
 
 

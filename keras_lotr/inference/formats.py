@@ -132,24 +132,43 @@ def _face_rows(entries, folder):
     """The columns, {name: type of its values}, and then a list for each face."""
     scheme = None
     for entry in entries:
-        image = encoded(path_from(entry["source"], folder)).decode()
-        for i, face in enumerate(entry["faces"]):
+        for row, face in zip(face_rows(entry, folder), entry["faces"], strict=True):
             if scheme is None:
                 scheme, sure = face["scheme"], "sigma" in face
-                yield _face_columns(get_scheme(scheme).num_landmarks, sure)
+                yield face_columns(get_scheme(scheme).num_landmarks, sure)
             if face["scheme"] != scheme:
                 both = [scheme, face["scheme"]]
                 raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
-            numbers = []
-            if sure:
-                matrices = [value for matrix in face["sigma"] for value in matrix]
-                numbers = [face["quality"], *face["visible"], *matrices]
-            yield [image, i, *cells_of_face(face), *numbers]
+            if sure != ("sigma" in face):
+                raise ValueError("Expected faces of one preset for a table: some say how sure.")
+            yield row
     if scheme is None:
-        yield _face_columns(0)
+        yield face_columns(0)
 
 
-def _face_columns(num_landmarks, sure=False):
+def face_rows(entry, folder=None):
+    """An iterator of a row for each face of an image: the cells of `face_columns`."""
+    image = encoded(path_from(entry["source"], folder)).decode()
+    for i, face in enumerate(entry["faces"]):
+        numbers = []
+        if "sigma" in face:
+            matrices = [value for matrix in face["sigma"] for value in matrix]
+            numbers = [face["quality"], *face["visible"], *matrices]
+        yield [image, i, *cells_of_face(face), *numbers]
+
+
+def face_columns(num_landmarks, sure=False):
+    """{name: type} of the columns of a table of faces.
+
+    Args:
+        num_landmarks: N.
+        sure: whether the model says how sure it is.
+
+    Example:
+
+    >>> list(face_columns(1))
+    ['image', 'face', 'score', 'box_x0', 'box_y0', 'box_x1', 'box_y1', 'scheme', 'x0', 'y0']
+    """
     numbers = []
     if sure:
         numbers += ["quality", *(f"visible{i}" for i in range(num_landmarks))]

@@ -30,8 +30,8 @@ def write_rows(file, columns, rows):
 
     schema, rows = schema_of(columns), iter(rows)
     with ParquetWriter(file, schema, compression="zstd") as writer:
-        while group := list(islice(rows, GROUP_ROWS)):
-            writer.write_table(table_of(group, schema))
+        while len(group := table_of(islice(rows, GROUP_ROWS), schema)):
+            writer.write_table(group)
 
 
 def schema_of(columns):
@@ -43,10 +43,10 @@ def schema_of(columns):
 
 
 def table_of(rows, schema):
-    """Rows, lists, as a `pyarrow.Table`; None is a missing value."""
+    """Rows, an iterable of lists, as a `pyarrow.Table`; None is a missing value."""
     import pyarrow
 
-    columns = zip(*rows, strict=True) if rows else [[]] * len(schema)
+    columns = list(zip(*rows, strict=True)) or [[]] * len(schema)
     columns = zip(schema, columns, strict=True)
     return pyarrow.table([pyarrow.array(v, field.type) for field, v in columns], schema=schema)
 

@@ -125,7 +125,7 @@ def test_the_same_faces_as_one_process_and_as_a_pool(predict, photos, tmp_path):
     assert (counts.images, counts.faces, counts.failed, counts.done_before) == (2, 1, 0, 2)
     assert entries(out) == alone
     rows = rows_of(out)
-    assert [row["face"] for row in rows] == [0, *range(7), None, None]
+    assert [row["face"] for row in rows] == [0, None, *range(7), None]
     (failed,) = [row for row in rows if row["error"]]
     assert failed["image"] == str(photos / "text.jpg") and "another kind" in failed["error"]
     assert all(path.read_bytes() == content for path, content in before.items())

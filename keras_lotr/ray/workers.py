@@ -40,7 +40,7 @@ class Attempts:
         return self._begun[task] - 1
 
     def end(self, task):
-        del self._begun[task]
+        self._begun.pop(task, None)
 
 
 def crop_images(batch, cropper, attempts):

@@ -118,10 +118,11 @@ def predict(
 def _faces(images, cropper, arguments, schema, gpus):
     """The dataset of the tables of faces; nothing is computed yet."""
     attempts = ray.remote(Attempts).options(num_cpus=0, max_restarts=-1, max_task_retries=-1)
-    # On CPUs, Ray runs both stages in the actors, because they ask for the same; half a CPU for
-    # each leaves some for the tasks that write.
-    cpus = 1 if gpus else 0.5
-    actors = gpus or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+    # On CPUs, Ray runs both stages in the same actors, because they ask for the same. They hold
+    # half of the CPUs, or none of one, so that some are left for what comes before and after.
+    total = int(ray.cluster_resources().get("CPU", 1))
+    of_both = 0.5 if total > 1 else 0
+    actors = gpus or max(total, 1)
     if isinstance(images, MaterializedDataset):
         actors = min(actors, images.num_blocks())
     cropped = images.map_batches(
@@ -131,7 +132,7 @@ def _faces(images, cropper, arguments, schema, gpus):
             "cropper": ray.cloudpickle.dumps(cropper),
             "attempts": attempts.remote(),
         },
-        num_cpus=cpus,
+        num_cpus=1 if gpus else of_both,
     )
     return cropped.map_batches(
         FindLandmarks,
@@ -139,7 +140,7 @@ def _faces(images, cropper, arguments, schema, gpus):
         batch_size=_IMAGES_IN_TASK,
         fn_constructor_args=(arguments, schema),
         compute=ray.data.ActorPoolStrategy(size=actors),
-        num_cpus=cpus,
+        num_cpus=0 if gpus else of_both,
         num_gpus=1 if gpus else None,
     )
 

@@ -45,7 +45,8 @@ def stages_table(measured):
     yield ""
     yield (
         f"A photo has {stages['megapixels']:.1f} megapixels, {measured['bytes'] / 1000:.0f} kB and "
-        f"{stages['faces']:.1f} faces on average."
+        f"{stages['crops']:.1f} crops on average: of faces, and of what the detector is not sure "
+        "of and the landmarks decide."
     )
 
 
@@ -63,7 +64,7 @@ def billion_table(measured):
     # The same overhead as measured: of the command over its stages.
     overhead = 1000 / one_core / of_photo(stages)
     before = PHOTOS * on_cpu * overhead / 1000 / 3600
-    gpu = PHOTOS * stages["faces"] / GPU_CROPS / 3600
+    gpu = PHOTOS * stages["crops"] / GPU_CROPS / 3600
     with_gpu = before * CORE_HOUR + gpu * GPU_HOUR
     yield (
         f"| landmarks on | core hours | GPU hours | {CORES}-core machines for {HOURS} hours | "
@@ -80,13 +81,13 @@ def billion_table(measured):
             f"{dollars / PHOTOS * 1e6:.2f} |"
         )
     yield ""
-    fed = GPU_CROPS / stages["faces"] * on_cpu * overhead / 1000
+    fed = GPU_CROPS / stages["crops"] * on_cpu * overhead / 1000
     photos = PHOTOS / HOURS / 3600
     yield (
         f"One GPU of {GPU_CROPS:,} crops per second needs {fed:.0f} cores that decode, detect and "
         f"crop for it. To be done in {HOURS} hours, the storage must give {photos:,.0f} photos or "
         f"{photos * measured['bytes'] / 1e9:.1f} GB per second, and the results are "
-        f"{PHOTOS * stages['faces'] * check['bytes_per_face'] / 1e12:.1f} TB."
+        f"{PHOTOS * check['faces'] / check['photos'] * check['bytes_per_face'] / 1e12:.1f} TB."
     )
 
 

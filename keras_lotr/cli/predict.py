@@ -24,7 +24,6 @@ def _formats(context, parameter, value):
     epilog=examples(
         "predict photo.jpg > faces.json",
         "predict photos --recursive --draw --output found",
-        "predict s3://bucket/photos --ray --output s3://bucket/faces",
     )
 )
 @click.argument("source", nargs=-1, required=True)

@@ -30,8 +30,8 @@ from timing import machine, side_by_side
 from keras_lotr import FaceDetector
 from keras_lotr.datasets import read_samples
 from keras_lotr.geometry import apply, crop_from_box, invert, overlaps, warp
-from keras_lotr.inference.landmarker import crop_faces, faces_of_boxes
 from keras_lotr.inference.onnx_model import OnnxModel
+from keras_lotr.inference.photo_crops import crop_faces, faces_of_boxes
 from keras_lotr.metrics import landmark_errors
 
 # Where the 68 points are among the mesh's 468, by their places on the face.

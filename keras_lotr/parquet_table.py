@@ -26,27 +26,29 @@ def write_rows(file, columns, rows):
         ImportError: pyarrow is not installed.
     """
     check_installed()
-    import pyarrow
     from pyarrow.parquet import ParquetWriter
 
-    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
-    rows = iter(rows)
+    schema, rows = schema_of(columns), iter(rows)
     with ParquetWriter(file, schema, compression="zstd") as writer:
-        while group := _row_group(rows, schema):
-            writer.write_batch(group)
+        while len(group := table_of(islice(rows, GROUP_ROWS), schema)):
+            writer.write_table(group)
 
 
-def _row_group(rows, schema):
-    """The next rows as a batch of pyarrow; None if there are no more."""
+def schema_of(columns):
+    """The `pyarrow.Schema` of a table; columns as of `write_rows`."""
     import pyarrow
 
-    group = list(islice(rows, GROUP_ROWS))
-    if not group:
-        return None
-    columns = zip(schema, zip(*group, strict=True), strict=True)
-    arrays = [pyarrow.array(values, field.type) for field, values in columns]
-    return pyarrow.record_batch(arrays, schema=schema)
+    types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    return pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+def table_of(rows, schema):
+    """Rows, an iterable of lists, as a `pyarrow.Table`; None is a missing value."""
+    import pyarrow
+
+    columns = list(zip(*rows, strict=True)) or [[]] * len(schema)
+    columns = zip(schema, columns, strict=True)
+    return pyarrow.table([pyarrow.array(v, field.type) for field, v in columns], schema=schema)
 
 
 def read_rows(path):

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "keras_lotr"
 # order within the row says.
 ROOMS = [
     *("lazy", "arguments", "seeds", "writing", "parquet_table", "csv_table", "quiet"),
-    *("geometry", "registration"),
+    *("geometry", "registration", "sentences"),
     *("landmark_scheme", "schemes", "conversions", "preprocessor", "losses", "metrics"),
     *("fused", "configured_model"),
     "images",
@@ -26,6 +26,7 @@ ROOMS = [
     "running",
     *("lotr_arguments", "lotr"),
     "inference",
+    "ray",
     "tracking",
     "video",
     "datasets",
@@ -139,7 +140,7 @@ def test_import_loads_only_what_is_needed():
     assert "keras_lotr" in loaded
     unwanted = BACKENDS | {
         "matplotlib", "gradio", "huggingface_hub", "keras_hub", "timm", "onnxruntime", "onnx",
-        "requests", "httpx", "PIL", "click", "tqdm",
+        "requests", "httpx", "PIL", "click", "tqdm", "ray", "pyarrow",
     }  # fmt: skip
     assert not loaded & unwanted
 

@@ -82,7 +82,7 @@ def test_landmarker_leads_it_into_image_pixels():
     assert 0 <= face.quality <= 1
     scale = 200 * model.preprocessor.margin / model.image_size  # image pixels in a crop pixel
     from keras_lotr.images.reading import read_image
-    from keras_lotr.inference.landmarker import crop_faces, faces_of_boxes
+    from keras_lotr.inference.photo_crops import crop_faces, faces_of_boxes
 
     image = read_image(EXAMPLE)
     _, crops = crop_faces(image, faces_of_boxes(box, image.shape), model.preprocessor)

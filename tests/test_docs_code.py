@@ -62,6 +62,9 @@ NOT_RUN = {
     "keras-lotr train-certainty": "takes minutes; tests/test_train_certainty.py trains with it",
     "keras-lotr report certainty": "needs faces of several sets; tests/test_train_certainty.py",
     "keras-lotr train-detector": "needs YuNet's file; tests/test_detector.py trains with it",
+    "keras-lotr predict photos --recursive --ray": "starts Ray; tests/test_ray.py predicts with it",
+    "keras-lotr predict s3://": "needs a storage; tests/test_ray.py has one",
+    "import keras_lotr.ray": "needs a storage; tests/test_ray.py has one",
     "keras-lotr webcam": "needs a window; tests/test_cli_video.py gives it one that is none",
     "from gradio_client": "asks a Space on the Hub; tests/test_demo.py asks the same of a demo",
 }

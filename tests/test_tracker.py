@@ -99,7 +99,7 @@ def test_one_face_that_moves(landmarker):
 
 
 def test_the_first_landmarks_are_those_of_the_landmarker(landmarker):
-    from keras_lotr.inference.landmarker import crop_faces
+    from keras_lotr.inference.photo_crops import crop_faces
 
     ((face,),) = follow(FaceTracker(landmarker), [[(1, 100, 60, 90)]])
     (found,) = landmarker.detector(None)

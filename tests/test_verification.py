@@ -57,7 +57,7 @@ def proposals(monkeypatch):
         thresholds.append(candidates or threshold)
         return Detector()
 
-    monkeypatch.setattr("keras_lotr.inference.landmarker.load_detector", load_detector)
+    monkeypatch.setattr("keras_lotr.inference.photo_crops.load_detector", load_detector)
     return thresholds
 
 

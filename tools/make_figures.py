@@ -19,7 +19,8 @@ from keras_lotr.geometry import apply
 from keras_lotr.images.drawing import draw
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.attention import draw_attention
-from keras_lotr.inference.landmarker import FaceLandmarker, crop_faces
+from keras_lotr.inference.landmarker import FaceLandmarker
+from keras_lotr.inference.photo_crops import crop_faces
 from keras_lotr.presets.preset import RESULTS, local_presets, resolve
 from keras_lotr.publishing.card_pictures import draw_examples
 from keras_lotr.schemes import get_scheme

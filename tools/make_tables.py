@@ -48,8 +48,9 @@ STAGES = {
 def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
+    from bulk_table import billion_table, bulk_table, serving_table, stages_table
     from certainty_table import certainty_table
-    from scale_tables import input_table, memory_table, parts_table
+    from input_table import input_table, memory_table, parts_table
     from speed_table import (
         detectors_table,
         hard_detection_table,
@@ -63,6 +64,7 @@ def tables():
         measured = resolve(folder).json(RESULTS)
         if measured is not None and "regions" in measured:
             results += [f"**{name}**, on {heading(measured)}", "", *results_table(measured), ""]
+    bulk = read(MEASURED / "bulk.json")
     return {
         "summary": "\n".join(summary()),
         "hard": "\n".join(hard_faces()),
@@ -82,6 +84,10 @@ def tables():
         "input_pipeline": input_table(read(MEASURED / "input_pipeline.json")),
         "parts": parts_table(read(MEASURED / "input_pipeline.json")),
         "shard_memory": memory_table(read(MEASURED / "input_pipeline.json")),
+        "bulk": "\n".join(bulk_table(bulk)),
+        "bulk_stages": "\n".join(stages_table(bulk)),
+        "billion": "\n".join(billion_table(bulk)),
+        "serving": "\n".join(serving_table(read(MEASURED / "serving.json"))),
     }
 
 

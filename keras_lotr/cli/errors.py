@@ -9,6 +9,8 @@ import sys
 
 import click
 
+from keras_lotr.sentences import sentence
+
 # Libraries whose errors for a bad file are no ValueError: the first part of the error's module.
 _READERS = {"cv2", "_csv", "onnx", "onnxruntime", "safetensors", "safetensors_rust"}
 
@@ -47,16 +49,3 @@ def is_of_the_input(error):
     """
     library = type(error).__module__.partition(".")[0]
     return isinstance(error, ValueError | OSError | ImportError) or library in _READERS
-
-
-def sentence(error):
-    """The error in one line.
-
-    Example:
-
-    >>> sentence(PermissionError(13, "Permission denied", "out/a.json"))
-    'out/a.json: Permission denied'
-    """
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())

@@ -22,7 +22,8 @@ def _formats(context, parameter, value):
 
 @click.command(
     epilog=examples(
-        "predict photo.jpg > faces.json", "predict photos --recursive --draw --output found"
+        "predict photo.jpg > faces.json",
+        "predict photos --recursive --draw --output found",
     )
 )
 @click.argument("source", nargs=-1, required=True)
@@ -56,6 +57,20 @@ def _formats(context, parameter, value):
     help="Number of processes that share the images; best one for each core.",
 )
 @click.option(
+    "--ray",
+    "with_ray",
+    is_flag=True,
+    help="The workers of Ray share the images: a cluster (RAY_ADDRESS), or this machine's cores. "
+    "SOURCE may be on a storage, s3://bucket/photos; --output is a folder of Parquet files, also "
+    "there; a second run goes on.",
+)
+@click.option(
+    "--gpus",
+    type=click.IntRange(1),
+    metavar="N",
+    help="With --ray: N GPUs run the network [the CPUs do].",
+)
+@click.option(
     "--min-quality", type=click.FloatRange(0, 1),
     help="Faces below this quality, 0 to 1, are marked (low_quality, drawn in grey); for presets "
     "that say how sure they are.",
@@ -72,6 +87,8 @@ def predict(
     workers,
     min_quality,
     drop_low_quality,
+    with_ray,
+    gpus,
     **how,
 ):
     """Find the landmarks of the faces in SOURCE.
@@ -79,6 +96,14 @@ def predict(
     SOURCE is an image file, a folder, a pattern, a URL, several of them, or - for an image from
     standard input.
     """
+    if with_ray:
+        from keras_lotr.cli.predict_ray import predict_with_ray
+
+        others = {"--boxes": boxes, "--draw": draw, "--min-quality": min_quality}
+        failed = predict_with_ray(source, output, formats, recursive, workers, gpus, others, **how)
+        sys.exit(failed)
+    if gpus is not None:
+        raise ValueError(f"Expected --gpus with --ray. Received: --gpus {gpus} alone")
     from keras_lotr.cli.predict_files import predict_files
     from keras_lotr.cli.result_files import open_results
     from keras_lotr.inference.saved_results import read_boxes

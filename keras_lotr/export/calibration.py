@@ -5,7 +5,7 @@ import numpy as np
 from keras_lotr.images.folders import expand
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.detectors import load_detector
-from keras_lotr.inference.landmarker import crop_faces
+from keras_lotr.inference.photo_crops import crop_faces
 
 MAX_CROPS = 128
 

@@ -16,6 +16,7 @@ import csv
 import io
 import json
 import os
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -137,36 +138,56 @@ def _face_rows(entries, folder):
     """The columns, {name: type of its values}, and then a list for each face."""
     scheme = None
     for entry in entries:
-        image = encoded(path_from(entry["source"], folder)).decode()
-        for i, face in enumerate(entry["faces"]):
+        for row, face in zip(face_rows(entry, folder), entry["faces"], strict=True):
             if scheme is None:
                 scheme, sure = face["scheme"], "sigma" in face
-                state = _state_columns(scheme)
-                columns = _face_columns(get_scheme(scheme).num_landmarks, sure)
-                yield columns | dict.fromkeys(state, float)
+                yield face_columns(scheme, sure)
             if face["scheme"] != scheme:
                 both = [scheme, face["scheme"]]
                 raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
-            numbers = []
-            if sure:
-                matrices = [value for matrix in face["sigma"] for value in matrix]
-                numbers = [face["quality"], *face["visible"], *matrices]
-            known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
-            state_cells = [known.get(name) for name in state]
-            yield [image, i, *cells_of_face(face), *numbers, *state_cells]
+            if sure != ("sigma" in face):
+                raise ValueError("Expected faces of one preset for a table: some say how sure.")
+            yield row
     if scheme is None:
-        yield _face_columns(0)
+        yield face_columns(None)
 
 
-def _face_columns(num_landmarks, sure=False):
+def face_rows(entry, folder=None):
+    """An iterator of a row for each face of an image: the cells of `face_columns`."""
+    image = encoded(path_from(entry["source"], folder)).decode()
+    for i, face in enumerate(entry["faces"]):
+        numbers = []
+        if "sigma" in face:
+            matrices = [value for matrix in face["sigma"] for value in matrix]
+            numbers = [face["quality"], *face["visible"], *matrices]
+        known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
+        state = [known.get(name) for name in _state_columns(face["scheme"])]
+        yield [image, i, *cells_of_face(face), *numbers, *state]
+
+
+def face_columns(scheme, sure=False):
+    """{name: type} of the columns of a table of faces.
+
+    Args:
+        scheme: name of the landmark scheme; None for a table without faces.
+        sure: whether the model says how sure it is.
+
+    Example:
+
+    >>> list(face_columns("plain1"))
+    ['image', 'face', 'score', 'box_x0', 'box_y0', 'box_x1', 'box_y1', 'scheme', 'x0', 'y0']
+    """
+    num_landmarks = 0 if scheme is None else get_scheme(scheme).num_landmarks
     numbers = []
     if sure:
         numbers += ["quality", *(f"visible{i}" for i in range(num_landmarks))]
         numbers += [f"sigma_{k}{i}" for i in range(num_landmarks) for k in ("xx", "xy", "yy")]
+    numbers += [] if scheme is None else _state_columns(scheme)
     own = columns_of_face(num_landmarks)
     return {"image": str, "face": int, **own, **dict.fromkeys(numbers, float)}
 
 
+@cache
 def _state_columns(scheme):
     """Columns of pose and openness, where faces of this scheme have them."""
     angles = () if pose.head_model(scheme) is None else pose.ANGLES

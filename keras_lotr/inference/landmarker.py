@@ -2,26 +2,20 @@
 
 import os
 from dataclasses import replace
-from functools import cached_property
 from itertools import repeat
 
 import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.images.reading import is_several
-from keras_lotr.inference.boxes import check_boxes, check_format
+from keras_lotr.inference.boxes import check_format
 from keras_lotr.inference.certainty import scale_matrices
-from keras_lotr.inference.detectors import BUILTIN, load_detector
+from keras_lotr.inference.detectors import BUILTIN
 from keras_lotr.inference.engine import load_model
-from keras_lotr.inference.face_detector import Face, FaceDetector
+from keras_lotr.inference.photo_crops import PhotoCropper
 from keras_lotr.inference.processes import stream_in_processes
-from keras_lotr.inference.reduced_reading import (
-    face_in_image,
-    image_from_reduced,
-    read_for_faces,
-)
-from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
-from keras_lotr.inference.verification import CANDIDATE_SCORE, is_face
+from keras_lotr.inference.results import FaceLandmarks
+from keras_lotr.inference.verification import is_face
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
@@ -121,9 +115,10 @@ class FaceLandmarker:
         self.preprocessor = model.preprocessor if given is None else _checked(given, model)
         settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
         settings["min_face_size"] = min_face_size
-        self._detector = detector, {k: v for k, v in settings.items() if v is not None}
+        settings = {k: v for k, v in settings.items() if v is not None}
         builtin = isinstance(detector, str) and detector in BUILTIN
-        self._verifies = builtin and threshold is None and getattr(model, "has_certainty", False)
+        verifies = builtin and threshold is None and getattr(model, "has_certainty", False)
+        self.crop_photo = PhotoCropper(self.preprocessor, detector, settings, verifies)
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
             raise ValueError(
                 "Expected flip=False: which landmarks are mirror images of each other is not known "
@@ -176,25 +171,16 @@ class FaceLandmarker:
         return self.preprocessor
 
     def __repr__(self):
-        detector, settings = self._detector
+        detector, settings = self.crop_photo.detector, self.crop_photo.settings
         settings = "".join(f", {name}={value}" for name, value in settings.items())
         runner = getattr(self.model, "runner", "onnxruntime")
         model = getattr(self.model, "name", self.model)
         return f"FaceLandmarker({model} run by {runner}, detector {detector!r}{settings})"
 
-    @cached_property
+    @property
     def detector(self):
         """Callable: photo -> list of `Face`."""
-        detector, settings = self._detector
-        return load_detector(detector, **settings)
-
-    @cached_property
-    def _proposing(self):
-        """The detector, or one that proposes more than that is sure of, see `verification`."""
-        if not self._verifies:
-            return self.detector
-        detector, settings = self._detector
-        return load_detector(detector, **settings, candidates=CANDIDATE_SCORE)
+        return self.crop_photo.loaded
 
     def __call__(self, source, boxes=None, box_format="xyxy"):
         many = is_several(source)
@@ -227,52 +213,36 @@ class FaceLandmarker:
             return
         waiting, num_crops = [], 0
         for source, given in _pairs(sources, boxes):
-            prepared = self._prepare(source, given, box_format)
+            prepared = self.crop_photo(source, given, box_format)
             waiting.append(prepared)
-            num_crops += len(prepared[1])
+            num_crops += len(prepared.crops)
             if num_crops >= _CROPS_AT_ONCE or len(waiting) >= _CROPS_AT_ONCE:
-                yield from self._finish(waiting)
+                yield from self.finish(waiting)
                 waiting, num_crops = [], 0
-        yield from self._finish(waiting)
+        yield from self.finish(waiting)
 
-    def _prepare(self, source, boxes, box_format):
-        """Read, detect and crop: the photo without its faces, then faces, matrices and crops."""
-        if boxes is None:
-            detector = self._proposing  # that it is missing is no fault of the photo
-        asks = boxes is None and isinstance(detector, FaceDetector)
-        min_face_size = detector.min_face_size if asks else None
-        try:
-            image, divisor = read_for_faces(source, min_face_size, self.preprocessor)
-            if boxes is None:
-                faces = (detector.of_smaller(divisor) if divisor > 1 else detector)(image)
-            else:
-                faces = faces_of_boxes(boxes, image.shape, box_format)
-        except (ValueError, OSError) as error:
-            return PhotoLandmarks(source, error=error), [], [], []
-        matrices, crops = crop_faces(image, faces, self.preprocessor)
-        if divisor > 1:
-            larger = image_from_reduced(divisor)
-            smaller = geometry.invert(larger)
-            matrices = [geometry.compose(matrix, smaller) for matrix in matrices]
-            faces = [face_in_image(face, larger) for face in faces]
-        height, width = (side * divisor for side in image.shape[:2])
-        return PhotoLandmarks(source, width=width, height=height), faces, matrices, crops
+    def finish(self, photos):
+        """The landmarks of several photos, in one call of the model.
 
-    def _finish(self, waiting):
-        """One call of the model for the faces of all photos."""
-        crops = [crop for *_, crops in waiting for crop in crops]
-        found = self.landmarks_of(crops, [m for _, _, matrices, _ in waiting for m in matrices])
+        Args:
+            photos: list of `PhotoCrops`, of `crop_photo`.
+
+        Yields:
+            `PhotoLandmarks`.
+        """
+        crops = [crop for photo in photos for crop in photo.crops]
+        found = self.landmarks_of(crops, [m for photo in photos for m in photo.matrices])
         scheme = self.preprocessor.scheme
-        for photo, faces, *_ in waiting:
+        for photo in photos:
             landmarks = []
-            for face in faces:
+            for face in photo.faces:
                 points, known = next(found)
                 given = face.box, face.score, scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
-            if self._verifies:
-                sure = self._proposing.threshold
+            if self.crop_photo.proposes:
+                sure = self.crop_photo.proposing.threshold
                 landmarks = [face for face in landmarks if is_face(face, sure)]
-            yield replace(photo, faces=landmarks)
+            yield replace(photo.photo, faces=landmarks)
 
     def landmarks_of(self, crops, matrices):
         """The landmarks in crops, in one call of the model.
@@ -300,28 +270,6 @@ class FaceLandmarker:
                 known["sigma"] = scale_matrices(sure[number, :, :3], image_from_crop)
                 known["visible"] = sure[number, :, 3]
             yield points.astype(np.float32), known
-
-
-def crop_faces(image, faces, preprocessor):
-    """What a model with this preprocessor sees of the faces of a photo.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        faces: list of F `Face`.
-        preprocessor: `Preprocessor`.
-
-    Returns:
-        matrices: list of F (2, 3) `crop_from_image`.
-        crops: list of F (S, S, 3) uint8.
-    """
-    size = preprocessor.image_size
-    matrices = [geometry.crop_from_box(f.box, size, preprocessor.margin, f.degrees) for f in faces]
-    return matrices, [geometry.warp(image, matrix, size) for matrix in matrices]
-
-
-def faces_of_boxes(boxes, shape, box_format="xyxy"):
-    """Boxes that a user gave, as faces; arguments and errors as of `check_boxes`."""
-    return [Face(box, score=None) for box in check_boxes(boxes, shape, box_format)]
 
 
 def _checked(preprocessor, model):

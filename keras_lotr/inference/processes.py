@@ -12,6 +12,11 @@ from keras_lotr.inference.results import PhotoLandmarks
 _PHOTOS_IN_TASK = 8
 _TASKS_AHEAD = 4  # for each process, so that none waits for the others
 
+KILLED = (
+    "The process that looked at this image was killed, perhaps for want of memory: make the image "
+    "smaller, or take fewer workers."
+)
+
 _landmarker = None  # of this process, if it is one of the pool
 
 
@@ -93,11 +98,7 @@ def _one_by_one(content, task, box_format):
         except BrokenProcessPool:
             pool.shutdown()
             pool = _pool(content, 1)
-            error = RuntimeError(
-                "The process that looked at this image was killed, perhaps for want of memory: "
-                "make the image smaller, or take fewer workers."
-            )
-            found.append(PhotoLandmarks(photo[0], error=error))
+            found.append(PhotoLandmarks(photo[0], error=RuntimeError(KILLED)))
     pool.shutdown()
     return found
 

@@ -160,6 +160,8 @@ def _of_table(path):
     for line, row in table.rows:
         try:
             values = dict(zip(table.header, row, strict=True))
+            if _is_without_face(values):
+                continue
             box = _corners([values[column] for column in columns], box_format)
         except ValueError:
             raise ValueError(
@@ -183,6 +185,11 @@ def _entries_of_table(path):
     for _, row in table.rows:
         values = dict(zip(table.header, row, strict=True))
         source = _beside(path.parent, values["image"])
+        entry = {"source": source, "width": 0, "height": 0, "faces": []}
+        if _is_without_face(values):
+            if not values.get("error"):
+                entries.setdefault(source, entry)
+            continue
         face = {
             "points": np.reshape([float(values[name]) for name in columns], (-1, 2)).tolist(),
             "box": [float(values[side]) for side in _COLUMNS[0][0]],
@@ -190,9 +197,13 @@ def _entries_of_table(path):
             "scheme": values["scheme"],
             **_certainty_of(values),
         }
-        entry = {"source": source, "width": 0, "height": 0, "faces": []}
         entries.setdefault(source, entry)["faces"].append(face)
     return [*entries.values()]
+
+
+def _is_without_face(values):
+    """Whether a row of `keras_lotr.ray` is about an image in which there is no face, or failed."""
+    return "error" in values and not values.get("face")
 
 
 def _certainty_of(values):

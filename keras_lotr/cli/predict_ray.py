@@ -1,0 +1,55 @@
+"""`keras-lotr predict --ray`: the images of a command line, shared by Ray's workers."""
+
+import time
+
+import click
+
+from keras_lotr.cli.options import engine_of
+
+
+def predict_with_ray(
+    source, output, formats, recursive, workers, gpus, others, any_rotation, preset, engine, **how
+):
+    """Find the landmarks of SOURCE and write them into a folder of Parquet files.
+
+    Args:
+        source, output, formats, recursive, workers, gpus: of the command line.
+        others: {option: its value} of what cannot be had here.
+        any_rotation, preset, engine, how: of `what_finds_landmarks`.
+
+    Returns:
+        The exit code: 0, 1 if some images failed, 2 if all did.
+    """
+    if output is None:
+        raise ValueError("Expected a folder for the Parquet files of --ray: --output FOLDER.")
+    if formats not in (None, ["parquet"]):
+        raise ValueError(f"Expected Parquet with --ray. Received: --format {','.join(formats)}")
+    given = [option for option, value in others.items() if value not in (None, False)]
+    if given or "-" in source:
+        what = ", ".join(given) or "an image from standard input"
+        raise ValueError(f"Expected --ray without {what}: leave out one of the two.")
+    import keras_lotr.ray  # it takes seconds
+
+    if not preset.endswith(".onnx"):
+        engine = engine_of(preset, engine)
+    settings = {name: value for name, value in how.items() if value not in (None, False)}
+    rotations = {"rotations": (0, 90, 180, 270)} if any_rotation else {}
+    start = time.monotonic()
+    done = keras_lotr.ray.predict(
+        list(source),
+        preset,
+        output,
+        recursive=recursive,
+        gpus=gpus or 0,
+        workers=workers,
+        engine=engine,
+        **settings,
+        **rotations,
+    )
+    before = f", {done.done_before} done before" if done.done_before else ""
+    click.echo(
+        f"keras-lotr: {done.images} images, {done.faces} faces, {done.failed} failed{before}, "
+        f"written to {output} ({time.monotonic() - start:.1f} s)",
+        err=True,
+    )
+    return 0 if not done.failed else 1 + (done.failed == done.images)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.tracking.crops import SteadyCrop, upright_degrees
+from keras_lotr.tracking.crops import BoxesBeside, SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import FaceSmoother
 
 _PORTRAIT = 12  # side in pixels of the small image by which a face is known again
@@ -29,6 +29,7 @@ class Track:
         track_id: its number.
         face: the `Face` that was found last.
         points: (N, 2) image pixels, as the network said last, not smoothed; None before the first.
+        smoothed: (N, 2) the same, smoothed.
         box: (4,) where it is, or, while it is hidden, where it should be.
         known: {"sigma", "visible"} of the last landmarks, if the model says how sure it is.
         fresh: whether its landmarks are of the detector's crop, and not of the landmarks before.
@@ -41,7 +42,7 @@ class Track:
     def __init__(self, track_id, face, timestamp, strength):
         self.track_id, self._strength = track_id, strength
         self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
-        self._looks = self._last = self._before = None
+        self._looks = self._last = self._before = self.points = None
         self.confirm(face, timestamp)
         self._restart(face, timestamp)
 
@@ -51,7 +52,7 @@ class Track:
         self.box, self._velocity, self._time = np.asarray(face.box, float), np.zeros(2), timestamp
         self._seen = self.box, self._velocity, timestamp
         self._smooth = FaceSmoother(self._strength) if self._strength else None
-        self._steady = SteadyCrop()
+        self._steady, self._beside = SteadyCrop(), BoxesBeside()
 
     def confirm(self, face, timestamp):
         """The detector found it."""
@@ -84,14 +85,16 @@ class Track:
             size, margin = preprocessor.image_size, preprocessor.margin
             return geometry.crop_from_box(self.box, size, margin, self.degrees)
         moved = self.points + self._velocity * (timestamp - self._time)
-        return self._steady(moved, self.degrees, timestamp, preprocessor)
+        return self._steady(moved, self.degrees, timestamp, preprocessor, self._beside.offset)
 
-    def update(self, points, crop, timestamp, scheme):
+    def update(self, points, known, crop, crop_from_image, timestamp, scheme):
         """Take the landmarks that the network found.
 
         Args:
             points: (N, 2) image pixels.
+            known: {"sigma", "visible"} of them, or {}.
             crop: (S, S, 3) uint8, where it found them.
+            crop_from_image: (2, 3), where the crop is.
             timestamp: of the frame, in seconds.
             scheme: `LandmarkScheme`.
         """
@@ -100,13 +103,13 @@ class Track:
         if not self.fresh:
             moved = (points.mean(0) - self.points.mean(0)) / elapsed
             self._velocity = _mixed(self._velocity, moved, elapsed / _MOTION)
-        self.points, self.box, self._time = points, box, timestamp
+        self.points, self.box, self._time, self.known = points, box, timestamp, known
+        self.smoothed = points
+        if self._smooth is not None:
+            sigma = known.get("sigma")
+            self.smoothed = self._smooth(points, crop, crop_from_image, timestamp, sigma)
         self.degrees = upright_degrees(points, scheme, self.degrees)
         self._before, self._last = self._last, portrait(crop)
-
-    def smoothed(self, timestamp):
-        """(N, 2) the landmarks, smoothed."""
-        return self.points if self._smooth is None else self._smooth(self.points, timestamp)
 
     @property
     def doubtful(self):
@@ -118,6 +121,10 @@ class Track:
     def like_itself(self):
         """-1..1: how well what is seen now fits what it looked like so far."""
         return 1.0 if self._looks is None else likeness(self._looks, self._last)
+
+    def compare(self):
+        """Note how the detector's box of this frame differs from that of the landmarks."""
+        self._beside.compare(self.box, self.face)
 
     def seen_clearly(self, timestamp):
         """Remember place, velocity and looks: nothing is in front."""

@@ -181,9 +181,10 @@ class FaceTracker:
         matrices = [track.crop(preprocessor, timestamp) for track in tracks]
         crops = [geometry.warp(image, m, preprocessor.image_size) for m in matrices]
         found = landmarker.landmarks_of(crops, matrices)
-        for track, crop, (points, known) in zip(tracks, crops, found, strict=True):
-            track.update(points.astype(np.float64), crop, timestamp, scheme)
-            track.known = known
+        for track, crop, matrix, (points, known) in zip(
+            tracks, crops, matrices, found, strict=True
+        ):
+            track.update(points.astype(np.float64), known, crop, matrix, timestamp, scheme)
 
     def _part(self, timestamp):
         """Of two tracks on one face, the one that is less like itself is hidden."""
@@ -201,6 +202,8 @@ class FaceTracker:
             # Of two faces that stay close together, what is known must not grow old.
             if clear or found and track.unclear_for(timestamp) > _OLD:
                 track.seen_clearly(timestamp)
+            if clear and found and not track.doubtful:
+                track.compare()
 
     def _ended(self, track, timestamp):
         """Whether a face has gone: for too long, or it was none that the detector was sure of.
@@ -211,7 +214,7 @@ class FaceTracker:
         return track.hidden and (not certain or track.unclear_for(timestamp) > self.hold)
 
     def _result(self, track, timestamp):
-        points, scheme = track.smoothed(timestamp), self.landmarker.preprocessor.scheme
+        points, scheme = track.smoothed, self.landmarker.preprocessor.scheme
         face, degrees, box = track.face, track.degrees, geometry.box_of(points)
         if track.fresh:
             box, degrees = face.box, face.degrees

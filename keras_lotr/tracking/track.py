@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 
 from keras_lotr import geometry
+from keras_lotr.inference.certainty import quality
+from keras_lotr.inference.verification import GOOD_QUALITY, NO_QUALITY
 from keras_lotr.tracking.crops import BoxesBeside, SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import FaceSmoother
 
@@ -14,6 +16,7 @@ _COAST = 0.35  # seconds after which a hidden face has mostly stopped
 _ALIKE = 0.55  # two portraits of a face, one frame apart, are more alike
 _SURE = 0.75  # score of what is no mistake of the detector
 _TIMES = 5  # what it found so often in a row is none either
+_WELL_SEEN = 2 * GOOD_QUALITY  # a face that once had this quality has it again when it is seen
 _LIKE_ITSELF = 0.7  # nothing is in front of a face that is as much like its average looks
 
 
@@ -36,12 +39,14 @@ class Track:
         hidden: whether it is not seen at present.
         misses: how often in a row the detector did not find it.
         confirmed: how often the detector found it.
-        sure: whether it is a face for certain: found with a high score, or several times.
+        sure: whether it is a face for certain: found with a high score, or several times, or its
+            landmarks say so.
     """
 
     def __init__(self, track_id, face, timestamp, strength):
         self.track_id, self._strength = track_id, strength
         self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
+        self._quality, self._well_seen = None, False
         self._looks = self._last = self._before = self.points = None
         self.confirm(face, timestamp)
         self._restart(face, timestamp)
@@ -109,7 +114,20 @@ class Track:
             sigma = known.get("sigma")
             self.smoothed = self._smooth(points, crop, crop_from_image, timestamp, sigma)
         self.degrees = upright_degrees(points, scheme, self.degrees)
+        if "sigma" in known:
+            self._quality = quality(known["sigma"], points)
+            self._well_seen |= self._quality >= _WELL_SEEN
+            self.sure |= self._quality >= GOOD_QUALITY
         self._before, self._last = self._last, portrait(crop)
+
+    @property
+    def lost(self):
+        """Whether its landmarks say that there is no face, or that it is covered.
+
+        A model that does not say how sure it is loses none.
+        """
+        least = GOOD_QUALITY if self._well_seen else NO_QUALITY
+        return self._quality is not None and self._quality < least
 
     @property
     def doubtful(self):

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
-    *("docs/evaluate.md", "docs/training.md"),
+    *("docs/evaluate.md", "docs/training.md", "docs/video.md"),
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -55,6 +55,7 @@ def tables():
         speed_table,
         training_table,
     )
+    from video_table import video_table
 
     results = []
     for name, folder in sorted(local_presets().items()):
@@ -76,6 +77,7 @@ def tables():
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "training": training_table(read(MEASURED / "training.json")),
+        "video": video_table(read(MEASURED / "video.json")),
     }
 
 

@@ -54,7 +54,7 @@ class BoxesBeside:
         offset: (3,) x and y of its centres in sides of the box, and the logarithm of its size.
     """
 
-    _MEMORY = 8  # comparisons
+    _MEMORY = 16  # comparisons
 
     def __init__(self):
         self.offset, self._count = np.zeros(3), 0

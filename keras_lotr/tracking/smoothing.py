@@ -17,7 +17,7 @@ from keras_lotr.inference.certainty import expected_error
 from keras_lotr.tracking.motion import flow, smooth_motion
 
 # The speed by which a filter opens is itself smoothed, with this cut-off in Hz.
-_SPEED_CUTOFF = 6.0
+_SPEED_CUTOFF = 4.0
 # The error of a landmark, in sides of the crop, of a model that does not say how sure it is.
 _USUAL_ERROR = 0.012
 

@@ -1,33 +1,35 @@
 """Faces in videos: how much landmarks tremble and lag, who is who, and the time of a frame.
 
     PYTHONPATH=../shared python tools/face_videos.py --output CLIPS
-    python benchmarks/video.py --clips CLIPS [--preset lotr_m_68] [--mediapipe PYTHON]
+    python benchmarks/video.py --clips CLIPS --mediapipe PYTHON --output results/video.json
+    python tools/make_tables.py
 
 Each frame alone is compared with `FaceTracker` at its three strengths of smoothing, on rendered
 clips whose landmarks are known. PYTHON is that of an environment with mediapipe 0.10.21, which
-wants NumPy < 2; its face mesh then sees the same clips. One thread.
+wants NumPy < 2; its face mesh in video mode then sees the same clips. One thread. Settings of the
+tracker are chosen with `--people cd`, and reported are a and b.
 """
 
 import json
 import os
 import subprocess
 import tempfile
-import time
-from itertools import pairwise
+from functools import cache, partial
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import click
 import cv2
 import numpy as np
-from inference import resident
 from timing import machine
 from video_metrics import blinks, jitter, lag, matched, nme, switches
+from video_speed import memory, speed
 
-from keras_lotr import FaceLandmarker, FaceTracker
+from keras_lotr import FaceLandmarker, FaceTracker, geometry
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.schemes import get_scheme
+from keras_lotr.tracking.crops import SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import STRENGTHS, FaceSmoother
 from keras_lotr.video.reading import VideoReader
 
@@ -41,34 +43,42 @@ MESH = [
 ]
 ONE_FACE = ("still", "talk", "blink", "turn", "zoom", "move")
 TWO_FACES = ("cross", "occlude", "cut", "hand")
+SHUT = 0.2  # a blink of less of its depth is not seen, and has no time
 SEEN = 0.5  # a face of which fewer landmarks are visible need not be found
-ROUNDS = 12
-PORTRAIT = 0.2  # `min_face_size` of a camera at arm's length
 
 
 @click.command()
 @click.option("--clips", type=Path, required=True, help="Folder of tools/face_videos.py.")
-@click.option("--preset", default="lotr_m_68", show_default=True)
+@click.option("--preset", multiple=True, default=["lotr_m_68", "lotr_s_68"], show_default=True)
+@click.option("--people", default="ab", show_default=True, help="Who is alone in the clips.")
 @click.option("--mediapipe", help="A Python that has mediapipe.")
 @click.option("--frames", default=10_000, show_default=True, help="How long memory is watched.")
 @click.option("--output", type=Path, help="JSON.")
-def main(clips, preset, mediapipe, frames, output):
+def main(clips, preset, people, mediapipe, frames, output):
     cv2.setNumThreads(1)
-    landmarker = FaceLandmarker(preset, engine="onnxruntime", threads=1)
-    results = {"machine": machine(), "preset": preset}
-    results["one_face"] = one_face(landmarker, clips, mediapipe)
-    results["smoothing_of_the_truth"] = smoothed_truth(landmarker, clips)
-    results["who_is_who"] = identities(landmarker, clips)
-    results["speed_ms"] = speed(preset, clips, mediapipe)
-    results["memory"] = memory(landmarker, clips, frames)
+    alone = tuple(f"{kind}_{person}" for kind in ONE_FACE for person in people)
+    results = {"machine": machine(), "clips": len(list(clips_of(clips, alone)))}
+    results["presets"] = {name: of_preset(name, clips, alone, mediapipe) for name in preset}
+    results["memory"] = memory_of(preset[-1], clips, frames)
     text = json.dumps(results, indent=1)
     print(text)
     if output:
         output.write_text(text + "\n", encoding="utf-8")
 
 
+def of_preset(name, clips, alone, mediapipe):
+    """All that is measured with a preset."""
+    landmarker = FaceLandmarker(name, engine="onnxruntime", threads=1)
+    return {
+        "one_face": one_face(landmarker, clips, alone, mediapipe),
+        "smoothing_of_the_truth": smoothed_truth(landmarker, clips, alone),
+        "who_is_who": identities(landmarker, clips),
+        "speed_ms": times_of(name, clips, mediapipe),
+    }
+
+
 def clips_of(folder, kinds):
-    """Names, frames and labels of the clips of these kinds."""
+    """Names, frames and labels of the clips whose names begin so."""
     for path in sorted(folder.glob("*.npz")):
         if path.stem.startswith(kinds):
             with VideoReader(path.with_suffix(".mp4")) as reader:
@@ -86,28 +96,29 @@ def tracked(tracker, frames):
 
 
 # === One face ===
-def one_face(landmarker, clips, mediapipe):
+def one_face(landmarker, clips, alone, mediapipe):
     """{kind: {way: what is measured}}, and the mean of all kinds; each frame alone is ratio 1."""
     scheme, rows = landmarker.preprocessor.scheme, {}
-    for name, frames, labels in clips_of(clips, ONE_FACE):
+    for name, frames, labels in clips_of(clips, alone):
         truth, visible = truth_of(labels, scheme)
         found = {"each frame alone": [landmarker(frame.image) for frame in frames]}
         for smooth in STRENGTHS:
             found[f"tracked, {smooth}"] = tracked(FaceTracker(landmarker, smooth=smooth), frames)
         if mediapipe and scheme == "ibug68":
-            found["MediaPipe"] = with_mediapipe(mediapipe, clips / f"{name}.mp4")[0]
+            found["MediaPipe"] = mediapipe_faces(mediapipe, clips / f"{name}.mp4")
         points = {way: matched(faces, truth, visible)[0] for way, faces in found.items()}
         there = np.all([np.isfinite(p[..., 0, 0]) for p in points.values()], axis=0)
         first = None
         for way, found_points in points.items():
+            rate = round(1 / np.median(np.diff([frame.time for frame in frames])))
             row = measured(found_points, truth, there, scheme)
+            if name.startswith("blink"):
+                row |= eyes_shut(found_points[:, 0], truth[:, 0], scheme, rate)
             first = first or row
             row["jitter ratio"] = row["jitter"] / first["jitter"]
             row["nme ratio"] = row["nme"] / first["nme"]
             rows.setdefault(name.split("_")[0], {}).setdefault(way, []).append(row)
-    rows["all"] = {
-        way: [row for kind in rows.values() for row in kind[way]] for way in rows["still"]
-    }
+    rows["all"] = {way: [row for kind in rows.values() for row in kind[way]] for way in found}
     return {kind: {way: mean_of(r) for way, r in ways.items()} for kind, ways in rows.items()}
 
 
@@ -123,23 +134,30 @@ def measured(points, truth, there, scheme):
     }
 
 
+def eyes_shut(points, truth, scheme, rate):
+    """How much of the depth of a blink is seen, and how late, on average."""
+    seen = blinks(points, truth, scheme, rate)
+    late, depth = np.mean(seen, axis=0) if seen else (np.nan, np.nan)
+    return {"blink depth": depth, "blink late": late if depth > SHUT else np.nan}
+
+
 def mean_of(rows):
-    return {
-        key: round(float(np.nanmean([row[key] for row in rows])), 3)
-        for key in rows[0]
-        if np.isfinite([row[key] for row in rows]).any()
-    }
+    """Means over clips, of what was measured in some of them."""
+    found = {key: [row[key] for row in rows if np.isfinite(row.get(key, np.nan))]
+             for row in rows for key in row}  # fmt: skip
+    return {key: round(float(np.mean(values)), 3) for key, values in found.items() if values}
 
 
-def smoothed_truth(landmarker, clips):
+def smoothed_truth(landmarker, clips, alone):
     """What smoothing alone does to true landmarks: blinks that come late or shallow, and lag."""
-    scheme, results = landmarker.preprocessor.scheme, {}
+    preprocessor, results = landmarker.preprocessor, {}
+    scheme = preprocessor.scheme
+    kinds = tuple(name for name in alone if name.startswith(("blink", "turn", "move")))
     for smooth in ("light", "strong"):
         late, depth, lags = [], [], []
-        for name, frames, labels in clips_of(clips, ("blink", "turn", "move")):
+        for name, frames, labels in clips_of(clips, kinds):
             truth, times = truth_of(labels, scheme)[0][:, 0], [frame.time for frame in frames]
-            smoother = FaceSmoother(STRENGTHS[smooth])
-            found = np.array([smoother(*moment) for moment in zip(truth, times, strict=True)])
+            found = smoothed(truth, frames, preprocessor, STRENGTHS[smooth])
             if name.startswith("blink"):
                 rate = round(1 / np.median(np.diff(times)))
                 for one_late, one_depth in blinks(found, truth, scheme, rate):
@@ -152,6 +170,17 @@ def smoothed_truth(landmarker, clips):
             "lag, frames, at most": max(lags),
         }
     return {k: {name: round(float(v), 2) for name, v in r.items()} for k, r in results.items()}
+
+
+def smoothed(truth, frames, preprocessor, strength):
+    """True landmarks of one face as they are when a network finds them without an error."""
+    crop, smoother, found = SteadyCrop(), FaceSmoother(strength), []
+    for points, frame in zip(truth, frames, strict=True):
+        degrees = upright_degrees(points, get_scheme(preprocessor.scheme))
+        matrix = crop(points, degrees, frame.time, preprocessor)
+        image = geometry.warp(frame.image, matrix, preprocessor.image_size)
+        found.append(smoother(points, image, matrix, frame.time))
+    return np.array(found)
 
 
 # === Several faces ===
@@ -178,77 +207,28 @@ def identities(landmarker, clips):
 
 
 # === Speed and memory ===
-def speed(preset, clips, mediapipe):
-    """Milliseconds of processor time, which other programs change little, of a frame of 640 x 480.
-
-    Each round is ten frames of each way, of which the detector sees two.
-    """
-    ways = {}
-    one, four = (list(clips_of(clips, (kind,)))[0][1] for kind in ("talk_a25", "four"))
-    default = FaceLandmarker(preset, engine="onnxruntime", threads=1)
-    portrait = FaceLandmarker(preset, engine="onnxruntime", threads=1, min_face_size=PORTRAIT)
-    ways["each frame alone"] = each(lambda f, t: default(f.image), one)
-    for name, landmarker, frames in (
-        ("tracked", default, one),
-        ("tracked, portrait", portrait, one),
-        ("tracked, four faces", default, four),
-        ("tracked, portrait, four faces", portrait, four),
-    ):
-        tracker = FaceTracker(landmarker)
-        ways[name] = each(lambda f, t, tracker=tracker: tracker(f.image, t), frames)
-    theirs = []
+def times_of(preset, clips, mediapipe):
+    """See `video_speed.speed`."""
+    one, four = (next(clips_of(clips, (kind,)))[1] for kind in ("talk_a25", "four"))
+    mesh = None
     if mediapipe:
-        path = clips / "talk_a25.mp4"
-        ways["MediaPipe"] = lambda: theirs.append(with_mediapipe(mediapipe, path)[1])
-    times = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, run in ways.items():
-            start = time.process_time()
-            run()
-            times[name].append(1000 * (time.process_time() - start))
-    times.pop("MediaPipe", None)  # it is a program of its own
-    results = {name: round(float(np.median(t)) / 10, 2) for name, t in times.items()}
-    for name in ("tracked", "tracked, portrait"):
-        results[f"{name}, four faces / one"] = round(
-            results[f"{name}, four faces"] / results[name], 2
-        )
-    if theirs:
-        results["MediaPipe, video mode"] = round(float(np.median(theirs)), 2)
-    return results
+        mesh = partial(with_mediapipe, mediapipe, clips / "talk_a25.mp4")
+    return speed(preset, one, four, mesh)
 
 
-def each(function, frames, count=10):
-    """A function that calls another one for the next `count` frames, over and over."""
-    state = {"i": 0}
-
-    def run():
-        for _ in range(count):
-            i = state["i"] = state["i"] + 1
-            function(frames[_back_and_forth(i, len(frames))], i / 25)
-
-    return run
-
-
-def _back_and_forth(i, count):
-    """Without a cut: to the end, and back."""
-    i %= 2 * count - 2
-    return i if i < count else 2 * count - 2 - i
-
-
-def memory(landmarker, clips, count):
-    """Megabytes that the process has grown by while a tracker saw so many frames."""
+def memory_of(preset, clips, count):
+    """See `video_speed.memory`."""
     frames = [next(clips_of(clips, (kind,)))[1] for kind in ("cross_00", "occlude_00")]
-    small = [cv2.resize(f.image, (320, 240)) for f in frames[0] + frames[1]]
-    tracker = FaceTracker(landmarker)
-    marks = []
-    for i in range(count + 500):
-        tracker(small[i % len(small)], i / 25)
-        if i in (499, count + 499):
-            marks.append(resident())
-    return {"frames": count, "grown_mb": [round(b - a, 2) for a, b in pairwise(marks)][0]}
+    return {"preset": preset, **memory(preset, frames[0] + frames[1], count)}
 
 
 # === MediaPipe ===
+@cache
+def mediapipe_faces(python, path):
+    """Its faces in a clip, which are the same each time."""
+    return with_mediapipe(python, path)[0]
+
+
 def with_mediapipe(python, path):
     """Its faces in a clip, as 68 landmarks, and the median of its milliseconds a frame."""
     script = Path(__file__).with_name("video_mediapipe.py")

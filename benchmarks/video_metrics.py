@@ -106,6 +106,7 @@ def blinks(found, truth, scheme, rate):
         list of (frames late, depth of what is found / true depth).
     """
     here, there = openness(found, scheme), openness(truth, scheme)
+    here = np.where(np.isfinite(here), here, np.nanmedian(here))  # not found: as if open
     around, measured = round(_BLINK * rate / 25), []
     for t in range(around, len(there) - around):
         window = slice(t - around, t + around + 1)
@@ -115,7 +116,7 @@ def blinks(found, truth, scheme, rate):
         # The eye may be closed for some frames: the middle of them counts.
         depths = [np.median(signal) - signal[window].min() for signal in (here, there)]
         middles = [
-            np.flatnonzero(s[window] < s[window].min() + 0.1 * d).mean()
+            np.flatnonzero(s[window] <= s[window].min() + 0.1 * max(d, 0)).mean()
             for s, d in zip((here, there), depths, strict=True)
         ]
         measured.append((float(middles[0] - middles[1]), float(depths[0] / depths[1])))

@@ -45,6 +45,16 @@ class Landmarker:
         self.model = SimpleNamespace(predict_points=self._predict)
         self.looked, self.batches = 0, []
         self.boxes, self.score = np.zeros((0, 4)), 0.9
+        self.sigma = None  # pixels of the crop; a number makes the model say how sure it is
+
+    def certain(self, sigma):
+        self.sigma = sigma
+        self.model.has_certainty, self.model.predict_certainty = True, self._predict_certainty
+
+    def _predict_certainty(self, crops, flip):
+        points = self._predict(crops, flip)
+        sure = np.tile(np.array([self.sigma, 0, self.sigma, 1]), (*points.shape[:2], 1))
+        return points, sure
 
     def detector(self, image):
         self.looked += 1
@@ -239,3 +249,32 @@ def test_a_face_of_which_the_detector_is_not_sure(landmarker):
     tracker.reset()
     seen = [[(1, 100, 60, 70)]] * 3
     assert [len(faces) for faces in follow(tracker, [*seen, [], *seen])] == [0] * 7
+
+
+def test_a_face_whose_landmarks_say_that_it_is_covered_is_hidden_and_known_again(landmarker):
+    landmarker.certain(0.5)
+    tracker = FaceTracker(landmarker)
+    still = [[(1, 100, 60, 70)]]
+    assert numbers(follow(tracker, still * 6)) == [[0]] * 6
+    landmarker.certain(20.0)
+    assert numbers(follow(tracker, still * 6, start=6)) == [[]] * 6
+    landmarker.certain(0.5)
+    assert numbers(follow(tracker, still * 6, start=12))[-1] == [0]
+
+
+def test_what_the_landmarks_say_is_no_face_gets_no_track(landmarker):
+    landmarker.certain(40.0)
+    tracker = FaceTracker(landmarker)
+    assert numbers(follow(tracker, [[(1, 100, 60, 70)]] * 8)) == [[]] * 8
+    assert not tracker._tracks
+
+
+def test_a_blurred_face_that_was_never_better_stays(landmarker):
+    landmarker.certain(6.0)  # a quality of about 0.1
+    assert numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 8)) == [[0]] * 8
+
+
+def test_landmarks_that_are_sure_make_a_face_sure_at_once(landmarker):
+    landmarker.certain(0.5)
+    landmarker.score = 0.6
+    assert numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 3)) == [[0]] * 3

@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
     *("docs/evaluate.md", "docs/training.md", "docs/certainty.md", "docs/scale.md"),
+    "docs/video.md",
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -58,6 +59,7 @@ def tables():
         speed_table,
         training_table,
     )
+    from video_table import video_table
 
     results, sure = [], sorted(MEASURED.glob("certainty_*.json"))
     for name, folder in sorted(local_presets().items()):
@@ -88,6 +90,7 @@ def tables():
         "bulk_stages": "\n".join(stages_table(bulk)),
         "billion": "\n".join(billion_table(bulk)),
         "serving": "\n".join(serving_table(read(MEASURED / "serving.json"))),
+        "video": video_table(read(MEASURED / "video.json")),
     }
 
 

@@ -93,44 +93,52 @@ def measured_model(preset, data, engine):
     return preset
 
 
-def what_finds_landmarks(command):
+PRESET = "lotr_m_68"  # that images are predicted with, unless another is named
+VIDEO_PRESET = "lotr_m_68"  # the same for `video` and `webcam`; "lotr_s_68" is faster
+
+
+def what_finds_landmarks(default=PRESET):
     """Preset, detector and engine: the arguments of `landmarker_of`."""
-    for option in (
-        engine,
-        precision,
-        flip,
-        click.option(
-            "--any-rotation", is_flag=True,
-            help="Search for faces that are rotated by 90, 180 or 270 degrees, too; four times the "
-            "detector's time.",
-        ),
-        click.option(
-            "--max-side", type=click.IntRange(32),
-            help="Longest image side given to the detector, in pixels; larger finds smaller faces "
-            "[640].",
-        ),
-        click.option(
-            "--min-face-size", type=float, metavar="SIZE",
-            help="In place of --max-side: the smallest face to find, in pixels of the image, or "
-            "below 1 as a part of its shorter side; larger is faster.",
-        ),
-        click.option(
-            "--threshold", type=click.FloatRange(0, 1),
-            help="Least score of a face, 0 to 1 [the detector's own].",
-        ),
-        click.option(
-            "--detector", default="builtin", show_default=True,
-            help="Face detector: builtin (the library's own), yunet, or an .onnx file like "
-            "YuNet's.",
-        ),
-        click.option(
-            "--preset", default="lotr_m_68", show_default=True,
-            help="Landmark model: a name of `keras-lotr presets`, a preset's folder, "
-            "hf://org/name[@revision], or an .onnx file of `keras-lotr export`.",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+
+    def with_options(command):
+        for option in (
+            engine,
+            precision,
+            flip,
+            click.option(
+                "--any-rotation", is_flag=True,
+                help="Search for faces that are rotated by 90, 180 or 270 degrees, too; four times "
+                "the detector's time.",
+            ),
+            click.option(
+                "--max-side", type=click.IntRange(32),
+                help="Longest image side given to the detector, in pixels; larger finds smaller "
+                "faces [640].",
+            ),
+            click.option(
+                "--min-face-size", type=float, metavar="SIZE",
+                help="In place of --max-side: the smallest face to find, in pixels of the image, "
+                "or below 1 as a part of its shorter side; larger is faster.",
+            ),
+            click.option(
+                "--threshold", type=click.FloatRange(0, 1),
+                help="Least score of a face, 0 to 1 [the detector's own].",
+            ),
+            click.option(
+                "--detector", default="builtin", show_default=True,
+                help="Face detector: builtin (the library's own), yunet, or an .onnx file like "
+                "YuNet's.",
+            ),
+            click.option(
+                "--preset", default=default, show_default=True,
+                help="Landmark model: a name of `keras-lotr presets`, a preset's folder, "
+                "hf://org/name[@revision], or an .onnx file of `keras-lotr export`.",
+            ),
+        ):  # fmt: skip
+            command = option(command)
+        return command
+
+    return with_options
 
 
 def landmarker_of(

@@ -27,7 +27,7 @@ def _formats(context, parameter, value):
     )
 )
 @click.argument("source", nargs=-1, required=True)
-@what_finds_landmarks
+@what_finds_landmarks()
 @click.option("--recursive", is_flag=True, help="Folders are searched with all their subfolders.")
 @click.option(
     "--boxes",

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from keras_lotr.cli.options import examples, file_with, landmarker_of, what_finds_landmarks
+from keras_lotr.cli.options import (
+    VIDEO_PRESET,
+    examples,
+    file_with,
+    landmarker_of,
+    what_finds_landmarks,
+)
 
 _STOPPED = 130  # what a shell says of a command that Ctrl-C ended
 
@@ -36,7 +42,7 @@ def how_faces_are_followed(command):
 )
 @click.argument("source", type=Path)
 @click.argument("output", type=Path)
-@what_finds_landmarks
+@what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
 @click.option(
     "--points",
@@ -101,7 +107,7 @@ def ctrl_c():
 
 
 @click.command(epilog=examples("webcam", "webcam --virtual in.mp4 --smooth strong"))
-@what_finds_landmarks
+@what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
 @click.option(
     "--camera", type=click.IntRange(0), default=0, show_default=True, help="Number of the camera."

@@ -19,6 +19,7 @@ class SteadyCrop:
         degrees: in-plane rotation of the face, clockwise.
         timestamp: in seconds, later than that of the call before.
         preprocessor: `Preprocessor`, how large a crop is and how much is around the landmarks.
+        offset: (3,) of `BoxesBeside`.
 
     Returns:
         (2, 3) `crop_from_image`.
@@ -28,8 +29,9 @@ class SteadyCrop:
         self._center, self._log_side, self._angle = (OneEuro(_CUTOFF, _BETA) for _ in range(3))
         self._side = self._degrees = None
 
-    def __call__(self, points, degrees, timestamp, preprocessor):
+    def __call__(self, points, degrees, timestamp, preprocessor, offset=(0, 0, 0)):
         center, side = upright_square(points, degrees)
+        center, side = center + side * np.asarray(offset[:2]), side * np.exp(offset[2])
         if self._side is None:
             self._side, self._degrees = side, degrees
         self._degrees += (degrees - self._degrees + 180) % 360 - 180  # no jump at 180 degrees
@@ -40,6 +42,33 @@ class SteadyCrop:
         scale = size / (preprocessor.margin * np.exp(log_side.item()))
         middle = [(size - 1) / 2] * 2
         return geometry.similarity(center, middle, scale, -np.rad2deg(radians.item()))
+
+
+class BoxesBeside:
+    """How the detector's boxes differ from those around the landmarks, on average.
+
+    If landmarks alone say where the next crop is, their error is in the crop too, and the crop's in
+    the next landmarks. The detector does not know the landmarks: its boxes end that.
+
+    Attributes:
+        offset: (3,) x and y of its centres in sides of the box, and the logarithm of its size.
+    """
+
+    _MEMORY = 16  # comparisons
+
+    def __init__(self):
+        self.offset, self._count = np.zeros(3), 0
+
+    def compare(self, box, face):
+        """Take the (4,) box of the landmarks, and what the detector found of this face."""
+        if face.degrees:  # its box is that of the image turned upright
+            return
+        (center, side), (other, other_side) = (
+            ((b[:2] + b[2:]) / 2, max(1.0, float((b[2:] - b[:2]).max()))) for b in (box, face.box)
+        )
+        found = np.append((other - center) / side, np.log(other_side / side))
+        self._count += 1
+        self.offset += (found - self.offset) / min(self._count, self._MEMORY)
 
 
 def upright_square(points, degrees):

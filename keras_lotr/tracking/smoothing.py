@@ -1,19 +1,25 @@
-"""Landmarks that do not tremble and do not lag: One-Euro filters in the face's own frame.
+"""Landmarks that do not tremble and do not lag: One-Euro filters that move with the head.
 
-A filter in image pixels cannot tell a head that moves from a network that trembles. So landmarks
-are taken apart into the head's similarity (where, how large, how far turned) and the landmarks on
-the head, and each part is filtered for itself. The filter is that of Casiez et al., 1 Euro Filter,
-CHI 2012: the faster something moves, the less it is smoothed.
+A filter in image pixels cannot tell a head that moves from a network that trembles. So the filter
+is moved as the head moves, which the image shows (`keras_lotr.tracking.motion`), and what it
+smooths is the rest. The filter is that of Casiez et al., 1 Euro Filter, CHI 2012: the faster
+something moves, the less it is smoothed. Landmarks of which the network is less sure must move
+faster to be smoothed less.
 """
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from keras_lotr import geometry
+from keras_lotr.inference.certainty import expected_error
+from keras_lotr.tracking.motion import flow, smooth_motion
 
 # The speed by which a filter opens is itself smoothed, with this cut-off in Hz.
 _SPEED_CUTOFF = 4.0
+# The error of a landmark, in sides of the crop, of a model that does not say how sure it is.
+_USUAL_ERROR = 0.012
 
 
 @dataclass(frozen=True)
@@ -21,22 +27,21 @@ class Strength:
     """How strongly is smoothed: for what is at rest, and how fast a motion opens the filter.
 
     Attributes:
-        head, points: cut-off in Hz of a head, and of landmarks on it, that are at rest.
-        head_beta, points_beta: Hz that the cut-off rises by, for a speed of one face a second.
+        cutoff: in Hz, of landmarks that are at rest on the head.
+        beta: Hz that the cut-off rises by, for a speed of one side of the crop a second.
+        noise: speed that is taken for noise, in expected errors a second.
     """
 
-    head: float
-    head_beta: float
-    points: float
-    points_beta: float
+    cutoff: float
+    beta: float
+    noise: float
 
 
-# Chosen on rendered clips (tools/face_videos.py): "light" adds less than a fifth of a frame of lag
-# and keeps 96 % of the depth of a blink; "strong" two fifths, and 86 %.
+# Chosen on the clips of two of the four people of tools/face_videos.py.
 STRENGTHS = {
     "off": None,
-    "light": Strength(head=1.0, head_beta=40.0, points=1.0, points_beta=40.0),
-    "strong": Strength(head=0.8, head_beta=15.0, points=0.6, points_beta=15.0),
+    "light": Strength(cutoff=1.0, beta=40.0, noise=6.0),
+    "strong": Strength(cutoff=0.5, beta=20.0, noise=6.0),
 }
 
 
@@ -67,28 +72,33 @@ class OneEuro:
 
     def __init__(self, cutoff, beta):
         self._cutoff, self._beta = cutoff, beta
-        self._value = None
+        self.value = self.raw = None
 
-    def __call__(self, value, timestamp):
+    def move(self, motion):
+        """Move what was seen so far by a function, so that this motion is not smoothed."""
+        self.value, self.raw = motion(self.value), motion(self.raw)
+
+    def __call__(self, value, timestamp, noise=0.0):
         """The smoothed value.
 
         Args:
             value: (..., D) array.
             timestamp: in seconds, later than that of the call before. The first value stays as it
                 is.
+            noise: (..., 1) speed that does not open the filter.
         """
         value = np.asarray(value, np.float64)
-        if self._value is None:
-            self._value, self._raw, self._speed = value, value, np.zeros_like(value)
+        if self.value is None:
+            self.value, self._speed = value, np.zeros_like(value)
         else:
             elapsed = timestamp - self._time
-            speed = (value - self._raw) / elapsed
+            speed = (value - self.raw) / elapsed
             self._speed = _mixed(self._speed, speed, _SPEED_CUTOFF, elapsed)
-            fast = np.linalg.norm(self._speed, axis=-1, keepdims=True)
-            cutoff = self._cutoff + self._beta * fast
-            self._value, self._raw = _mixed(self._value, value, cutoff, elapsed), value
-        self._time = timestamp
-        return self._value
+            fast = np.linalg.norm(self._speed, axis=-1, keepdims=True) - noise
+            cutoff = self._cutoff + self._beta * np.maximum(fast, 0)
+            self.value = _mixed(self.value, value, cutoff, elapsed)
+        self.raw, self._time = value, timestamp
+        return self.value
 
 
 def _mixed(old, new, cutoff, elapsed):
@@ -105,7 +115,10 @@ class FaceSmoother:
 
     Call arguments:
         points: (N, 2) image pixels.
+        crop: (S, S, 3) uint8, the image around the face.
+        crop_from_image: (2, 3), where the crop is.
         timestamp: in seconds, later than that of the call before.
+        sigma: (N, 2, 2) how sure the landmarks are, see `FaceLandmarks`; None: not known.
 
     Returns:
         (N, 2) float64, image pixels; at the first call the points themselves.
@@ -113,37 +126,29 @@ class FaceSmoother:
     Example:
 
     >>> smooth = FaceSmoother(strength_of("light"))
-    >>> points = np.array([[0.0, 0.0], [10.0, 0.0], [5.0, 10.0]])
-    >>> bool(np.allclose(smooth(points, 0.0), points))
-    True
+    >>> points, crop = np.array([[9.0, 9.0], [20.0, 9.0]]), np.zeros((32, 32, 3), np.uint8)
+    >>> smooth(points, crop, np.eye(2, 3), timestamp=0.0).round(6).tolist()
+    [[9.0, 9.0], [20.0, 9.0]]
     """
 
     def __init__(self, strength):
-        self._strength = strength
-        self._place = OneEuro(strength.head, strength.head_beta)
-        self._turn = OneEuro(strength.head, strength.head_beta)
-        self._points = OneEuro(strength.points, strength.points_beta)
-        self._shape = None
+        self._filter, self._noise = OneEuro(strength.cutoff, strength.beta), strength.noise
+        self._grey = None
 
-    def __call__(self, points, timestamp):
-        points = np.asarray(points, np.float64)
-        if self._shape is None:
-            self._begin(points)
-        image_from_face = geometry.fit_similarity(self._shape, points)
-        on_face = geometry.apply(geometry.invert(image_from_face), points)
-        on_face = self._points(on_face, timestamp)
-        # In sizes of the face, as the filter's settings are.
-        place = self._place(image_from_face[:, 2] / self._size, timestamp) * self._size
-        turn = complex(*image_from_face[:, 0]) / self._factor
-        angle = self._angle + np.angle(turn * np.exp(-1j * self._angle))  # no jump at 180 degrees
-        self._angle = angle
-        log_scale, angle = self._turn(np.array([np.log(abs(turn)), angle]), timestamp)
-        factor = self._factor * np.exp(log_scale + 1j * angle)
-        linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
-        return geometry.apply(np.column_stack([linear, place]), on_face)
-
-    def _begin(self, points):
-        """The face's own frame: its centre at 0, and its size 1."""
-        self._size = max(1e-3, float(np.ptp(points, axis=0).max()))
-        self._shape = (points - points.mean(0)) / self._size
-        self._factor, self._angle = self._size, 0.0
+    def __call__(self, points, crop, crop_from_image, timestamp, sigma=None):
+        grey, side = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), len(crop)
+        points = geometry.apply(crop_from_image, points)
+        if self._grey is not None:
+            # Filters count in sides of the crop; in it a face has always the same size.
+            seen, smoothed = side * self._filter.raw, side * self._filter.value
+            expected = smoothed + points - seen
+            moved = flow(self._grey, grey, smoothed, expected)
+            motion = smooth_motion(smoothed, moved, expected, side)
+            self._filter.move(lambda at: motion(side * at) / side)
+        error = _USUAL_ERROR
+        if sigma is not None:
+            scale = np.sqrt(abs(np.linalg.det(crop_from_image[:, :2])))
+            error = (expected_error(sigma) * scale / side)[:, None]
+        self._grey = grey
+        smoothed = side * self._filter(points / side, timestamp, self._noise * error)
+        return geometry.apply(geometry.invert(crop_from_image), smoothed)

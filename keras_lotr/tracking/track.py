@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.tracking.crops import SteadyCrop, upright_degrees
+from keras_lotr.inference.certainty import quality
+from keras_lotr.inference.verification import GOOD_QUALITY, NO_QUALITY
+from keras_lotr.tracking.crops import BoxesBeside, SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import FaceSmoother
 
 _PORTRAIT = 12  # side in pixels of the small image by which a face is known again
@@ -14,6 +16,7 @@ _COAST = 0.35  # seconds after which a hidden face has mostly stopped
 _ALIKE = 0.55  # two portraits of a face, one frame apart, are more alike
 _SURE = 0.75  # score of what is no mistake of the detector
 _TIMES = 5  # what it found so often in a row is none either
+_WELL_SEEN = 2 * GOOD_QUALITY  # a face that once had this quality has it again when it is seen
 _LIKE_ITSELF = 0.7  # nothing is in front of a face that is as much like its average looks
 
 
@@ -29,19 +32,22 @@ class Track:
         track_id: its number.
         face: the `Face` that was found last.
         points: (N, 2) image pixels, as the network said last, not smoothed; None before the first.
+        smoothed: (N, 2) the same, smoothed.
         box: (4,) where it is, or, while it is hidden, where it should be.
         known: {"sigma", "visible"} of the last landmarks, if the model says how sure it is.
         fresh: whether its landmarks are of the detector's crop, and not of the landmarks before.
         hidden: whether it is not seen at present.
         misses: how often in a row the detector did not find it.
         confirmed: how often the detector found it.
-        sure: whether it is a face for certain: found with a high score, or several times.
+        sure: whether it is a face for certain: found with a high score, or several times, or its
+            landmarks say so.
     """
 
     def __init__(self, track_id, face, timestamp, strength):
         self.track_id, self._strength = track_id, strength
         self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
-        self._looks = self._last = self._before = None
+        self._quality, self._well_seen = None, False
+        self._looks = self._last = self._before = self.points = None
         self.confirm(face, timestamp)
         self._restart(face, timestamp)
 
@@ -51,7 +57,7 @@ class Track:
         self.box, self._velocity, self._time = np.asarray(face.box, float), np.zeros(2), timestamp
         self._seen = self.box, self._velocity, timestamp
         self._smooth = FaceSmoother(self._strength) if self._strength else None
-        self._steady = SteadyCrop()
+        self._steady, self._beside = SteadyCrop(), BoxesBeside()
 
     def confirm(self, face, timestamp):
         """The detector found it."""
@@ -84,14 +90,16 @@ class Track:
             size, margin = preprocessor.image_size, preprocessor.margin
             return geometry.crop_from_box(self.box, size, margin, self.degrees)
         moved = self.points + self._velocity * (timestamp - self._time)
-        return self._steady(moved, self.degrees, timestamp, preprocessor)
+        return self._steady(moved, self.degrees, timestamp, preprocessor, self._beside.offset)
 
-    def update(self, points, crop, timestamp, scheme):
+    def update(self, points, known, crop, crop_from_image, timestamp, scheme):
         """Take the landmarks that the network found.
 
         Args:
             points: (N, 2) image pixels.
+            known: {"sigma", "visible"} of them, or {}.
             crop: (S, S, 3) uint8, where it found them.
+            crop_from_image: (2, 3), where the crop is.
             timestamp: of the frame, in seconds.
             scheme: `LandmarkScheme`.
         """
@@ -100,13 +108,26 @@ class Track:
         if not self.fresh:
             moved = (points.mean(0) - self.points.mean(0)) / elapsed
             self._velocity = _mixed(self._velocity, moved, elapsed / _MOTION)
-        self.points, self.box, self._time = points, box, timestamp
+        self.points, self.box, self._time, self.known = points, box, timestamp, known
+        self.smoothed = points
+        if self._smooth is not None:
+            sigma = known.get("sigma")
+            self.smoothed = self._smooth(points, crop, crop_from_image, timestamp, sigma)
         self.degrees = upright_degrees(points, scheme, self.degrees)
+        if "sigma" in known:
+            self._quality = quality(known["sigma"], points)
+            self._well_seen |= self._quality >= _WELL_SEEN
+            self.sure |= self._quality >= GOOD_QUALITY
         self._before, self._last = self._last, portrait(crop)
 
-    def smoothed(self, timestamp):
-        """(N, 2) the landmarks, smoothed."""
-        return self.points if self._smooth is None else self._smooth(self.points, timestamp)
+    @property
+    def lost(self):
+        """Whether its landmarks say that there is no face, or that it is covered.
+
+        A model that does not say how sure it is loses none.
+        """
+        least = GOOD_QUALITY if self._well_seen else NO_QUALITY
+        return self._quality is not None and self._quality < least
 
     @property
     def doubtful(self):
@@ -118,6 +139,10 @@ class Track:
     def like_itself(self):
         """-1..1: how well what is seen now fits what it looked like so far."""
         return 1.0 if self._looks is None else likeness(self._looks, self._last)
+
+    def compare(self):
+        """Note how the detector's box of this frame differs from that of the landmarks."""
+        self._beside.compare(self.box, self.face)
 
     def seen_clearly(self, timestamp):
         """Remember place, velocity and looks: nothing is in front."""

@@ -30,8 +30,9 @@ class FaceTracker:
     A face is cropped where its last landmarks were, upright. The detector looks in every k-th
     frame, and at once when a face was lost or looks suddenly different. A face that the detector no
     longer finds is hidden: it is not returned, and known again where it should be by now, if it
-    looks as it did. A face whose score is below 0.75 may be a mistake of the detector: it is
-    returned once it was found five times in a row.
+    looks as it did. So is one whose landmarks say that there is no face, or a covered one, if the
+    model says how sure it is. A face whose score is below 0.75 may be a mistake of the detector: it
+    is returned once it was found five times in a row, or its landmarks say that it is a face.
 
     A tracker is for one video, and for one thread at a time; a landmarker may be shared between
     trackers. It has no clock of its own and remembers only the faces that are there, so that the
@@ -100,6 +101,9 @@ class FaceTracker:
         self._find(image, self._visible, timestamp)
         if not looked and any(track.doubtful for track in self._visible):
             self._find(image, self._look(image, timestamp), timestamp)
+        for track in self._visible:
+            if track.lost:
+                track.hide()
         self._part(timestamp)
         self._tracks = [track for track in self._tracks if not self._ended(track, timestamp)]
         return [self._result(track, timestamp) for track in self._visible if track.sure]
@@ -181,9 +185,10 @@ class FaceTracker:
         matrices = [track.crop(preprocessor, timestamp) for track in tracks]
         crops = [geometry.warp(image, m, preprocessor.image_size) for m in matrices]
         found = landmarker.landmarks_of(crops, matrices)
-        for track, crop, (points, known) in zip(tracks, crops, found, strict=True):
-            track.update(points.astype(np.float64), crop, timestamp, scheme)
-            track.known = known
+        for track, crop, matrix, (points, known) in zip(
+            tracks, crops, matrices, found, strict=True
+        ):
+            track.update(points.astype(np.float64), known, crop, matrix, timestamp, scheme)
 
     def _part(self, timestamp):
         """Of two tracks on one face, the one that is less like itself is hidden."""
@@ -201,17 +206,16 @@ class FaceTracker:
             # Of two faces that stay close together, what is known must not grow old.
             if clear or found and track.unclear_for(timestamp) > _OLD:
                 track.seen_clearly(timestamp)
+            if clear and found and not track.doubtful:
+                track.compare()
 
     def _ended(self, track, timestamp):
-        """Whether a face has gone: for too long, or it was none that the detector was sure of.
-
-        Certainty of the landmarks, where a model has it, belongs here.
-        """
+        """Whether a face has gone: for too long, or it was none, or none for certain."""
         certain = track.sure and track.confirmed > 1
         return track.hidden and (not certain or track.unclear_for(timestamp) > self.hold)
 
     def _result(self, track, timestamp):
-        points, scheme = track.smoothed(timestamp), self.landmarker.preprocessor.scheme
+        points, scheme = track.smoothed, self.landmarker.preprocessor.scheme
         face, degrees, box = track.face, track.degrees, geometry.box_of(points)
         if track.fresh:
             box, degrees = face.box, face.degrees

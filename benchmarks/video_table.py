@@ -1,0 +1,80 @@
+"""What `video.py` measured, as Markdown."""
+
+WAYS = {
+    "each frame alone": "each frame alone",
+    "tracked, off": "followed, `off`",
+    "tracked, light": "followed, `light`",
+    "tracked, strong": "followed, `strong`",
+    "MediaPipe": "MediaPipe 0.10.21, face mesh",
+}
+KINDS = {
+    "cross": "clips of two faces that cross",
+    "occlude": "clips in which two faces are covered, one after the other",
+    "hand": "clips with a board before a face",
+    "cut": "clips with a cut",
+}
+MEASURES = ("nme", "inner", "jitter", "jitter ratio", "lag", "blink depth")
+
+
+def video_table(results):
+    """Tables and sentences for docs/video.md."""
+    lines = [
+        f"In {results['clips']} clips of one face, in per cent of the distance of the outer eye "
+        "corners; a blink is 1 where eyes close as far as the true ones:",
+        "",
+        "| preset | | NME | inner 51 | jitter | of each frame alone | lag, frames | blink |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for preset, measured in results["presets"].items():
+        for way, row in measured["one_face"]["all"].items():
+            cells = (f"{row[name]:.2f}" if name in row else "-" for name in MEASURES)
+            name = "" if way == "MediaPipe" else preset
+            lines.append(f"| {' | '.join([name, WAYS[way], *cells])} |")
+    for preset, measured in results["presets"].items():
+        still = measured["one_face"].get("still")
+        lines += ["", f"`{preset}`:", ""]
+        if still:
+            light = still["tracked, light"]["jitter ratio"]
+            lines.append(f"- **At rest**, `light` leaves {light:.2f} of the jitter.")
+        lines += [*of_truth(measured["smoothing_of_the_truth"]), who(measured["who_is_who"])]
+        lines += [times(measured["speed_ms"])]
+    memory = results["memory"]
+    grown = f"{memory['grown_mb']} MB" if memory["grown_mb"] > 0 else "nothing"
+    lines += ["", f"Memory grows by {grown} over {memory['frames']:,} frames."]
+    return "\n".join(lines)
+
+
+def of_truth(measured):
+    """What smoothing alone does to true landmarks."""
+    for smooth, row in measured.items():
+        yield (
+            f"- **True landmarks, smoothed** (`{smooth}`): a blink keeps "
+            f"{row['blink depth, at least']:.0%} of its depth or more, is shut at most "
+            f"{row['blink late, frames, at most']:.1f} frames late, and a fast turn lags by at "
+            f"most {row['lag, frames, at most']:.2f} frames."
+        )
+
+
+def who(measured):
+    """How often a number changes."""
+    rows = "; ".join(
+        f"{measured[kind]['switches']} in {measured[kind]['clips']} {words}"
+        for kind, words in KINDS.items()
+        if kind in measured
+    )
+    return f"- **Changes of a face's number**: {rows}."
+
+
+def times(ms):
+    """Milliseconds of a frame."""
+    mesh = ms.get("MediaPipe, video mode")
+    beside = f"; MediaPipe's mesh takes {mesh:.1f}" if mesh else ""
+    return (
+        f"- **Time** of a frame of 640 x 480, one thread: {ms['each frame alone']:.1f} ms alone, "
+        f"{ms['tracked']:.1f} followed, {ms['tracked, portrait']:.1f} with `min_face_size=0.2` "
+        f"(of which the detector takes {ms[DETECTOR]:.0%}){beside}. Four faces take "
+        f"{ms['tracked, four faces / one']:.1f} times as long as one."
+    )
+
+
+DETECTOR = "tracked, portrait, detector's share"

@@ -13,6 +13,7 @@ from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import unescaped
 from keras_lotr.inference.boxes import corners_of
 from keras_lotr.inference.formats import SURE
+from keras_lotr.inference.pose import ANGLES
 from keras_lotr.inference.yunet import LANDMARKS_BOX
 
 _IMAGE = ("image", "source", "file_name", "filename", "file", "path", "image_id", "name")
@@ -196,6 +197,7 @@ def _entries_of_table(path):
             "score": float(values["score"]) if values["score"] else None,
             "scheme": values["scheme"],
             **_certainty_of(values),
+            **_state_of(values),
         }
         entries.setdefault(source, entry)["faces"].append(face)
     return [*entries.values()]
@@ -217,6 +219,14 @@ def _certainty_of(values):
         "visible": [float(value) for value in visible],
         "quality": float(values["quality"]),
     }
+
+
+def _state_of(values):
+    """Pose and openness, as far as the columns have them."""
+    pose = {name: float(values[name]) for name in ANGLES if values.get(name)}
+    opened = {k: float(v) for k, v in values.items() if v and k.startswith("openness_")}
+    openness = {name.removeprefix("openness_"): value for name, value in opened.items()}
+    return {k: v for k, v in (("pose", pose), ("openness", openness)) if v}
 
 
 def _entries_of_coco(content, folder):

@@ -30,13 +30,24 @@ def faces_of(photos):
     ]
 
 
+def assert_same(found, expected):
+    """But for how many crops the network had at once, which changes its last bits."""
+    for (*place, faces), (*other, others) in zip(found, expected, strict=True):
+        assert place == other
+        for face, same in zip(faces, others, strict=True):
+            assert face.keys() == same.keys()
+            np.testing.assert_allclose(face["points"], same["points"], rtol=0, atol=0.002)
+            np.testing.assert_allclose(face["sigma"], same["sigma"], rtol=0.01)
+            assert (face["box"], face["scheme"]) == (same["box"], same["scheme"])
+
+
 def test_same_faces_in_the_same_order(landmarker, monkeypatch):
     monkeypatch.setattr(processes, "_PHOTOS_IN_TASK", 2)
     alone = faces_of(landmarker.stream(EXAMPLES * 2))
-    assert faces_of(landmarker.stream(EXAMPLES * 2, workers=2)) == alone
+    assert_same(faces_of(landmarker.stream(EXAMPLES * 2, workers=2)), alone)
     boxes = [[[178, 89, 271, 175]]] * len(EXAMPLES)
     alone = faces_of(landmarker.stream(EXAMPLES, boxes))
-    assert faces_of(landmarker.stream(EXAMPLES, boxes, workers=2)) == alone
+    assert_same(faces_of(landmarker.stream(EXAMPLES, boxes, workers=2)), alone)
 
 
 def test_photos_are_taken_as_they_are_needed(landmarker, monkeypatch):

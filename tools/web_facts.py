@@ -15,7 +15,7 @@ _PYRAMID = (
     *("last_side", "border", "step", "large_face", "large_part"),
     *("overlap_of_sizes", "part_of_face"),
 )
-DETECTOR, LANDMARKER = "face_detector", "lotr_m_68"
+DETECTOR, LANDMARKER = "face_detector", "lotr_s_68"
 
 
 def facts():

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const project = join(here, "..");
 
-const MODELS = ["face_detector/model.onnx", "lotr_m_68/model.onnx", "lotr_m_68/model.safetensors"];
+const MODELS = ["face_detector/model.onnx", "lotr_s_68/model.onnx", "lotr_s_68/model.safetensors"];
 const EXAMPLES = ["group", "astronaut", "rendered1", "rendered2", "rendered3", "rendered5"];
 
 function copy(from, to) {

@@ -27,7 +27,7 @@ def address(browser, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def landmarker():
-    return keras_lotr.FaceLandmarker.from_preset("lotr_m_68")
+    return keras_lotr.FaceLandmarker.from_preset("lotr_s_68")
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,8 @@ def test_finds_what_the_library_finds(page, landmarker, name, change):
     )
     assert len(found["faces"]) == len(expected.faces)
     for face, true in zip(found["faces"], expected.to_dict()["faces"], strict=True):
-        assert face.keys() == true.keys()
+        # The page does not fit a head to the landmarks.
+        assert face.keys() == true.keys() - {"pose", "openness"}
         np.testing.assert_allclose(face["points"], true["points"], rtol=0, atol=tolerance)
         np.testing.assert_allclose(face["box"], true["box"], rtol=0, atol=tolerance)
         assert face["score"] == pytest.approx(true["score"], abs=1e-3)

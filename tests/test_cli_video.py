@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from keras_lotr import FaceLandmarker
 from keras_lotr.cli import main
+from keras_lotr.cli.options import VIDEO_PRESET
 
 pytestmark = pytest.mark.once
 
@@ -31,7 +32,7 @@ def test_video_and_points(video, tmp_path):
     assert [len(faces) for faces in frames] == [1] * 20
     reader = cv2.VideoCapture(str(video))
     first = cv2.cvtColor(reader.read()[1], cv2.COLOR_BGR2RGB)
-    (face,) = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")(first)
+    (face,) = FaceLandmarker.from_preset(VIDEO_PRESET, engine="onnxruntime")(first)
     assert frames[0] == [{**face.to_dict(), "track_id": 0}]
     assert {here["track_id"] for faces in frames for here in faces} == {0}
     drawn = cv2.VideoCapture(str(out))

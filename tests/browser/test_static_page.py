@@ -119,8 +119,8 @@ def close_up(content):
 def test_finds_what_the_library_finds(page, landmarker, name, change):
     content = change((EXAMPLES / name).read_bytes())
     (expected,) = landmarker.stream([content])
-    # A tenth of a pixel of the copy in which the detector sees the face.
-    tolerance = 0.1 * max(1, expected.width / (96 if change is close_up else 640))
+    # 0.15 pixels of the copy in which the detector sees the face.
+    tolerance = 0.15 * max(1, expected.width / (96 if change is close_up else 640))
     assert upload(page, name, content).startswith(f"{len(expected.faces)} face")
     found = downloaded(page)
     assert found.keys() == expected.to_dict().keys()

@@ -25,11 +25,14 @@ def video_table(results):
         "| preset | | NME | inner 51 | jitter | of each frame alone | lag, frames | blink |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    rows = {}  # MediaPipe's is the same beside each preset
     for preset, measured in results["presets"].items():
         for way, row in measured["one_face"]["all"].items():
-            cells = (f"{row[name]:.2f}" if name in row else "-" for name in MEASURES)
-            name = "" if way == "MediaPipe" else preset
-            lines.append(f"| {' | '.join([name, WAYS[way], *cells])} |")
+            own = way != "MediaPipe"
+            rows[preset if own else "", way] = row if own else {**row, "jitter ratio": None}
+    for (preset, way), row in rows.items():
+        cells = ("-" if row.get(name) is None else f"{row[name]:.2f}" for name in MEASURES)
+        lines.append(f"| {' | '.join([preset, WAYS[way], *cells])} |")
     for preset, measured in results["presets"].items():
         still = measured["one_face"].get("still")
         lines += ["", f"`{preset}`:", ""]

@@ -17,7 +17,7 @@ def bulk_table(measured):
     yield "|---|---|---|---|"
     for name, run in measured.items():
         if isinstance(run, dict) and "photos_per_second" in run and name != "second run":
-            memory = run["megabytes_every_10_s"]
+            memory = [mb for mb in run["megabytes_every_10_s"] if mb]  # 0: it has ended
             part = max(len(memory) // 4, 1)
             first_mb, last_mb = (sum(m) / part for m in (memory[1:][:part], memory[-part:]))
             speed = run["photos_per_second"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 from fuzz import bombs
 
-from keras_lotr import FaceLandmarker
+from keras_lotr import FaceLandmarker, read_image
 from keras_lotr.cli import main
 from keras_lotr.demo import service as demo
+from keras_lotr.demo.camera import Camera
 from keras_lotr.demo.service import ATTENTION, DRAWN, Service, Settings, checked_image
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.publishing.space import publish_space, space_files
@@ -79,6 +81,21 @@ def test_overlays(service):
     ]
     np.testing.assert_array_equal(drawn[0], checked_image(picture))
     assert len({image.tobytes() for image in drawn}) == 1 + len(DRAWN)
+
+
+def test_a_camera_follows_its_faces(service):
+    pytest.importorskip("scipy")
+    camera = Camera(service, Settings("lotr_s_68", ("points",)))
+    frames = [np.roll(read_image(GROUP), 3 * i, axis=1) for i in range(4)]
+    encoded = [cv2.imencode(".png", frame[..., ::-1])[1].tobytes() for frame in frames]
+    (first, said), *_, (last, said_last) = [camera.annotate(frame) for frame in encoded]
+    assert re.fullmatch(r"\d faces in \d+ ms\.", said)
+    assert re.fullmatch(r"\d faces in \d+ ms, \d+ frames/s\.", said_last)
+    assert (first != frames[0]).any() and first.shape == frames[0].shape
+    small = cv2.imencode(".png", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+    assert camera.annotate(small)[1].startswith("No face")  # another camera
+    with pytest.raises(ValueError, match="another kind"):
+        camera.annotate(b"text")
 
 
 def test_large_pictures_are_made_smaller_for_the_browser(service):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from keras_lotr.demo.camera import Camera
 from keras_lotr.demo.downloads import handed_out
 from keras_lotr.demo.service import (
     ATTENTION,
@@ -155,18 +156,21 @@ def _webcam_tab(service, controls):
         annotated = gr.Image(label="Landmarks", height=420, format="jpeg", interactive=False,
                              buttons=["fullscreen"])  # fmt: skip
     message = gr.Markdown("Click the camera, then *Record*. Frames are not kept.")
+    followed = gr.State(time_to_live=2 * _CAMERA_SECONDS)  # the visitor's own `Camera`
 
-    def annotate(frame, preset, draw, landmark, threshold, flip):
+    def annotate(frame, camera, preset, draw, landmark, threshold, flip):
         if frame is None:
-            return None, ""
+            return None, "", None
         settings = _settings(preset, draw, landmark, threshold, flip)
-        answer = _said(service.annotate, frame, settings)
-        return handed_out(annotated, answer.picture), answer.message
+        if camera is None or camera.settings != settings:
+            camera = _said(Camera, service, settings)
+        picture, said = _said(camera.annotate, frame)
+        return handed_out(annotated, picture), said, camera
 
     frame.stream(
         annotate,
-        [frame, *controls],
-        [annotated, message],
+        [frame, followed, *controls],
+        [annotated, message, followed],
         # Each camera keeps its place until it is switched off or the time is over: places of its
         # own, so that two cameras do not keep all others waiting. Clients of the API do not know
         # streams and would wait for the end of the time; they have `annotate`.

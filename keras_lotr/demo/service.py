@@ -31,7 +31,7 @@ MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000
 MAX_FRAMES = 900  # of a video: half a minute
 _MAX_SHOWN = 1600  # longer side in pixels of the image that goes back to the browser
-_VIEW = 600  # pixels of that side in the page
+VIEW = 600  # pixels of that side in the page
 DRAWN = ("points", "contours", "numbers", "boxes", "ellipses", "pose")
 _LEVEL = 0.9  # of the true landmarks, how many lie in the ellipses
 ATTENTION = "attention"
@@ -184,7 +184,7 @@ class Service:
         """Find the landmarks in an image.
 
         Args:
-            image: bytes of an image file.
+            picture: bytes of an image file.
             settings: `Settings`.
             name: what the image is called in the answer.
 
@@ -201,20 +201,22 @@ class Service:
         if photo.error is not None:
             raise photo.error
         milliseconds = 1000 * (time.perf_counter() - start)
-        shown = image
-        if ATTENTION in settings.overlays:
-            maps = [
-                attention_map(landmarker, image, f, int(settings.landmark)) for f in photo.faces
-            ]
-            if maps:
-                shown = draw_attention(image, np.max(maps, axis=0))
+        shown = self.with_attention(image, photo.faces, settings)
         near = close_ups(shown, photo.faces, settings.drawn)
-        shown = draw(shown, photo.faces, **settings.drawn, shown=_VIEW)
+        shown = draw(shown, photo.faces, **settings.drawn, shown=VIEW)
         if any(settings.drawn.values()):
             number_faces(shown, photo.faces)
-        message = _sentence(len(photo.faces), milliseconds)
+        message = sentence(len(photo.faces), milliseconds)
         poses = tuple(face.pose for face in photo.faces)
-        return Answer(_fit(shown), message, replace(photo, source=name).to_dict(), poses, near)
+        return Answer(fit(shown), message, replace(photo, source=name).to_dict(), poses, near)
+
+    def with_attention(self, image, faces, settings):
+        """The image, with the attention of a landmark in it if the settings ask for that."""
+        if ATTENTION not in settings.overlays or not faces:
+            return image
+        landmarker, landmark = self.landmarker(settings), int(settings.landmark)
+        maps = [attention_map(landmarker, image, face, landmark) for face in faces]
+        return draw_attention(image, np.max(maps, axis=0))
 
     def annotate_video(self, path, settings, output, progress):
         """Draw the landmarks into a video file; a sentence about it.
@@ -259,13 +261,15 @@ def _check_bytes(count, kind):
         )
 
 
-def _sentence(num_faces, milliseconds):
+def sentence(num_faces, milliseconds):
+    """What was found, for the visitor."""
     if not num_faces:
         return "No face was found. Try a lower threshold, or an image with larger faces."
     return f"{num_faces} {'face' if num_faces == 1 else 'faces'} in {milliseconds:.0f} ms."
 
 
-def _fit(image):
+def fit(image):
+    """The image, made smaller if it is too large for a browser."""
     scale = _MAX_SHOWN / max(image.shape[:2])
     if scale >= 1:
         return image

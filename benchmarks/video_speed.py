@@ -1,7 +1,6 @@
 """The time of a frame with `FaceTracker`, and its memory; `video.py` measures them."""
 
 import time
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -89,4 +88,4 @@ def memory(preset, frames, count):
         tracker(small[i % len(small)], i / 25)
         if i in (499, count + 499):
             marks.append(resident())
-    return {"frames": count, "grown_mb": [round(b - a, 2) for a, b in pairwise(marks)][0]}
+    return {"frames": count, "grown_mb": round(marks[1] - marks[0], 2)}

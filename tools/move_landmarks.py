@@ -20,10 +20,11 @@ import numpy as np
 
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
+from keras_lotr.inference.pose import ANGLES
 from keras_lotr.lotr import LOTR
 from keras_lotr.schemes import get_scheme
 
-SCHEME, ANGLES = "wflw98", ("yaw", "pitch", "roll")
+SCHEME = "wflw98"
 # Outer corners of the eyes and the chin; from between the eyes to the chin it is so many times the
 # distance of the eyes, in the mean of rendered frontal faces.
 LEFT_EYE, RIGHT_EYE, CHIN, EYES_TO_CHIN = 60, 72, 16, 1.29

@@ -43,18 +43,8 @@ def presets():
 
 report.add_command(report_certainty, "certainty")
 for command in (
-    *(
-        predict,
-        video,
-        webcam,
-        train,
-        train_certainty,
-        train_detector,
-        shard,
-        evaluate,
-        review,
-        report,
-    ),
+    *(predict, video, webcam, train, train_certainty, train_detector),
+    *(shard, evaluate, review, report),
     *(export, demo),
     *(package_preset, model_card, publish, publish_space),
 ):

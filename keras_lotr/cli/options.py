@@ -159,8 +159,7 @@ def landmarker_of(
 
     if not preset.endswith(".onnx"):
         engine = engine_of(preset, engine)
-    rotations = (0, 90, 180, 270) if any_rotation else None
-    settings = {"threshold": threshold, "rotations": rotations}
+    settings = {"threshold": threshold, "rotations": rotations_of(any_rotation)}
     settings |= {"max_side": max_side, "min_face_size": min_face_size}
     if detector != "builtin":  # that it cannot be had is told before Keras starts
         detector, settings = load_detector(detector, **settings), {}
@@ -174,6 +173,11 @@ def landmarker_of(
     threads = None if workers is None else 1  # the processes share the cores
     settings |= {"flip": flip, "engine": engine, "precision": precision, "threads": threads}
     return FaceLandmarker(preset, detector, **settings)
+
+
+def rotations_of(any_rotation):
+    """The detector's `rotations`; None: its own."""
+    return (0, 90, 180, 270) if any_rotation else None
 
 
 def engine_of(preset, engine):

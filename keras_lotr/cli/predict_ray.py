@@ -4,7 +4,7 @@ import time
 
 import click
 
-from keras_lotr.cli.options import engine_of
+from keras_lotr.cli.options import engine_of, rotations_of
 
 
 def predict_with_ray(
@@ -32,8 +32,8 @@ def predict_with_ray(
 
     if not preset.endswith(".onnx"):
         engine = engine_of(preset, engine)
+    how["rotations"] = rotations_of(any_rotation)
     settings = {name: value for name, value in how.items() if value not in (None, False)}
-    rotations = {"rotations": (0, 90, 180, 270)} if any_rotation else {}
     start = time.monotonic()
     done = keras_lotr.ray.predict(
         list(source),
@@ -44,7 +44,6 @@ def predict_with_ray(
         workers=workers,
         engine=engine,
         **settings,
-        **rotations,
     )
     before = f", {done.done_before} done before" if done.done_before else ""
     click.echo(
@@ -52,4 +51,6 @@ def predict_with_ray(
         f"written to {output} ({time.monotonic() - start:.1f} s)",
         err=True,
     )
-    return 0 if not done.failed else 1 + (done.failed == done.images)
+    if not done.failed:
+        return 0
+    return 2 if done.failed == done.images else 1

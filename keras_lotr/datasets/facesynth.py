@@ -8,6 +8,7 @@ from keras_lotr.conversions import common_landmarks
 from keras_lotr.datasets.gaps import labelled_samples
 from keras_lotr.datasets.samples import existing, label_key
 from keras_lotr.images.names import shortened
+from keras_lotr.inference.pose import ANGLES
 
 
 def read(folder, split="train", scheme="ibug68"):
@@ -51,7 +52,7 @@ def angles(folder, split="val"):
     found = []
     for shard in _shards(folder, split):
         with np.load(existing(shard / "labels.npz")) as labels:
-            found.append(np.stack([labels[name] for name in ("yaw", "pitch", "roll")], -1))
+            found.append(np.stack([labels[name] for name in ANGLES], -1))
     return np.concatenate(found)
 
 

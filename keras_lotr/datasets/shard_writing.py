@@ -10,14 +10,15 @@ import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.shards import (
+    FACTS,
     INDEX,
     OPTIONAL,
     POINTS,
     ROW,
     SPLIT_BITS,
     TAR,
-    write_facts,
 )
+from keras_lotr.presets.files import write_json
 
 TAR_BYTES = 10**9
 
@@ -48,7 +49,7 @@ def write_shards(data, out, scheme=None, reader=None, tar_bytes=TAR_BYTES):
         places, tars = _write_tars(samples, out, tar_bytes)
         facts = _write_tables(samples, splits, places, out)
         facts["tars"] = tars
-        write_facts(out, facts)
+        write_json(out / FACTS, facts)
     except OSError as error:
         if error.filename is not None and not str(error.filename).startswith(str(out)):
             raise  # an image that cannot be read

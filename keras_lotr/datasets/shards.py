@@ -12,7 +12,6 @@ Nothing of it is in memory: the tables are mapped, and an image is read when its
 """
 
 import copy
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -213,13 +212,3 @@ def _table(path, faces):
             "files of the shards from one place."
         )
     return table
-
-
-def write_facts(folder, facts):
-    """shards.json as text.
-
-    Args:
-        folder: of the shards.
-        facts: dict.
-    """
-    (Path(folder) / FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.inference.detectors import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
+from keras_lotr.inference.pose import ANGLES
 from keras_lotr.presets.files import (
     METADATA,
     ONNX,
@@ -86,14 +87,12 @@ class Answer:
         picture: (H, W, 3) uint8 RGB, annotated, small enough for a browser.
         message: one sentence.
         photo: {"source", "width", "height", "faces"}, in pixels of the image as it was given.
-        poses: for each face its `HeadPose`, or None.
         close_ups: pairs (S, S, 3) uint8 RGB and the number of the face, see `close_ups`.
     """
 
     picture: np.ndarray
     message: str
     photo: dict
-    poses: tuple
     close_ups: tuple = ()
 
     @property
@@ -105,10 +104,9 @@ class Answer:
         rows = []
         for number, face in enumerate(self.photo["faces"], start=1):
             x0, y0, x1, y1 = face["box"]
-            pose = self.poses[number - 1]
-            angles = [None] * 3 if pose is None else [pose.yaw, pose.pitch, pose.roll]
             place = map(round, (x0, y0, x1 - x0, y1 - y0))
-            angles = [None if angle is None else round(angle) for angle in angles]
+            pose = face.get("pose", {})
+            angles = [round(pose[name]) if pose else None for name in ANGLES]
             rows.append([number, round(face["score"], 2), *place, face.get("quality"), *angles])
         return rows
 
@@ -207,8 +205,7 @@ class Service:
         if any(settings.drawn.values()):
             number_faces(shown, photo.faces)
         message = sentence(len(photo.faces), milliseconds)
-        poses = tuple(face.pose for face in photo.faces)
-        return Answer(fit(shown), message, replace(photo, source=name).to_dict(), poses, near)
+        return Answer(fit(shown), message, replace(photo, source=name).to_dict(), near)
 
     def with_attention(self, image, faces, settings):
         """The image, with the attention of a landmark in it if the settings ask for that."""

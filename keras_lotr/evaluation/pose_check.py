@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lotr.inference.pose import head_pose
+from keras_lotr.inference.pose import ANGLES, head_pose
 from keras_lotr.schemes import get_scheme
 
 MOST_YAW = 60  # degrees; up to here the mean error is taken
@@ -28,7 +28,7 @@ def of_angles(found, angles):
     known = np.isfinite(errors).all(1)
     near = known & (np.abs(angles[:, 0]) <= MOST_YAW)
     means = errors[near].mean(0)
-    by_angle = zip(("yaw", "pitch", "roll"), means, strict=True)
+    by_angle = zip(ANGLES, means, strict=True)
     return {
         "faces": int(near.sum()),
         "without_pose": int((~known).sum()),

@@ -28,8 +28,8 @@ from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme
 from keras_lotr.writing import replaced
 
-# What not every face has.
-SURE = ("sigma", "visible", "quality", "low_quality", "pose", "openness")
+# What not every face has, and COCO has no key for.
+NOT_ALWAYS = ("sigma", "visible", "quality", "low_quality", "pose", "openness")
 
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
@@ -257,7 +257,7 @@ def _annotation(face):
     x0, y0, x1, y1 = face["box"]
     visible = face.get("visible", [1] * len(face["points"]))
     flagged = zip(face["points"], visible, strict=True)
-    sure = {key: face[key] for key in SURE if key in face}  # beyond COCO's own keys
+    others = {key: face[key] for key in NOT_ALWAYS if key in face}
     return {
         "keypoints": [value for (x, y), seen in flagged for value in (x, y, 1 + (seen >= 0.5))],
         "num_keypoints": len(face["points"]),
@@ -265,7 +265,7 @@ def _annotation(face):
         "area": (x1 - x0) * (y1 - y0),
         "iscrowd": 0,
         **({} if face["score"] is None else {"score": face["score"]}),
-        **sure,
+        **others,
     }
 
 

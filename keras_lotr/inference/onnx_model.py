@@ -95,9 +95,8 @@ class OnnxModel:
                 f"The preset {files.name!r} has no {wanted}: write it with `keras-lotr export "
                 f"{files.name}{options} --output FOLDER/{wanted}`."
             )
-        weights = (
-            None if _has_weights(_content_of(path)) else files.path(WEIGHTS)
-        )  # may have to be fetched
+        needs_weights = not _has_weights(_content_of(path))
+        weights = files.path(WEIGHTS) if needs_weights else None  # may have to be fetched
         return cls(path, threads, providers, weights)
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import unescaped
 from keras_lotr.inference.boxes import corners_of
-from keras_lotr.inference.formats import SURE
+from keras_lotr.inference.formats import NOT_ALWAYS
 from keras_lotr.inference.pose import ANGLES
 from keras_lotr.inference.yunet import LANDMARKS_BOX
 
@@ -246,7 +246,7 @@ def _entries_of_coco(content, folder):
             "box": _corners(annotation["bbox"], "xywh"),
             "score": annotation.get("score"),
             "scheme": schemes[annotation["category_id"]],
-            **{key: annotation[key] for key in SURE if key in annotation},
+            **{key: annotation[key] for key in NOT_ALWAYS if key in annotation},
         }
         entries[annotation["image_id"]]["faces"].append(face)
     return [*entries.values()]

@@ -85,6 +85,34 @@ class LandmarkScheme:
         """
         return {**self.regions, **self._halves()}
 
+    @property
+    def openings(self):
+        """{left_eye, right_eye, mouth: pairs of landmarks on either side of the opening}.
+
+        Empty for a scheme without closed lines around both eyes and the lips.
+
+        Example:
+
+        >>> from keras_lotr.schemes import get_scheme
+        >>> get_scheme("ibug68").openings["left_eye"]
+        ((37, 41), (38, 40))
+        """
+        return {
+            name: tuple(zip(line[1 : len(line) // 2], line[: len(line) // 2 : -1], strict=True))
+            for name, line in self.opening_lines.items()
+        }
+
+    @property
+    def opening_lines(self):
+        """{left_eye, right_eye, mouth: landmarks from corner to corner along the upper side, and
+        back along the lower}, as `openings`."""
+        closed = [contour for contour in self.contours if contour.closed]
+        eyes = [contour.indices for contour in closed if contour.region == "eyes"]
+        lips = [contour.indices for contour in closed if contour.region == "mouth"]
+        if len(eyes) != 2 or not lips:
+            return {}
+        return {"left_eye": eyes[0], "right_eye": eyes[1], "mouth": lips[-1]}  # the inner lips
+
     def _halves(self):
         """{left_eye: landmarks, right_eye: ...}: of a mirrored pair the first is the left one."""
         halves, left = {}, set()

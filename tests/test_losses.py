@@ -9,6 +9,7 @@ from keras import layers, ops
 from tiny import value_and_slope
 
 from keras_lotr import SmoothWing, Wing, smooth_wing, wing
+from keras_lotr.losses import opening_loss
 
 LOSSES = [Wing, SmoothWing]
 DTYPES = ["float32", "float64"]
@@ -102,6 +103,47 @@ def test_slope_is_finite_where_prediction_is_exact(loss, dtype):
     assert np.isfinite(slopes).all()
 
 
+# === Openings ===
+PAIRS = [(0, 3), (1, 2)]  # of 5 landmarks
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_opening_loss_equals_numpy(dtype):
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0, 64, (6, 5, 2)).astype(dtype)
+    points = (truth + rng.normal(0, 8, truth.shape)).astype(dtype)
+    expected = np.zeros((6, 5))
+    for i, j in PAIRS:
+        x = np.abs((points[:, i] - points[:, j]) - (truth[:, i] - truth[:, j]))
+        of_pair = np.where(x < 10, x**2, 20 * x - 100).mean(-1)
+        expected[:, i] = expected[:, j] = of_pair / 2
+    with precision(dtype):
+        computed = ops.convert_to_numpy(opening_loss(truth, points, PAIRS))
+    assert computed.dtype == dtype
+    np.testing.assert_allclose(computed, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_opening_that_only_moved_costs_nothing():
+    truth = np.random.default_rng(4).uniform(0, 64, (2, 5, 2)).astype("float32")
+    loss = SmoothWing(openings=PAIRS, opening_weight=3.0)
+    np.testing.assert_allclose(float(loss(truth, truth + 4)), float(SmoothWing()(truth, truth + 4)))
+    closed = truth.copy()
+    closed[:, 3] = closed[:, 0]
+    assert float(loss(truth, closed)) > float(SmoothWing()(truth, closed)) + 1
+
+
+@pytest.mark.parametrize(("label", "slope"), [(np.nan, 0.0), (0.0, 3.0)])
+def test_a_pair_without_a_label_costs_nothing(label, slope):
+    def of_height(x):
+        eye = ops.stack([ops.stack([0 * x, x], -1), ops.zeros((*x.shape, 2), x.dtype)], 1)
+        truth = ops.zeros_like(eye) + ops.convert_to_tensor([[0, 0], [0, label]], x.dtype)
+        return opening_loss(truth, eye, [(0, 1)])[:, 0]
+
+    values, slopes = value_and_slope(of_height, np.array([0.0, 6.0], "float32"))
+    np.testing.assert_allclose(slopes, [0, slope])
+    np.testing.assert_allclose(values, [0, 3 * slope])
+
+
 # === As keras.losses.Loss ===
 @pytest.mark.parametrize("faces", [3, 7])  # as many faces as landmarks: no accident of broadcasting
 @pytest.mark.parametrize("loss", LOSSES)
@@ -150,7 +192,14 @@ def test_fit_with_sample_weight(shape):
     assert model.fit(x, y, sample_weight=weight + 1, verbose=0).history["loss"][0] > 1
 
 
-@pytest.mark.parametrize("loss", [Wing(5.0, 1.0), SmoothWing(5.0, 1.0, 0.5, reduction="sum")])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Wing(5.0, 1.0),
+        SmoothWing(5.0, 1.0, 0.5, reduction="sum"),
+        SmoothWing(openings=((0, 1),), opening_weight=0.5),
+    ],
+)
 def test_config(loss):
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is type(loss)
@@ -167,6 +216,12 @@ def test_config(loss):
 def test_bad_settings(loss, settings, message):
     with pytest.raises(ValueError, match=message):
         loss(**settings)
+
+
+@pytest.mark.parametrize("weight", [0, -1.0])
+def test_bad_opening_weight(weight):
+    with pytest.raises(ValueError, match="opening_weight > 0"):
+        SmoothWing(openings=PAIRS, opening_weight=weight)
 
 
 @pytest.mark.parametrize("t", [0, 10.0, 11])

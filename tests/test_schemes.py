@@ -36,6 +36,24 @@ def test_flip_orders_are_those_of_the_data_sets(name):
 
 
 @every_scheme
+def test_openings_are_mirrored(scheme):
+    openings = scheme.openings
+    assert [len(pairs) for pairs in openings.values()] == (
+        [2, 2, 3] if "68" in scheme.name else [3] * 3
+    )
+
+    def mirrored(name):
+        return {tuple(scheme.flip_order[i] for i in pair) for pair in openings[name]}
+
+    assert mirrored("left_eye") == set(openings["right_eye"])
+    assert mirrored("mouth") == set(openings["mouth"])
+
+
+def test_landmarks_of_ones_own_have_no_openings():
+    assert get_scheme("plain21").openings == {}
+
+
+@every_scheme
 def test_flip_undoes_itself(scheme):
     order = np.array(scheme.flip_order)
     assert sorted(order) == list(range(scheme.num_landmarks))

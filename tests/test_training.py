@@ -435,6 +435,14 @@ def write_recipe(folder, entries):
     return path
 
 
+def test_a_recipe_weighs_the_openings_of_its_landmarks(rendered_faces, whole, tmp_path):
+    assert Recipe().loss_for("ibug68").openings == []
+    loss = Recipe(opening_weight=0.5).loss_for("ibug68")
+    assert (len(loss.openings), loss.opening_weight) == (7, 0.5)
+    start(replace(RUN, opening_weight=0.5), rendered_faces, tmp_path, callbacks=[Look()])
+    assert float(history_of(tmp_path)[0]["loss"]) > float(history_of(whole)[0]["loss"])
+
+
 def test_recipe_file(tmp_path):
     recipe = Recipe.load(write_recipe(tmp_path, {"epochs": 7, "notes": "why"}))
     assert recipe == Recipe(epochs=7, notes="why")
@@ -455,6 +463,7 @@ def test_recipe_file(tmp_path):
         ({"epochs": "many"}, "Expected epochs as a whole number of at least 1. Received: 'many'"),
         ({"batch_size": 0}, "Expected batch_size as a whole number of at least 1"),
         ({"learning_rate": float("nan")}, "Expected learning_rate as a number of at least"),
+        ({"opening_weight": -1}, "Expected opening_weight as a number of at least 0"),
         ({"ema": 1}, "Expected ema as a number of at least 0 and below 1. Received: 1"),
         ({"samples_per_epoch": 2.5}, "Expected samples_per_epoch as a whole number"),
         ("{", "Expected JSON in"),

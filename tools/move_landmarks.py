@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from keras_lotr.conversions import convert
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.inference.pose import ANGLES
@@ -107,6 +108,9 @@ def apply(offsets, shards, output):
         shutil.copytree(shard, output / shard.name)
         points = moved(labels["points98"].astype(float), *angles, table)
         labels["points98"] = points.astype(np.float32)
+        # The 68 landmarks are the same places, as far as the 98 have them.
+        if "points68" in labels:
+            labels["points68"] = convert(labels["points98"], SCHEME, "ibug68")
         np.savez_compressed(output / shard.name / "labels.npz", **labels)
         click.echo(f"{shard.name}: {len(points)} faces")
 

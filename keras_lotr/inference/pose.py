@@ -192,13 +192,8 @@ def openness(points, scheme):
     0.67
     """
     points = np.asarray(points, np.float64)
-    closed = [line for line in get_scheme(scheme).contours if line.closed]
-    eyes = [line for line in closed if line.region == "eyes"]
-    mouth = [line for line in closed if line.region == "mouth"][-1:]  # the inner lips
-    if len(eyes) != 2 or not mouth:
-        return {}
-    lines = {"left_eye": eyes[0], "right_eye": eyes[1], "mouth": mouth[0]}
-    return {name: _opening(points[list(line.indices)]) for name, line in lines.items()}
+    lines = get_scheme(scheme).opening_lines
+    return {name: _opening(points[list(line)]) for name, line in lines.items()}
 
 
 def _opening(loop):

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.mixture_batches import MixtureBatches
-from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_json
@@ -57,7 +56,7 @@ def mixture_parts(recipe, data, out, init, reader, workers):
         mixture.by_group(),
         _batches(recipe, train, mixture, workers),
         _validation_data(recipe, faces),
-        {name: SmoothWing() for name in names},
+        {group.name: recipe.loss_for(group.scheme) for group in recipe.groups},
         {g.name: NormalizedMeanError(g.scheme, normalizer=g.normalizer) for g in recipe.groups},
         measure,
         keep,

@@ -10,6 +10,7 @@ import keras
 
 from keras_lotr.arguments import with_current_names
 from keras_lotr.datasets.augmentation import Augmentation
+from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR, VARIANTS
 from keras_lotr.presets.hub import PREFIX
 from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
@@ -36,7 +37,9 @@ _NUMBERS = {
     ),
     **dict.fromkeys(("warmup_steps", "seed"), (int, 0, math.inf)),
     **dict.fromkeys(("margin", "learning_rate", "clipnorm"), (int | float, _TINY, math.inf)),
-    **dict.fromkeys(("backbone_rate", "weight_decay"), (int | float, 0, math.inf)),
+    **dict.fromkeys(
+        ("backbone_rate", "weight_decay", "opening_weight"), (int | float, 0, math.inf)
+    ),
     "ema": (int | float, 0, 1),
 }
 
@@ -64,6 +67,7 @@ class Recipe:
         warmup_steps: steps of the linear rise.
         backbone_rate: the backbone's learning rate over that of the rest; 0 freezes it.
         weight_decay, clipnorm: of the optimizer.
+        opening_weight: of `opening_loss` of eyes and mouth, beside the smooth-Wing loss.
         ema: momentum of the moving average of the weights that is evaluated and kept; 0: none.
         batch_size, epochs: as usual.
         samples_per_epoch: None: as many as the first data folder has, times the folders.
@@ -94,6 +98,7 @@ class Recipe:
     backbone_rate: float = 0.5
     weight_decay: float = 1e-4
     clipnorm: float = 10.0
+    opening_weight: float = 0.0
     ema: float = 0.998
     batch_size: int = 16
     epochs: int = 100
@@ -231,6 +236,13 @@ class Recipe:
             backbone_rate=self.backbone_rate,
             backbone_paths=[v.path for v in model.backbone.trainable_variables],
         )
+
+    def loss_for(self, scheme):
+        """The loss for the landmarks of a scheme."""
+        if not self.opening_weight:
+            return SmoothWing()
+        pairs = [pair for side in get_scheme(scheme).openings.values() for pair in side]
+        return SmoothWing(openings=pairs, opening_weight=self.opening_weight)
 
     def schedule_of(self, steps):
         """The learning rate of each step of a training of so many, a Keras schedule."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.samples import paths_of
-from keras_lotr.losses import SmoothWing
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
 from keras_lotr.seeds import seeded
@@ -123,7 +122,7 @@ def _parts(recipe, data, out, init, reader, workers, only):
         model,
         batches,
         (padded(crops, recipe.batch_size, 0), padded(points, recipe.batch_size, np.nan)),
-        SmoothWing(),
+        recipe.loss_for(recipe.scheme),
         [NormalizedMeanError(recipe.scheme)],
         lambda logs: {"val_nme": logs["nme"]},
         keep,

@@ -15,7 +15,8 @@ from keras_lotr.cli import main
 from keras_lotr.cli import options as cli_options
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.evaluation.evaluation import as_text, evaluate, summary
+from keras_lotr.evaluation.evaluation import evaluate, summary
+from keras_lotr.evaluation.results_text import as_text
 from keras_lotr.schemes import get_scheme
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
@@ -63,12 +64,13 @@ def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
     run = CliRunner().invoke(main, ["evaluate", str(preset), *arguments])
     assert run.exit_code == 0, run.output
     assert "NME % by region" in run.output and "Slopes of shape modes" in run.output
+    assert "Openness of eyes: slope of found over true" in run.output
     results = json.loads(output.read_text())
     assert list(results) == [
         "preset", "data", "split", "only", "scheme", "converted_from", "normalizer", "flip",
         "boxes", "not_detected",
         "faces", "points", "nme", "failure_rate", "auc", "without_normalizer", "regions", "subsets",
-        "landmarks", "shape_modes",
+        "landmarks", "shape_modes", "openness",
     ]  # fmt: skip
     with open(output.with_suffix(".csv"), newline="") as file:
         rows = list(csv.DictReader(file))

@@ -32,10 +32,11 @@ def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes,
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
     model = measured_model(preset, data, engine)
     from keras_lotr.evaluation import evaluation
+    from keras_lotr.evaluation.results_text import as_text
 
     results, faces = evaluation.evaluate(model, data, split, flip, reader, only, normalizer, boxes)
     results["preset"] = preset  # not the file that is in it
-    click.echo(evaluation.as_text(results))
+    click.echo(as_text(results))
     if output:
         evaluation.write_results(results, faces, output)
 

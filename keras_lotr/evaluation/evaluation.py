@@ -10,10 +10,11 @@ import numpy as np
 from keras import ops
 
 from keras_lotr.conversions import sources_of
-from keras_lotr.datasets import NoFaces, name_some, read_samples
+from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.datasets.detector_boxes import detector_boxes
 from keras_lotr.datasets.gaps import in_scheme
+from keras_lotr.evaluation.openness import openness_found
 from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.lotr import LOTR
@@ -59,9 +60,9 @@ def evaluate(
         Two values, `results` and `faces`. `results` is a dict, the content of `results.json`: the
         number of faces and of labelled landmarks; NME, failure rates and AUC in per cent, of all
         faces and of each subset; the NME of each region and landmark (None without any label);
-        `shape_mode_slopes`; the scheme of the labels if they were converted; and the faces without
-        a normaliser. `faces` has a dict for each face, with its file, its NME and that of each
-        region.
+        `shape_mode_slopes`; `openness_found`; the scheme of the labels if they were converted; and
+        the faces without a normaliser. `faces` has a dict for each face, with its file, its NME
+        and that of each region.
 
     Raises:
         ValueError: no face has a normaliser.
@@ -95,6 +96,10 @@ def evaluate(
         "shape_modes": [
             round(slope, 3) for slope in shape_mode_slopes(measured.truth, measured.predicted)
         ],
+        "openness": {
+            name: {k: v if v is None else round(v, 3) for k, v in values.items()}
+            for name, values in openness_found(measured.truth, measured.predicted, scheme).items()
+        },
     }
     return results, _rows(samples, errors, scheme)
 
@@ -248,49 +253,3 @@ def write_results(results, faces, path):
         writer = csv.DictWriter(file, list(faces[0]))
         writer.writeheader()
         writer.writerows(faces)
-
-
-def as_text(results):
-    """The results as a table for the terminal."""
-    flip = "with" if results["flip"] else "without"
-    lines = [
-        f"{results['preset']} on {results['data']} ({results['split']}, {results['faces']} faces, "
-        f"{results['points']} landmarks), {results['scheme']}, normalised by "
-        f"{results['normalizer']}, {flip} flip averaging",
-        *_remarks(results),
-        f"{'':14}{'faces':>7}{'NME %':>8}{'FR@8':>8}{'FR@10':>8}{'AUC@8':>8}{'AUC@10':>8}",
-    ]
-    for name, part in {"all": results, **results["subsets"]}.items():
-        rates, areas = part["failure_rate"], part["auc"]
-        lines.append(
-            f"{name:14}{part['faces']:7}{part['nme']:8.2f}{rates['8']:8.2f}{rates['10']:8.2f}"
-            f"{areas['8']:8.2f}{areas['10']:8.2f}"
-        )
-    regions = ", ".join(f"{name} {value:.2f}" for name, value in results["regions"].items())
-    slopes = " ".join(f"{slope:.2f}" for slope in results["shape_modes"])
-    slopes = slopes or "none, for lack of two faces with all landmarks"
-    return "\n".join([*lines, f"NME % by region: {regions}", f"Slopes of shape modes: {slopes}"])
-
-
-def _remarks(results):
-    """Lines on what was measured, where it is not all landmarks of all faces."""
-    scheme = get_scheme(results["scheme"])
-    missing = {i for i, error in enumerate(results["landmarks"]) if error is None}
-    if results["converted_from"]:
-        yield f"The labels are those of {results['converted_from']}, read as {scheme.name}."
-    if missing:
-        counted = ", ".join(
-            f"{name} {len(set(landmarks) - missing)} of {len(landmarks)}"
-            for name, landmarks in scheme.regions.items()
-        )
-        yield f"Landmarks that count: {counted}."
-    if results["boxes"] == "detector":
-        yield (
-            "Faces are cropped by the boxes of the built-in detector, "
-            f"{results['not_detected']} that it does not find by ground truth."
-        )
-    if names := results["without_normalizer"]:
-        yield (
-            f"{len(names)} faces have no normaliser {results['normalizer']} and do not count: "
-            f"{name_some(names)}."
-        )

@@ -191,14 +191,19 @@ def openness(points, scheme):
     >>> round(openness(face, "ibug68")["left_eye"], 2)
     0.67
     """
+    return {name: float(height) for name, height in opening_heights(points, scheme).items()}
+
+
+def opening_heights(points, scheme):
+    """`openness` of many faces at once: (..., N, 2) -> {name: (...)}."""
     points = np.asarray(points, np.float64)
     lines = get_scheme(scheme).opening_lines
-    return {name: _opening(points[list(line)]) for name, line in lines.items()}
+    return {name: _height(points[..., list(line), :]) for name, line in lines.items()}
 
 
-def _opening(loop):
-    """Of a closed line from corner to corner along the upper side, and back along the lower."""
-    half = len(loop) // 2
-    heights = np.linalg.norm(loop[1:half] - loop[:half:-1], axis=-1)
-    width = np.linalg.norm(loop[half] - loop[0])
-    return float(heights.mean() / max(width, 1e-9))
+def _height(loop):
+    """Of closed lines from corner to corner along the upper side, and back along the lower."""
+    half = loop.shape[-2] // 2
+    heights = np.linalg.norm(loop[..., 1:half, :] - loop[..., :half:-1, :], axis=-1)
+    width = np.linalg.norm(loop[..., half, :] - loop[..., 0, :], axis=-1)
+    return heights.mean(-1) / np.maximum(width, 1e-9)

@@ -6,7 +6,7 @@
 import { apply, fitSimilarity, invert } from "./geometry.js";
 import { expectedError } from "./certainty.js";
 
-const STEPS = 5; // weights and motion in turns; later ones change nothing that is seen
+const STEPS = 12; // weights and motion in turns: so many, since half of the landmarks may disagree
 
 // The filter, for a list of vectors of which each has a speed of its own: cut-offs in Hz, of what is
 // at rest and of the speed, and how many Hz more for a speed of one unit a second.

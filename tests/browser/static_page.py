@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 STATIC = Path(__file__).parents[2] / "web"
+FACTS = json.loads((STATIC / "src" / "facts.json").read_text())
 
 
 def build(folder):

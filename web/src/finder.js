@@ -56,7 +56,11 @@ export async function createFinder(files, facts) {
   let tracker;
   let lastSize;
 
-  function startCamera(maxSide) {
+  async function startCamera(maxSide) {
+    // The first run of a model is slow, and after a pause between frames all faces would be new.
+    const blank = { data: new Uint8ClampedArray(4 * size * size), width: size, height: size };
+    await propose(blank, maxSide);
+    await landmarks([blank], [cropFromBox([0, 0, size, size], size, 1)]);
     tracker = new FaceTracker((image) => propose(image, maxSide), landmarks, facts);
     lastSize = null;
   }

@@ -3,17 +3,27 @@ twice. `python tools/web_facts.py`; a test compares the file with the library.""
 
 import inspect
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from keras_lotr.images import drawing
 from keras_lotr.inference import certainty, face_detector, face_pyramid, verification, yunet
 from keras_lotr.presets.files import PREPROCESSOR, resolve
 from keras_lotr.schemes import SCHEMES
+from keras_lotr.tracking import crops, motion, smoothing, track, tracker
 
 PATH = Path(__file__).parents[1] / "web" / "src" / "facts.json"
 _PYRAMID = (
     *("last_side", "border", "step", "large_face", "large_part"),
     *("overlap_of_sizes", "part_of_face"),
+)
+_TRACKER = (
+    *("near", "same", "free", "old", "patience"),
+    *("hidden_every", "off", "lost", "lost_rate"),
+)
+_TRACK = (
+    *("portrait", "border", "compared_side", "compared_margin", "motion", "looks", "coast"),
+    *("alike", "sure", "times", "well_seen", "like_itself"),
 )
 DETECTOR, LANDMARKER = "face_detector", "lotr_s_68"
 
@@ -23,6 +33,7 @@ def facts():
     return {
         "detector": {"model": DETECTOR, **_detector_settings()},
         "landmarker": {"model": LANDMARKER, **_preprocessor()},
+        "tracking": _tracking(),
         "schemes": {name: _scheme(scheme) for name, scheme in SCHEMES.items()},
         "drawing": {
             "regions": drawing._COLORS,
@@ -45,10 +56,11 @@ def _detector_settings():
     settings["max_side"] = face_detector.MAX_SIDE
     settings |= resolve(DETECTOR).json(PREPROCESSOR)
     settings["landmarks_in_box"] = yunet.LANDMARKS_BOX.tolist()
-    return {
-        **settings,
-        "pyramid": {name: getattr(face_pyramid, f"_{name.upper()}") for name in _PYRAMID},
-    }
+    return {**settings, "pyramid": _private(face_pyramid, _PYRAMID)}
+
+
+def _private(module, names):
+    return {name: getattr(module, f"_{name.upper()}") for name in names}
 
 
 def _preprocessor():
@@ -67,9 +79,35 @@ def _certainty():
     }
 
 
+def _tracking():
+    defaults = inspect.signature(tracker.FaceTracker).parameters
+    strength = smoothing.strength_of(defaults["smooth"].default)
+    return {
+        "tracker": {
+            **{name: defaults[name].default for name in ("every", "hold")},
+            **_private(tracker, _TRACKER),
+        },
+        "track": _private(track, _TRACK),
+        "crops": {
+            **_private(crops, ("cutoff", "beta")),
+            **_private(crops.BoxesBeside, ("memory",)),
+        },
+        "smoothing": {
+            **asdict(strength),
+            **_private(smoothing, ("speed_cutoff",)),
+            **_private(motion, ("outlier",)),
+        },
+    }
+
+
 def _scheme(scheme):
     lines = [vars(contour) for contour in scheme.contours]
-    return {"num_landmarks": scheme.num_landmarks, "contours": lines, "regions": scheme.regions}
+    return {
+        "num_landmarks": scheme.num_landmarks,
+        "contours": lines,
+        "regions": scheme.regions,
+        "five_points": scheme.five_points,
+    }
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from keras_lotr.tracking.crops import BoxesBeside, SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import FaceSmoother
 
 _PORTRAIT = 12  # side in pixels of the small image by which a face is known again
+_BORDER = 8  # a crop's side over what is left out of it there, on each side
+_COMPARED_SIDE, _COMPARED_MARGIN = 4 * _PORTRAIT, 1.3  # of the crop of a face that is detected
 _MOTION = 0.12  # seconds over which the velocity is averaged
 _LOOKS = 0.4  # seconds over which the looks are averaged
 _COAST = 0.35  # seconds after which a hidden face has mostly stopped
@@ -155,8 +157,8 @@ class Track:
         """-1..1: how much a face that was detected looks like this one."""
         if self._looks is None:
             return 0.0
-        matrix = geometry.crop_from_box(face.box, 4 * _PORTRAIT, 1.3, self.degrees)
-        return likeness(self._looks, portrait(geometry.warp(image, matrix, 4 * _PORTRAIT)))
+        matrix = geometry.crop_from_box(face.box, _COMPARED_SIDE, _COMPARED_MARGIN, self.degrees)
+        return likeness(self._looks, portrait(geometry.warp(image, matrix, _COMPARED_SIDE)))
 
 
 def _mixed(old, new, share):
@@ -166,7 +168,7 @@ def _mixed(old, new, share):
 
 def portrait(crop):
     """(12, 12, 3) float: what a face looks like, without lighting and surroundings."""
-    border = len(crop) // 8
+    border = len(crop) // _BORDER
     inner = crop[border:-border, border:-border]
     small = cv2.resize(inner, (_PORTRAIT, _PORTRAIT), interpolation=cv2.INTER_AREA)
     small = small.astype(np.float64) - small.mean()

@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 STATIC = Path(__file__).parents[2] / "web"
+FACTS = json.loads((STATIC / "src" / "facts.json").read_text())
 
 
 def build(folder):
@@ -63,9 +64,9 @@ def run_node(module, expression, values):
     return json.loads(run.stdout)
 
 
-def write_video(path, frame, count=5):
-    """A Y4M file that shows one image, (H, W, 3) uint8 RGB, both sides even."""
-    height, width = frame.shape[:2]
-    planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes()
+def write_video(path, frames):
+    """A Y4M file of images, (H, W, 3) uint8 RGB, both sides even, 20 a second."""
+    height, width = frames[0].shape[:2]
+    planes = [cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes() for frame in frames]
     header = f"YUV4MPEG2 W{width} H{height} F20:1 Ip A1:1 C420jpeg\n".encode()
-    path.write_bytes(header + count * (b"FRAME\n" + planes))
+    path.write_bytes(header + b"".join(b"FRAME\n" + plane for plane in planes))

@@ -144,7 +144,7 @@ def test_video(page, tmp_path):
 
 
 def test_webcam(launch_browser, demo_url, tmp_path):
-    static_page.write_video(tmp_path / "faces.y4m", read_image(GROUP))
+    static_page.write_video(tmp_path / "faces.y4m", 5 * [read_image(GROUP)])
     browser = launch_browser(f"--use-file-for-fake-video-capture={tmp_path / 'faces.y4m'}")
     page = browser.new_page(viewport={"width": 1200, "height": 900}, permissions=["camera"])
     page.set_default_timeout(SOON)

@@ -1,7 +1,6 @@
 """The modules of the page in web do what the library's and OpenCV's functions do."""
 
 import importlib.util
-import json
 from types import SimpleNamespace
 
 import cv2
@@ -16,8 +15,7 @@ from keras_lotr.inference.face_pyramid import join, pyramid
 from keras_lotr.inference.verification import is_face
 
 pytestmark = pytest.mark.once
-FACTS = json.loads((static_page.STATIC / "src" / "facts.json").read_text())
-PYRAMID = FACTS["detector"]["pyramid"]
+PYRAMID = static_page.FACTS["detector"]["pyramid"]
 
 
 def test_the_facts_are_those_of_the_library():
@@ -141,7 +139,7 @@ def test_certainty_is_that_of_the_library():
     values = {
         "sigma": found,
         "points": points.tolist(),
-        "numbers": FACTS["landmarker"]["certainty"],
+        "numbers": static_page.FACTS["landmarker"]["certainty"],
     }
     quality = static_page.run_node(
         "certainty.js", "m.qualityOf(v.sigma, v.points, v.numbers)", values
@@ -151,7 +149,7 @@ def test_certainty_is_that_of_the_library():
 
 def test_what_is_a_face_is_what_the_library_says():
     faces = [{"score": s, "quality": q} for s in (0.36, 0.54, 0.56, 0.9) for q in (0.01, 0.1, 0.2)]
-    values = {"faces": faces, "numbers": FACTS["landmarker"]["certainty"]}
+    values = {"faces": faces, "numbers": static_page.FACTS["landmarker"]["certainty"]}
     expression = "v.faces.map((face) => m.isFace(face, 0.55, v.numbers))"
     found = static_page.run_node("certainty.js", expression, values)
     assert found == [is_face(SimpleNamespace(**face), 0.55) for face in faces]

@@ -1,6 +1,8 @@
 // How sure landmarks are, as in keras_lotr/inference/certainty.py and verification.py. `numbers`:
 // those of src/facts.json.
 
+import { boxOf, squareOf } from "./geometry.js";
+
 // Scale matrices [xx, xy, yy] in squared pixels of the image, from the triangles [a, b, c] that the
 // network gives for pixels of the crop, L = [[a, 0], [b, c]].
 export function scaleMatrices(triangles, [[m00, m01], [m10, m11]]) {
@@ -13,15 +15,16 @@ export function scaleMatrices(triangles, [[m00, m01], [m10, m11]]) {
   });
 }
 
+// The typical distance of a landmark from the truth, in pixels, by its scale matrix.
+export function expectedError([xx, , yy]) {
+  return Math.sqrt(xx + yy);
+}
+
 // The share of a face's landmarks that are expected to be right, 0..1.
 export function qualityOf(sigma, points, { freedom, close }) {
-  const [width, height] = [0, 1].map((axis) => {
-    const values = points.map((point) => point[axis]);
-    return Math.max(...values) - Math.min(...values);
-  });
-  const radius = close * Math.max(width, height);
-  const shares = sigma.map(([xx, , yy]) => {
-    const squared = (2 * radius * radius) / (xx + yy);
+  const radius = close * squareOf(boxOf(points)).side;
+  const shares = sigma.map((matrix) => {
+    const squared = 2 * (radius / expectedError(matrix)) ** 2;
     return 1 - (1 + squared / freedom) ** (-freedom / 2);
   });
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;

@@ -1,5 +1,8 @@
 // Landmarks on an image, as keras_lotr/images/drawing.py draws them.
 
+import { boxOf, squareOf } from "./geometry.js";
+import { numberOf } from "./results.js";
+
 const LONGER_SIDE = 1600; // pixels of the canvas
 const MAX_MAGNIFICATION = 4;
 
@@ -17,12 +20,15 @@ export function draw(canvas, photo, faces, scheme, colors, layers) {
   context.lineJoin = context.lineCap = "round";
   const visible = photo.width / canvas.clientWidth; // a pixel of the page, in pixels of the photo
   for (const face of faces) drawFace(context, face, scheme, colors, layers, visible);
-  if (faces.length > 1) faces.forEach((face, i) => drawBadge(context, face, i + 1, 16 * visible));
+  const isNumbered = faces.length > 1 || faces[0]?.trackId !== undefined;
+  if (isNumbered) {
+    faces.forEach((face, i) => drawBadge(context, face, numberOf(face, i), 16 * visible));
+  }
 }
 
 function drawFace(context, { points, box, visible: seen }, scheme, colors, layers, visible) {
   // Sizes follow the face; a line is never too thin to be seen.
-  const stroke = Math.max(extent(points) / 200, 0.45, 0.45 * visible);
+  const stroke = Math.max(squareOf(boxOf(points)).side / 200, 0.45, 0.45 * visible);
   const colorOf = (region) => colors.regions[region] ?? colors.other;
   if (layers.boxes) {
     const [x0, y0, x1, y1] = box;
@@ -43,15 +49,6 @@ function drawFace(context, { points, box, visible: seen }, scheme, colors, layer
     }
   }
   if (layers.numbers) drawNumbers(context, points, colors, stroke);
-}
-
-// The longer side of the box around points.
-function extent(points) {
-  const ranges = [0, 1].map((axis) => {
-    const values = points.map((point) => point[axis]);
-    return Math.max(...values) - Math.min(...values);
-  });
-  return Math.max(1, ...ranges);
 }
 
 function drawLine(context, points, closed, color, rim, stroke) {

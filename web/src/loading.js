@@ -5,7 +5,7 @@
 import FinderWorker from "./worker.js?worker&inline";
 import wasmAddress from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 
-// Gives find(image, maxSide), see finder.js. `onProgress(bytes, total)`: total is 0 if unknown.
+// Gives {find, startCamera, follow}, see finder.js. `onProgress(bytes, total)`: total is 0 if unknown.
 export async function loadFinder(facts, onProgress) {
   const addresses = {
     wasm: wasmAddress,
@@ -18,9 +18,12 @@ export async function loadFinder(facts, onProgress) {
   const files = Object.fromEntries(names.map((name, i) => [name, buffers[i]]));
   const call = startWorker();
   await call("load", { files, facts }, buffers);
-  return (image, maxSide) => {
-    const { data, width, height } = image;
-    return call("find", { image: { data, width, height }, maxSide }, [data.buffer]);
+  const send = (action, { data, width, height }, input) =>
+    call(action, { image: { data, width, height }, ...input }, [data.buffer]);
+  return {
+    find: (image, maxSide) => send("find", image, { maxSide }),
+    startCamera: (maxSide) => call("startCamera", { maxSide }),
+    follow: (image, timestamp) => send("follow", image, { timestamp }),
   };
 }
 

@@ -71,7 +71,7 @@ async function showPicture(file) {
     show(photo, []);
     element("canvas").scrollIntoView({ block: "nearest" }); // examples are below it on a phone
     say("Looking for faces ...");
-    const find = await finder;
+    const { find } = await finder;
     if (!isLast()) return;
     const { faces, seconds } = await find(photo.image, facts.detector.max_side);
     if (!isLast()) return;
@@ -103,16 +103,17 @@ async function showCamera() {
 }
 
 // Until something else is begun or the camera ends.
-async function showFrames(find, isLast) {
+async function showFrames(models, isLast) {
+  await models.startCamera(CAMERA_MAX_SIDE);
   let [frames, since] = [0, performance.now()];
   for (let photo = await camera.next(); photo; photo = await camera.next()) {
-    const { faces } = await find(photo.image, CAMERA_MAX_SIDE);
+    const faces = await models.follow(photo.image, photo.timestamp);
     if (!isLast()) return;
     show(photo, faces);
     frames += 1;
     const seconds = (performance.now() - since) / 1000;
     if (seconds > 1) {
-      say(`Camera: ${count(faces)}, ${(frames / seconds).toFixed(1)} images per second.`);
+      say(`Camera: ${count(faces)}, ${(frames / seconds).toFixed(1)} frames/s.`);
       [frames, since] = [0, performance.now()];
     }
   }

@@ -89,7 +89,8 @@ function span(coordinates, length, factor) {
   return [first, first + Math.trunc((end - first) / factor) * factor];
 }
 
-function cut(image, x0, y0, width, height) {
+// The pixels of a rectangle that lies in the image.
+export function cut(image, x0, y0, width, height) {
   const data = new Uint8ClampedArray(4 * width * height);
   for (let y = 0; y < height; y++) {
     const start = 4 * ((y0 + y) * image.width + x0);

@@ -7,7 +7,9 @@ export function toEntry({ source, width, height }, faces, scheme) {
     source,
     width,
     height,
-    faces: faces.map(({ points, box, score, sigma, visible, quality }) => ({
+    faces: faces.map(({ trackId, degrees, points, box, score, sigma, visible, quality }) => ({
+      ...(trackId === undefined ? {} : { track_id: trackId }),
+      ...(degrees ? { degrees: rounded(degrees) } : {}),
       sigma: sigma.map((row) => row.map((value) => Number(value.toPrecision(4)))),
       visible: visible.map(rounded),
       quality: Number(quality.toFixed(4)),
@@ -19,11 +21,17 @@ export function toEntry({ source, width, height }, faces, scheme) {
   };
 }
 
+// What a visitor calls a face: from 1 on, in the order of a photo or as the tracker knows it.
+export function numberOf({ trackId }, i) {
+  return (trackId ?? i) + 1;
+}
+
 export function fillTable(body, faces) {
-  const rows = faces.map(({ score, box }, i) => {
-    const [x0, y0, x1, y1] = box.map(Math.round);
+  const rows = faces.map((face, i) => {
+    const [x0, y0, x1, y1] = face.box.map(Math.round);
     const row = document.createElement("tr");
-    const cells = [i + 1, score.toFixed(2), `${x0}, ${y0}`, `${x1 - x0} × ${y1 - y0}`];
+    const size = `${x1 - x0} × ${y1 - y0}`;
+    const cells = [numberOf(face, i), face.score.toFixed(2), `${x0}, ${y0}`, size];
     row.append(...cells.map(cell));
     return row;
   });

@@ -2,13 +2,15 @@
 
 import { createFinder } from "./finder.js";
 
-let find;
+let finder;
 
 const actions = {
   async load({ files, facts }) {
-    find = await createFinder(files, facts);
+    finder = await createFinder(files, facts);
   },
-  find: ({ image, maxSide }) => find(image, maxSide),
+  find: ({ image, maxSide }) => finder.find(image, maxSide),
+  startCamera: ({ maxSide }) => finder.startCamera(maxSide),
+  follow: ({ image, timestamp }) => finder.follow(image, timestamp),
 };
 
 self.onmessage = async ({ data: { id, action, ...input } }) => {

@@ -1,5 +1,6 @@
 """A LOTR exported as ONNX, run by onnxruntime: no Keras and no backend is imported."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,8 +13,10 @@ from keras_lotr.presets.layout import layout_of
 from keras_lotr.running.crop_batches import NO_CERTAINTY, predict_points
 from keras_lotr.schemes import get_scheme
 
-# Keys in the file's metadata: of the preprocessor, and of the header of the file with its weights.
+# Keys in the file's metadata: of the preprocessor; of SHA-256 of the header of the file with its
+# weights; and of that whole file, if other numbers in the same places would not fit.
 FACTS, WEIGHTS_DIGEST = "keras_lotr", "keras_lotr_weights"
+WEIGHTS_SHA256 = "keras_lotr_weights_sha256"
 # The second output, of files that say how sure the landmarks are.
 CERTAINTY = "certainty"
 
@@ -213,12 +216,21 @@ def _checked_weights(source, content, name, weights):
             f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
             "`keras-lotr export PRESET --output FILE` writes one file that has all."
         )
-    if layout_of(weights).digest.encode() not in content:
+    if not _fit(weights, content):
         raise ValueError(
             f"Expected the weights that {name} was written for. Received: {weights}, which has "
             "others; write the .onnx file again with `keras-lotr export`."
         )
     return weights
+
+
+def _fit(weights, content):
+    """Whether an .onnx file was written for the weights in a safetensors file."""
+    if layout_of(weights).digest.encode() not in content:
+        return False
+    if WEIGHTS_SHA256.encode() not in content:
+        return True
+    return hashlib.sha256(Path(weights).read_bytes()).hexdigest().encode() in content
 
 
 def open_session(source, name, threads=None, providers=None, weights=None):

@@ -57,6 +57,18 @@ def test_numbers_are_those_of_the_whole_file(preset):
             np.testing.assert_allclose(array, whole, rtol=0, atol=2e-5)
 
 
+def test_each_file_is_read_once(preset, monkeypatch):
+    read, original = [], Path.read_bytes
+
+    def read_bytes(path):
+        read.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    OnnxModel.from_preset(preset[1], precision="int8")
+    assert sorted(read) == [WEIGHTS, ONNX_INT8]
+
+
 def test_float_weights_are_not_in_it(preset):
     _, folder = preset
     assert floats_in(folder / "whole.onnx") > 10_000

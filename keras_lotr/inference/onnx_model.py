@@ -35,7 +35,8 @@ class OnnxModel:
         providers: of onnxruntime, in the order in which they are tried, such as
             ["CUDAExecutionProvider", "CPUExecutionProvider"]; None: the CPU's.
         weights: path of the safetensors file that an .onnx file without weights of its own reads
-            them from; None: model.safetensors beside it, as in a preset.
+            them from, or a function that gives it, which is called for such a file only; None:
+            model.safetensors beside it, as in a preset.
 
     Attributes:
         preprocessor: what the file says of its crops (`crop_contract` is the former name).
@@ -63,13 +64,14 @@ class OnnxModel:
             if not Path(source).is_file():
                 raise FileNotFoundError(f"There is no file {name}.")
             source = os.path.abspath(source)
-        content = _content_of(source)
-        if not _has_weights(content):
-            weights = _checked_weights(source, content, name, weights)
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        has_weights = WEIGHTS_DIGEST.encode() not in content
+        weights = None if has_weights else _weights_path(source, name, weights)
         self.precision = "int8" if b"QuantizeLinear" in content else "float32"
         self._arguments = source, threads, providers, weights
         self._name = name
-        self._session = open_session(source, name, threads, providers, weights)
+        arrays = None if has_weights else _fitting_weights(weights, content, name)
+        self._session = open_session(source, name, threads, providers, arrays)
         self.preprocessor = self._read_preprocessor(name)
         self.image_size = self.preprocessor.image_size
         self.num_landmarks = get_scheme(self.preprocessor.scheme).num_landmarks
@@ -98,9 +100,7 @@ class OnnxModel:
                 f"The preset {files.name!r} has no {wanted}: write it with `keras-lotr export "
                 f"{files.name}{options} --output FOLDER/{wanted}`."
             )
-        needs_weights = not _has_weights(_content_of(path))
-        weights = files.path(WEIGHTS) if needs_weights else None  # may have to be fetched
-        return cls(path, threads, providers, weights)
+        return cls(path, threads, providers, lambda: files.path(WEIGHTS))  # may be fetched
 
     @property
     def crop_contract(self):
@@ -193,21 +193,14 @@ class OnnxModel:
         self._fixed_batch = batch if isinstance(batch, int) else None
 
 
-def _content_of(source):
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
-
-
-def _has_weights(content):
-    """Whether an .onnx file has weights of its own and reads none from another file."""
-    return WEIGHTS_DIGEST.encode() not in content
-
-
-def _checked_weights(source, content, name, weights):
-    """The file with the weights of an .onnx file that has none: the given one, or that beside it.
+def _weights_path(source, name, weights):
+    """The safetensors file of an .onnx file that has no weights: the given one, or that beside it.
 
     Raises:
-        ValueError: there is none, or it has the weights of another network.
+        ValueError: there is none.
     """
+    if callable(weights):
+        weights = weights()
     if weights is None and not isinstance(source, bytes):
         beside = Path(source).with_name(WEIGHTS)
         weights = beside if beside.is_file() else None
@@ -216,21 +209,24 @@ def _checked_weights(source, content, name, weights):
             f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
             "`keras-lotr export PRESET --output FILE` writes one file that has all."
         )
-    if not _fit(weights, content):
+    return weights
+
+
+def _fitting_weights(weights, content, name):
+    """The content of a safetensors file.
+
+    Raises:
+        ValueError: it has not the weights that the .onnx file was written for.
+    """
+    arrays, digests = Path(weights).read_bytes(), [layout_of(weights).digest]
+    if WEIGHTS_SHA256.encode() in content:
+        digests.append(hashlib.sha256(arrays).hexdigest())
+    if not all(digest.encode() in content for digest in digests):
         raise ValueError(
             f"Expected the weights that {name} was written for. Received: {weights}, which has "
             "others; write the .onnx file again with `keras-lotr export`."
         )
-    return weights
-
-
-def _fit(weights, content):
-    """Whether an .onnx file was written for the weights in a safetensors file."""
-    if layout_of(weights).digest.encode() not in content:
-        return False
-    if WEIGHTS_SHA256.encode() not in content:
-        return True
-    return hashlib.sha256(Path(weights).read_bytes()).hexdigest().encode() in content
+    return arrays
 
 
 def open_session(source, name, threads=None, providers=None, weights=None):
@@ -239,7 +235,8 @@ def open_session(source, name, threads=None, providers=None, weights=None):
     Args:
         source: path, or content as bytes.
         name: what errors call it.
-        threads, providers, weights: see `OnnxModel`.
+        threads, providers: see `OnnxModel`.
+        weights: content of the safetensors file that it reads, bytes; None: it reads none.
     """
     try:
         import onnxruntime
@@ -259,9 +256,8 @@ def open_session(source, name, threads=None, providers=None, weights=None):
     # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = source if isinstance(source, bytes) else os.fspath(source)
-    if weights is not None:  # given as bytes: the Hub's cache has links, which onnxruntime refuses
-        content = Path(weights).read_bytes()
-        options.add_external_initializers_from_files_in_memory([WEIGHTS], [content], [len(content)])
+    if weights is not None:  # as bytes: the Hub's cache has links, which onnxruntime refuses
+        options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
     # It tries again with the CPU's provider, and prints that; here there may be nothing else.
     again = int(providers != ["CPUExecutionProvider"])
     try:

@@ -16,7 +16,8 @@ from keras_lotr.export.check import (
 from keras_lotr.export.float32 import in_float32
 from keras_lotr.export.onnx_external import with_external_weights
 from keras_lotr.export.onnx_lotr import IMAGES, features, lotr_graph
-from keras_lotr.inference.onnx_model import FACTS, OnnxModel, open_session
+from keras_lotr.inference.onnx_model import FACTS, OnnxModel
+from keras_lotr.inference.onnx_session import open_session
 from keras_lotr.presets.files import write_file
 
 

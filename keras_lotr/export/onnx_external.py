@@ -13,7 +13,7 @@ from keras_lotr.export.onnx_fold import fold
 from keras_lotr.export.onnx_graph import OnnxGraph
 from keras_lotr.export.onnx_lotr import lotr_graph
 from keras_lotr.export.onnx_weights import weight_name, write_constant
-from keras_lotr.inference.onnx_model import WEIGHTS_DIGEST, WEIGHTS_SHA256
+from keras_lotr.inference.onnx_session import WEIGHTS_DIGEST, WEIGHTS_SHA256
 from keras_lotr.presets.layout import layout_of
 from keras_lotr.presets.weights import named_weights
 

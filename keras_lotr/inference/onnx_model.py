@@ -1,22 +1,23 @@
 """A LOTR exported as ONNX, run by onnxruntime: no Keras and no backend is imported."""
 
-import hashlib
 import json
 import os
 from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.inference.onnx_session import (
+    fitting_weights,
+    has_weights,
+    open_session,
+    weights_path,
+)
 from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.files import ONNX, ONNX_INT8, WEIGHTS, resolve
-from keras_lotr.presets.layout import layout_of
 from keras_lotr.running.crop_batches import NO_CERTAINTY, predict_points
 from keras_lotr.schemes import get_scheme
 
-# Keys in the file's metadata: of the preprocessor; of SHA-256 of the header of the file with its
-# weights; and of that whole file, if other numbers in the same places would not fit.
-FACTS, WEIGHTS_DIGEST = "keras_lotr", "keras_lotr_weights"
-WEIGHTS_SHA256 = "keras_lotr_weights_sha256"
+FACTS = "keras_lotr"  # key of the preprocessor in the file's metadata
 # The second output, of files that say how sure the landmarks are.
 CERTAINTY = "certainty"
 
@@ -65,12 +66,12 @@ class OnnxModel:
                 raise FileNotFoundError(f"There is no file {name}.")
             source = os.path.abspath(source)
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
-        has_weights = WEIGHTS_DIGEST.encode() not in content
-        weights = None if has_weights else _weights_path(source, name, weights)
+        beside = not has_weights(content)
+        weights = weights_path(source, name, weights) if beside else None
         self.precision = "int8" if b"QuantizeLinear" in content else "float32"
         self._arguments = source, threads, providers, weights
         self._name = name
-        arrays = None if has_weights else _fitting_weights(weights, content, name)
+        arrays = fitting_weights(weights, content, name) if beside else None
         self._session = open_session(source, name, threads, providers, arrays)
         self.preprocessor = self._read_preprocessor(name)
         self.image_size = self.preprocessor.image_size
@@ -191,79 +192,3 @@ class OnnxModel:
         self._input, batch = inputs[0].name, found[0][0]
         self._outputs = [x.name for x in outputs]
         self._fixed_batch = batch if isinstance(batch, int) else None
-
-
-def _weights_path(source, name, weights):
-    """The safetensors file of an .onnx file that has no weights: the given one, or that beside it.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if callable(weights):
-        weights = weights()
-    if weights is None and not isinstance(source, bytes):
-        beside = Path(source).with_name(WEIGHTS)
-        weights = beside if beside.is_file() else None
-    if weights is None:
-        raise ValueError(
-            f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
-            "`keras-lotr export PRESET --output FILE` writes one file that has all."
-        )
-    return weights
-
-
-def _fitting_weights(weights, content, name):
-    """The content of a safetensors file.
-
-    Raises:
-        ValueError: it has not the weights that the .onnx file was written for.
-    """
-    arrays, digests = Path(weights).read_bytes(), [layout_of(weights).digest]
-    if WEIGHTS_SHA256.encode() in content:
-        digests.append(hashlib.sha256(arrays).hexdigest())
-    if not all(digest.encode() in content for digest in digests):
-        raise ValueError(
-            f"Expected the weights that {name} was written for. Received: {weights}, which has "
-            "others; write the .onnx file again with `keras-lotr export`."
-        )
-    return arrays
-
-
-def open_session(source, name, threads=None, providers=None, weights=None):
-    """onnxruntime's session of a file.
-
-    Args:
-        source: path, or content as bytes.
-        name: what errors call it.
-        threads, providers: see `OnnxModel`.
-        weights: content of the safetensors file that it reads, bytes; None: it reads none.
-    """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ImportError(
-            "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
-        ) from None
-    providers = list(providers or ["CPUExecutionProvider"])
-    available = onnxruntime.get_available_providers()
-    if not set(providers) <= set(available):
-        raise ValueError(
-            f"Expected providers of onnxruntime, of {available}. Received: {providers}"
-        )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
-    # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    source = source if isinstance(source, bytes) else os.fspath(source)
-    if weights is not None:  # as bytes: the Hub's cache has links, which onnxruntime refuses
-        options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
-    # It tries again with the CPU's provider, and prints that; here there may be nothing else.
-    again = int(providers != ["CPUExecutionProvider"])
-    try:
-        return onnxruntime.InferenceSession(
-            source, options, providers=providers, enable_fallback=again
-        )
-    except Exception as error:  # onnxruntime's own, which have no other base
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

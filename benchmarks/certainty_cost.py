@@ -1,6 +1,6 @@
 """What the head that says how sure landmarks are costs: one crop with it and without it.
 
-    python benchmarks/certainty_cost.py [--seconds 10] [--output results/certainty_cost.json]
+    python benchmarks/certainty_cost.py [--seconds 10] [--output results/head_cost.json]
 
 One thread, onnxruntime, both networks of a preset side by side in one run. The files are those of
 `keras-lotr export`, whose landmarks are the same.

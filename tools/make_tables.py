@@ -82,7 +82,7 @@ def tables():
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "certainty": "\n".join(certainty_table(map(read, sure))),
-        "certainty_cost": "\n".join(cost_table(read(MEASURED / "certainty_cost.json"))),
+        "certainty_cost": "\n".join(cost_table(read(MEASURED / "head_cost.json"))),
         "training": training_table(read(MEASURED / "training.json")),
         "input_pipeline": input_table(read(MEASURED / "input_pipeline.json")),
         "parts": parts_table(read(MEASURED / "input_pipeline.json")),

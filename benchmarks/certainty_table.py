@@ -1,11 +1,11 @@
-"""The table of docs/certainty.md, of what `keras-lotr report certainty` measured."""
+"""The tables of docs/certainty.md: how true it is, how long it takes."""
 
 EASY = ("helen", "lfpw", "afw")
 SETS = {"300-W": EASY, "CFP": ("cfp",), "WFLW": ("wflw",), "AFLW at 80 pixels": ("aflw80",)}
 
 
 def certainty_table(measured):
-    """Lines of Markdown.
+    """Lines of Markdown: what `keras-lotr report certainty` measured.
 
     Args:
         measured: results files, one for each preset.
@@ -17,6 +17,15 @@ def certainty_table(measured):
     yield "|---" * (1 + len(columns)) + "|"
     for name in columns[0]:
         yield f"| {name} | {' | '.join(column[name] for column in columns)} |"
+
+
+def cost_table(results):
+    """Lines of Markdown: what `certainty_cost.py` measured."""
+    yield "| preset | ms with the head | ms without it | the head, of the whole |"
+    yield "|---|---|---|---|"
+    for preset, ms in results["ms"].items():
+        share = 100 * (1 - ms["without"] / ms["with"])
+        yield f"| `{preset}` | {ms['with']:.2f} | {ms['without']:.2f} | {share:.1f} % |"
 
 
 def _rows(results):

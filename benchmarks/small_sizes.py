@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from inference import ort_session
+from landmark_stage import ort_session
 from timing import side_by_side
 
 from keras_lotr import LOTR

@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 
+SECONDS = 8.0  # of a comparison
 
-def side_by_side(functions, seconds=8.0, warm_up=3):
+
+def side_by_side(functions, seconds=SECONDS, warm_up=3):
     """Median milliseconds of one call of each.
 
     Args:

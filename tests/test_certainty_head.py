@@ -122,6 +122,14 @@ def test_onnx_says_the_same(model, preset, tmp_path):
         np.testing.assert_array_equal(exported.predict_points(crops), found[0])
 
 
+def test_onnx_has_few_nodes_of_it(model, tmp_path):
+    """Most of its time goes into starting small nodes; it had 70."""
+    onnx = pytest.importorskip("onnx")
+    export_onnx(model, tmp_path / "a.onnx")
+    nodes = onnx.load(tmp_path / "a.onnx").graph.node
+    assert 20 < sum(node.name.startswith("certainty") for node in nodes) < 60
+
+
 def test_onnx_without_it_says_so(tmp_path):
     export_onnx(tiny_lotr(5), tmp_path / "plain.onnx")
     exported = OnnxModel(tmp_path / "plain.onnx")

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
-from keras_lotr.inference.saved_results import read_boxes
+from keras_lotr.inference.saved_boxes import read_boxes
 from keras_lotr.lotr import LOTR
 
 

@@ -11,7 +11,8 @@ from keras_lotr import parquet_table
 from keras_lotr.csv_table import read_table
 from keras_lotr.datasets import read_samples
 from keras_lotr.inference import formats
-from keras_lotr.inference.saved_results import read_boxes, read_entries
+from keras_lotr.inference.saved_boxes import read_boxes
+from keras_lotr.inference.saved_results import read_entries
 
 pyarrow = pytest.importorskip("pyarrow", reason="reads and writes Parquet")
 from pyarrow import parquet  # noqa: E402

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from keras_lotr import FaceLandmarks
+from keras_lotr.inference.formats import to_csv
+from keras_lotr.inference.pose import HeadPose, project
 from keras_lotr.video.points_file import PointsFile
 
 pytestmark = pytest.mark.once
@@ -50,6 +52,29 @@ def test_csv(tmp_path):
     assert header[:4] == ["frame", "time", "track_id", "score"] and header[-2:] == ["x1", "y1"]
     assert [row[:3] for row in rows] == ROWS
     assert rows[2][-4:] == ["1.0", "2.0", "3.0", "4.0"]
+
+
+def known_face(sure):
+    """A face whose pose can be told."""
+    points = project(HeadPose(20.0, -10.0, 5.0), "ibug68")
+    known = {"sigma": np.tile(np.eye(2), (68, 1, 1)), "visible": np.ones(68)} if sure else {}
+    points = np.where(np.isnan(points), 0, points)
+    return FaceLandmarks(points, [0, 1, 2, 3], 0.9, "ibug68", track_id=7, **known)
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_columns_are_those_of_predict(sure, tmp_path):
+    face = known_face(sure)
+    points = PointsFile(tmp_path / "points.csv")
+    points.add(0.04, [face])
+    points.close()
+    (row,) = csv.DictReader((tmp_path / "points.csv").read_text().splitlines())
+    table = to_csv([{"source": "a.jpg", "faces": [face.to_dict()]}])
+    (expected,) = csv.DictReader(table.splitlines())
+    assert [row.pop(name) for name in ("frame", "time", "track_id")] == ["0", "0.04", "7"]
+    assert [*row.items()] == [*expected.items()][2:]
+    assert abs(float(row["yaw"])) > 1 and "openness_mouth" in row
+    assert ("sigma_xx67" in row) == sure
 
 
 def test_parquet(tmp_path):

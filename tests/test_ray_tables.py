@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
-from keras_lotr.inference.saved_results import read_boxes, read_entries
+from keras_lotr.inference.saved_boxes import read_boxes
+from keras_lotr.inference.saved_results import read_entries
 
 pytestmark = pytest.mark.once
 pytest.importorskip("pyarrow.dataset", reason="writes Parquet")

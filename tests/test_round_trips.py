@@ -13,7 +13,8 @@ from keras_lotr.csv_table import read_table
 from keras_lotr.datasets import coco, csv_points, ibug, labels_json
 from keras_lotr.images.sources import bytes_of_name
 from keras_lotr.inference import formats
-from keras_lotr.inference.saved_results import read_boxes, read_entries
+from keras_lotr.inference.saved_boxes import read_boxes
+from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.schemes import get_scheme
 
 pytest.importorskip("hypothesis", reason="makes the numbers and names")

@@ -7,7 +7,8 @@ import pytest
 
 from keras_lotr.cli.boxes_file import boxes_of_images
 from keras_lotr.inference import formats
-from keras_lotr.inference.saved_results import read_boxes, read_entries
+from keras_lotr.inference.saved_boxes import read_boxes
+from keras_lotr.inference.saved_results import read_entries
 
 pytestmark = pytest.mark.once
 

@@ -50,7 +50,7 @@ def tables():
     """{name of the place: Markdown}."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from bulk_table import billion_table, bulk_table, serving_table, stages_table
-    from certainty_table import certainty_table
+    from certainty_table import certainty_table, cost_table
     from input_table import input_table, memory_table, parts_table
     from speed_table import (
         detectors_table,
@@ -82,6 +82,7 @@ def tables():
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "certainty": "\n".join(certainty_table(map(read, sure))),
+        "certainty_cost": "\n".join(cost_table(read(MEASURED / "head_cost.json"))),
         "training": training_table(read(MEASURED / "training.json")),
         "input_pipeline": input_table(read(MEASURED / "input_pipeline.json")),
         "parts": parts_table(read(MEASURED / "input_pipeline.json")),

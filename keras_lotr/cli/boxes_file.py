@@ -12,7 +12,7 @@ def boxes_of_images(images, boxes):
 
     Args:
         images: paths and URLs.
-        boxes: {name or path: list of [x0, y0, x1, y1]}, see `saved_results.read_boxes`.
+        boxes: {name or path: list of [x0, y0, x1, y1]}, see `saved_boxes.read_boxes`.
 
     Returns:
         {image: list of [x0, y0, x1, y1]}, without the images that the file does not mention.

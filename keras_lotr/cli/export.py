@@ -61,7 +61,11 @@ def _batch(context, parameter, value):
     "for more.",
 )
 def export(preset, kind, output, batch, float16, int8, calibration):
-    """Write PRESET as a file that runs without Keras, and check that it gives the same points."""
+    """Write PRESET as a file that runs without Keras, and check that it gives the same points.
+
+    The file is complete, but for model.onnx and model_int8.onnx in PRESET's own folder: they read
+    their float weights from model.safetensors there.
+    """
     output = output or Path(Path(preset).name + ENDINGS[kind])
     _check(preset, kind, output, float16, int8, calibration)
     start_keras()

@@ -106,7 +106,7 @@ def predict(
         raise ValueError(f"Expected --gpus with --ray. Received: --gpus {gpus} alone")
     from keras_lotr.cli.predict_files import predict_files
     from keras_lotr.cli.result_files import open_results
-    from keras_lotr.inference.saved_results import read_boxes
+    from keras_lotr.inference.saved_boxes import read_boxes
 
     images, left_out = images_of(source, recursive)
     results = open_results(images, output, formats, draw, resume)

@@ -30,7 +30,7 @@ def predict_files(
         landmarker: `FaceLandmarker`.
         images: paths and URLs, as `expand` gives them, or "-", the image in standard input.
         results: where they go, from `open_results`.
-        boxes: {file name or path: (F, 4)}, see `saved_results.read_boxes`; None: the detector
+        boxes: {file name or path: (F, 4)}, see `saved_boxes.read_boxes`; None: the detector
             looks.
         left_out: {path: reason} of files that are not read.
         min_quality: faces below are marked; None: no face is.

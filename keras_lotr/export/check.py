@@ -34,10 +34,22 @@ def check_points(model, predict, count=3, rounded=False):
     Raises:
         ExportDiffers: the points differ by more.
     """
-    largest = ROUNDED if rounded else LARGEST_DIFFERENCE
     crops = random_crops(model, count)
     expected = ops.convert_to_numpy(model(crops, training=False))
-    difference = float(np.abs(predict(crops) - expected).max())
+    check_same(predict(crops), expected, ROUNDED if rounded else LARGEST_DIFFERENCE)
+
+
+def check_same(found, expected, largest=LARGEST_DIFFERENCE):
+    """Compare the points of an exported file with those that are expected.
+
+    Args:
+        found, expected: (F, N, 2), crop pixels.
+        largest: difference that may be.
+
+    Raises:
+        ExportDiffers: they differ by more.
+    """
+    difference = float(np.abs(found - expected).max())
     if not difference <= largest:
         raise ExportDiffers(
             f"Expected the exported file to give the points of the model, within "

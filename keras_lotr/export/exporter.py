@@ -1,6 +1,7 @@
 """`keras-lotr export`: a model as a file that runs without Keras, checked against the model."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from keras_lotr.export.calibration import calibration_crops
 from keras_lotr.export.int8 import export_int8
@@ -9,7 +10,7 @@ from keras_lotr.export.onnx import export_onnx
 from keras_lotr.export.openvino import export_openvino
 from keras_lotr.export.saved_model import MARK, export_saved_model
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets.files import WEIGHTS, resolve
+from keras_lotr.presets.files import ONNX, ONNX_INT8, WEIGHTS, resolve
 from keras_lotr.writing import check_file_target, check_folder_target
 
 _WRITERS = {
@@ -96,6 +97,9 @@ class Exported:
 def export_preset(preset, path, format="onnx", batch=None, calibration=None, float16=False):
     """Write the LOTR of a preset as a file for another runtime.
 
+    The preset's own model.onnx and model_int8.onnx, written into its folder, read their float
+    weights from the model.safetensors there; any other file is all that is needed.
+
     Args:
         preset: short name, folder or hf:// handle; one without weights is written untrained.
         path, format, batch: see `export`.
@@ -109,10 +113,26 @@ def export_preset(preset, path, format="onnx", batch=None, calibration=None, flo
     _check(path, format, batch, float16)
     if calibration is not None and format != "onnx":
         raise ValueError(f"Expected the format onnx for int8. Received: {format}")
-    trained = resolve(preset).path(WEIGHTS) is not None
+    files = resolve(preset)
+    trained = files.path(WEIGHTS) is not None
     model = LOTR.from_preset(preset, load_weights=trained)
-    if calibration is None:
+    weights = None if float16 else _weights_beside(path, files)
+    if calibration is not None:
+        crops = calibration_crops(calibration, model.preprocessor)
+        difference = export_int8(model, path, crops, batch, weights)
+        return Exported(trained, difference, len(crops))
+    if weights is not None and format == "onnx":
+        export_onnx(model, path, batch, weights=weights)
+    else:
         export(model, path, format, batch, float16)
-        return Exported(trained)
-    crops = calibration_crops(calibration, model.preprocessor)
-    return Exported(trained, export_int8(model, path, crops, batch), len(crops))
+    return Exported(trained)
+
+
+def _weights_beside(path, files):
+    """The weights that an ONNX file of a preset reads if it is written to a path; None: no file."""
+    path = Path(path)
+    if files.folder is None or path.name not in (ONNX, ONNX_INT8):
+        return None
+    weights = files.folder / WEIGHTS
+    is_own = path.resolve().parent == files.folder.resolve() and weights.is_file()
+    return weights if is_own else None

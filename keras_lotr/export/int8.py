@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.export.check import one_sentence
+from keras_lotr.export.check import check_same, one_sentence
 from keras_lotr.export.onnx import onnx_content
+from keras_lotr.export.onnx_external import with_external_weights
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.presets.files import write_file
 
@@ -19,7 +20,7 @@ from keras_lotr.presets.files import write_file
 _IN_INT8 = ["Conv", "Add", "Clip", "Relu"]
 
 
-def export_int8(model, path, crops, batch=None):
+def export_int8(model, path, crops, batch=None, weights=None):
     """Write a LOTR as ONNX with a backbone of 8-bit weights (per channel) and activations.
 
     The float32 content is checked against the model first, then quantized with the ranges that
@@ -30,6 +31,7 @@ def export_int8(model, path, crops, batch=None):
         path: the .onnx file, otherwise like that of `export_onnx`.
         crops: (F, S, S, 3), RGB 0..255, as different as the faces that are to come.
         batch: number of crops that the file takes; None: any.
+        weights: see `export_onnx`; the 8-bit weights are in the ONNX file in any case.
 
     Returns:
         Mean distance between its landmarks and those of the float32 file on the crops, in pixels.
@@ -41,6 +43,10 @@ def export_int8(model, path, crops, batch=None):
     with one_sentence("int8"):
         quantized = _quantized(content, crops, batch or 1)
         exact, rounded = (OnnxModel(c).predict_points(crops) for c in (content, quantized))
+        if weights is not None:
+            quantized = with_external_weights(quantized, model, weights)
+            found = OnnxModel(quantized, weights=weights).predict_points(crops)
+            check_same(found, rounded)
     write_file(path, quantized)
     return float(np.linalg.norm(rounded - exact, axis=-1).mean())
 

@@ -1,7 +1,6 @@
 """A LOTR as an ONNX file that is all that `FaceLandmarker` needs, the same from every backend."""
 
 import json
-import os
 from dataclasses import asdict
 
 import numpy as np
@@ -15,12 +14,11 @@ from keras_lotr.export.check import (
     random_crops,
 )
 from keras_lotr.export.float32 import in_float32
-from keras_lotr.export.onnx_graph import WeightsFile
+from keras_lotr.export.onnx_external import with_external_weights
 from keras_lotr.export.onnx_lotr import IMAGES, features, lotr_graph
-from keras_lotr.inference.onnx_model import FACTS, WEIGHTS_DIGEST, OnnxModel, open_session
+from keras_lotr.inference.onnx_model import FACTS, OnnxModel
+from keras_lotr.inference.onnx_session import open_session
 from keras_lotr.presets.files import write_file
-from keras_lotr.presets.layout import layout_of
-from keras_lotr.presets.weights import named_weights
 
 
 def export_onnx(model, path, batch=None, float16=False, weights=None):
@@ -67,30 +65,24 @@ def onnx_content(model, batch=None, float16=False, weights=None):
             content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)}, float16)
             check_points(model, OnnxModel(content).predict_points, batch or 3, rounded=True)
         if weights is not None:
-            content = _content_beside(model, graph, weights, inputs, outputs)
+            content = with_external_weights(content, model, weights)
             found = OnnxModel(content, weights=weights)
             check_points(model, found.predict_points, batch or 3)
+            if model.has_certainty:
+                check_certainty(model, found.predict_certainty, batch or 3)
     return content
-
-
-def _content_beside(model, graph, weights, inputs, outputs):
-    """The content of a file that reads the model's weights from a safetensors file beside it."""
-    layout = layout_of(weights)
-    keys = {id(variable): key for key, variable in named_weights(model).items()}
-    beside = WeightsFile(os.path.basename(weights), layout.places, keys)
-    metadata = {FACTS: facts(model), WEIGHTS_DIGEST: layout.digest}
-    return graph.to_bytes_beside(beside, inputs, outputs, metadata)
 
 
 def _check_features(model, graph, inputs, batch):
     """The same for what the head makes points of."""
-    network, outputs = features(model, batch)
+    network, outputs = features(model)
     crops = random_crops(model, batch or 3)
     session = open_session(graph.to_bytes(inputs, outputs), "bytes")
     images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
     found = session.run(list(outputs), {IMAGES: images})
     for name, array, expected in zip(outputs, found, network(crops, training=False), strict=True):
-        check_features(array, ops.convert_to_numpy(expected), name)
+        expected = ops.convert_to_numpy(expected)
+        check_features(array, expected.reshape(-1, expected.shape[-1]), name)
 
 
 def facts(model):

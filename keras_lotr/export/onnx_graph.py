@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_lotr.export.onnx_fold import fold
-from keras_lotr.export.onnx_weights import Weight, weight_name, write_constant
+from keras_lotr.export.onnx_weights import Weight
 from keras_lotr.presets.files import write_file
 
 _OPSET, _IR_VERSION = 17, 8
@@ -95,28 +95,11 @@ class OnnxGraph:
                 casts.append(helper.make_node("Cast", [half], [name], name, to=TensorProto.FLOAT))
                 name = half
             constants[name] = array
-        model = self._model(casts, self.nodes, constants, [], inputs, outputs, metadata)
+        model = self._model(casts, constants, inputs, outputs, metadata)
         checker.check_model(model, full_check=True)
         return model.SerializeToString()
 
-    def to_bytes_beside(self, weights, inputs, outputs, metadata=None):
-        """The content of an ONNX file that reads its weights from another file beside it.
-
-        Args:
-            weights: `WeightsFile`.
-            inputs, outputs, metadata: as of `to_bytes`.
-        """
-        fold(self.nodes, self.constants, outputs)
-        constants, keys = OnnxGraph(), set()
-        for name, array in self.constants.items():
-            keys |= write_constant(constants, name, array, weights.keys)
-        others = [_in_another_file(weights, key) for key in sorted(keys)]
-        nodes = constants.nodes + self.nodes
-        kept = constants.constants
-        model = self._model([], nodes, kept, others, inputs, outputs, metadata)
-        return model.SerializeToString()
-
-    def _model(self, casts, nodes, constants, others, inputs, outputs, metadata):
+    def _model(self, casts, constants, inputs, outputs, metadata):
         from onnx import TensorProto, helper, numpy_helper
 
         def described(shapes):
@@ -130,7 +113,7 @@ class OnnxGraph:
                 str(node.outputs[0]),
                 **node.attributes,
             )
-            for node in nodes
+            for node in self.nodes
         ]
         kept = [
             numpy_helper.from_array(np.ascontiguousarray(array), name)
@@ -141,7 +124,7 @@ class OnnxGraph:
             "keras_lotr",
             described(inputs.items()),
             described(outputs.items()),
-            kept + others,
+            kept,
         )
         opsets = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
@@ -151,33 +134,3 @@ class OnnxGraph:
     def save(self, path, inputs, outputs, metadata=None):
         """Write the file; arguments as of `to_bytes`."""
         write_file(path, self.to_bytes(inputs, outputs, metadata))
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A safetensors file that an ONNX file reads its weights from.
-
-    Attributes:
-        name: of the file, which lies beside the ONNX file.
-        places: where its weights lie, see `keras_lotr.presets.layout.Layout`.
-        keys: {id of a Keras variable: its key}.
-    """
-
-    name: str
-    places: dict
-    keys: dict
-
-
-def _in_another_file(weights, key):
-    """A constant of which only the place is in the ONNX file."""
-    from onnx import TensorProto
-
-    kinds = {"F16": TensorProto.FLOAT16, "BF16": TensorProto.BFLOAT16, "F32": TensorProto.FLOAT}
-    dtype, shape, offset, length = weights.places[key]
-    tensor = TensorProto(
-        name=weight_name(key), data_type=kinds[dtype], dims=shape,
-        data_location=TensorProto.EXTERNAL,
-    )  # fmt: skip
-    for name, value in (("location", weights.name), ("offset", offset), ("length", length)):
-        tensor.external_data.add(key=name, value=str(value))
-    return tensor

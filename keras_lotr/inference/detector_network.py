@@ -9,7 +9,7 @@ import threading
 import cv2
 import numpy as np
 
-from keras_lotr.inference.onnx_model import open_session
+from keras_lotr.inference.onnx_session import open_session
 
 STRIDES = 8, 16, 32  # of the cells, in pixels
 _MAPS = [f"{name}_{stride}" for stride in STRIDES for name in ("cls", "obj", "bbox", "kps")]

@@ -16,14 +16,11 @@ import csv
 import io
 import json
 import os
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
-
 from keras_lotr import parquet_table
-from keras_lotr.inference import pose
+from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme
 from keras_lotr.writing import replaced
@@ -156,61 +153,18 @@ def face_rows(entry, folder=None):
     """An iterator of a row for each face of an image: the cells of `face_columns`."""
     image = encoded(path_from(entry["source"], folder)).decode()
     for i, face in enumerate(entry["faces"]):
-        numbers = []
-        if "sigma" in face:
-            matrices = [value for matrix in face["sigma"] for value in matrix]
-            numbers = [face["quality"], *face["visible"], *matrices]
-        known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
-        state = [known.get(name) for name in _state_columns(face["scheme"])]
-        yield [image, i, *cells_of_face(face), *numbers, *state]
+        yield [image, i, *cells_of_face(face)]
 
 
 def face_columns(scheme, sure=False):
-    """{name: type} of the columns of a table of faces.
-
-    Args:
-        scheme: name of the landmark scheme; None for a table without faces.
-        sure: whether the model says how sure it is.
+    """{name: type} of the columns of a table of the faces of images; see `columns_of_face`.
 
     Example:
 
     >>> list(face_columns("plain1"))
     ['image', 'face', 'score', 'box_x0', 'box_y0', 'box_x1', 'box_y1', 'scheme', 'x0', 'y0']
     """
-    num_landmarks = 0 if scheme is None else get_scheme(scheme).num_landmarks
-    numbers = []
-    if sure:
-        numbers += ["quality", *(f"visible{i}" for i in range(num_landmarks))]
-        numbers += [f"sigma_{k}{i}" for i in range(num_landmarks) for k in ("xx", "xy", "yy")]
-    numbers += [] if scheme is None else _state_columns(scheme)
-    own = columns_of_face(num_landmarks)
-    return {"image": str, "face": int, **own, **dict.fromkeys(numbers, float)}
-
-
-@cache
-def _state_columns(scheme):
-    """Columns of pose and openness, where faces of this scheme have them."""
-    angles = () if pose.head_model(scheme) is None else pose.ANGLES
-    face = np.zeros((get_scheme(scheme).num_landmarks, 2))
-    return [*angles, *_with_prefix(pose.openness(face, scheme))]
-
-
-def _with_prefix(openness):
-    return {f"openness_{name}": value for name, value in openness.items()}
-
-
-def columns_of_face(num_landmarks):
-    """{name: type} of the columns of a table in which `cells_of_face` stand."""
-    boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
-    points = [f"{axis}{i}" for i in range(num_landmarks) for axis in "xy"]
-    box_and_score = {"score": float, **dict.fromkeys(boxes, float)}
-    return {**box_and_score, "scheme": str, **dict.fromkeys(points, float)}
-
-
-def cells_of_face(face):
-    """Score, box, scheme and landmarks of a face (`FaceLandmarks.to_dict`) as one row."""
-    points = [value for point in face["points"] for value in point]
-    return [face["score"], *face["box"], face["scheme"], *points]
+    return {"image": str, "face": int, **columns_of_face(scheme, sure)}
 
 
 def to_pts(face):

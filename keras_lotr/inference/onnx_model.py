@@ -6,14 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.inference.onnx_session import (
+    fitting_weights,
+    has_weights,
+    open_session,
+    weights_path,
+)
 from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.files import ONNX, ONNX_INT8, WEIGHTS, resolve
-from keras_lotr.presets.layout import layout_of
 from keras_lotr.running.crop_batches import NO_CERTAINTY, predict_points
 from keras_lotr.schemes import get_scheme
 
-# Keys in the file's metadata: of the preprocessor, and of the header of the file with its weights.
-FACTS, WEIGHTS_DIGEST = "keras_lotr", "keras_lotr_weights"
+FACTS = "keras_lotr"  # key of the preprocessor in the file's metadata
 # The second output, of files that say how sure the landmarks are.
 CERTAINTY = "certainty"
 
@@ -32,7 +36,8 @@ class OnnxModel:
         providers: of onnxruntime, in the order in which they are tried, such as
             ["CUDAExecutionProvider", "CPUExecutionProvider"]; None: the CPU's.
         weights: path of the safetensors file that an .onnx file without weights of its own reads
-            them from; None: model.safetensors beside it, as in a preset.
+            them from, or a function that gives it, which is called for such a file only; None:
+            model.safetensors beside it, as in a preset.
 
     Attributes:
         preprocessor: what the file says of its crops (`crop_contract` is the former name).
@@ -60,13 +65,14 @@ class OnnxModel:
             if not Path(source).is_file():
                 raise FileNotFoundError(f"There is no file {name}.")
             source = os.path.abspath(source)
-        content = _content_of(source)
-        if not _has_weights(content):
-            weights = _checked_weights(source, content, name, weights)
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        beside = not has_weights(content)
+        weights = weights_path(source, name, weights) if beside else None
         self.precision = "int8" if b"QuantizeLinear" in content else "float32"
         self._arguments = source, threads, providers, weights
         self._name = name
-        self._session = open_session(source, name, threads, providers, weights)
+        arrays = fitting_weights(weights, content, name) if beside else None
+        self._session = open_session(source, name, threads, providers, arrays)
         self.preprocessor = self._read_preprocessor(name)
         self.image_size = self.preprocessor.image_size
         self.num_landmarks = get_scheme(self.preprocessor.scheme).num_landmarks
@@ -95,9 +101,7 @@ class OnnxModel:
                 f"The preset {files.name!r} has no {wanted}: write it with `keras-lotr export "
                 f"{files.name}{options} --output FOLDER/{wanted}`."
             )
-        needs_weights = not _has_weights(_content_of(path))
-        weights = files.path(WEIGHTS) if needs_weights else None  # may have to be fetched
-        return cls(path, threads, providers, weights)
+        return cls(path, threads, providers, lambda: files.path(WEIGHTS))  # may be fetched
 
     @property
     def crop_contract(self):
@@ -188,74 +192,3 @@ class OnnxModel:
         self._input, batch = inputs[0].name, found[0][0]
         self._outputs = [x.name for x in outputs]
         self._fixed_batch = batch if isinstance(batch, int) else None
-
-
-def _content_of(source):
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
-
-
-def _has_weights(content):
-    """Whether an .onnx file has weights of its own and reads none from another file."""
-    return WEIGHTS_DIGEST.encode() not in content
-
-
-def _checked_weights(source, content, name, weights):
-    """The file with the weights of an .onnx file that has none: the given one, or that beside it.
-
-    Raises:
-        ValueError: there is none, or it has the weights of another network.
-    """
-    if weights is None and not isinstance(source, bytes):
-        beside = Path(source).with_name(WEIGHTS)
-        weights = beside if beside.is_file() else None
-    if weights is None:
-        raise ValueError(
-            f"Expected {WEIGHTS} beside {name}, which has no weights of its own. "
-            "`keras-lotr export PRESET --output FILE` writes one file that has all."
-        )
-    if layout_of(weights).digest.encode() not in content:
-        raise ValueError(
-            f"Expected the weights that {name} was written for. Received: {weights}, which has "
-            "others; write the .onnx file again with `keras-lotr export`."
-        )
-    return weights
-
-
-def open_session(source, name, threads=None, providers=None, weights=None):
-    """onnxruntime's session of a file.
-
-    Args:
-        source: path, or content as bytes.
-        name: what errors call it.
-        threads, providers, weights: see `OnnxModel`.
-    """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ImportError(
-            "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
-        ) from None
-    providers = list(providers or ["CPUExecutionProvider"])
-    available = onnxruntime.get_available_providers()
-    if not set(providers) <= set(available):
-        raise ValueError(
-            f"Expected providers of onnxruntime, of {available}. Received: {providers}"
-        )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
-    # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    source = source if isinstance(source, bytes) else os.fspath(source)
-    if weights is not None:  # given as bytes: the Hub's cache has links, which onnxruntime refuses
-        content = Path(weights).read_bytes()
-        options.add_external_initializers_from_files_in_memory([WEIGHTS], [content], [len(content)])
-    # It tries again with the CPU's provider, and prints that; here there may be nothing else.
-    again = int(providers != ["CPUExecutionProvider"])
-    try:
-        return onnxruntime.InferenceSession(
-            source, options, providers=providers, enable_fallback=again
-        )
-    except Exception as error:  # onnxruntime's own, which have no other base
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"Expected an .onnx file. Received: {name}: {reason}") from None

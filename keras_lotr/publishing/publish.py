@@ -67,7 +67,7 @@ def prepare(run, folder, dtype=None, calibration=None):
         export_onnx(model, folder / ONNX, weights=folder / WEIGHTS)
         if calibration:
             crops = calibration_crops(calibration, model.preprocessor)
-            export_int8(model, folder / ONNX_INT8, crops)
+            export_int8(model, folder / ONNX_INT8, crops, weights=folder / WEIGHTS)
     else:
         export_detector(model, folder / ONNX)
     shutil.copy(best.folder / RECIPE, folder / RECIPE)

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from keras_lotr import parquet_table
-from keras_lotr.inference.formats import cells_of_face, columns_of_face, encoded, json_line
-from keras_lotr.schemes import get_scheme
+from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
+from keras_lotr.inference.formats import encoded, json_line
 from keras_lotr.writing import check_file_target, replaced
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
@@ -19,7 +19,7 @@ class PointsFile:
 
     Only one frame is in memory. `.json` is a list with a list of faces for each frame; a line of
     `.jsonl` is {"frame", "time", "faces"}; `.csv` and `.parquet` have a row for each face: frame,
-    time, track_id, score, box_x0, box_y0, box_x1, box_y1, scheme, x0, y0, x1, y1, ...
+    time, track_id, and then the columns of `keras_lotr.inference.formats.to_csv` from score on.
 
     Args:
         path: of the file, whose ending chooses the format.
@@ -96,12 +96,12 @@ def _rows(entries):
     for entry in entries:
         for face in entry["faces"]:
             if columns is None:
-                columns = _columns(get_scheme(face["scheme"]).num_landmarks)
+                columns = _columns(face["scheme"], "sigma" in face)
                 yield columns
             yield [entry["frame"], entry["time"], face.get("track_id"), *cells_of_face(face)]
     if columns is None:
-        yield _columns(0)
+        yield _columns(None)
 
 
-def _columns(num_landmarks):
-    return {"frame": int, "time": float, "track_id": int, **columns_of_face(num_landmarks)}
+def _columns(scheme, sure=False):
+    return {"frame": int, "time": float, "track_id": int, **columns_of_face(scheme, sure)}

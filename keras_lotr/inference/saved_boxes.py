@@ -1,0 +1,135 @@
+"""Boxes in files: results of `keras-lotr predict`, and files of other programs.
+
+What the columns or keys are called decides what the numbers mean.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_lotr.csv_table import is_parquet, read_table, read_text
+from keras_lotr.images.names import unescaped
+from keras_lotr.inference.boxes import corners_of
+from keras_lotr.inference.saved_results import (
+    BOX_COLUMNS,
+    image_beside,
+    is_without_face,
+    parsed_json,
+)
+from keras_lotr.inference.yunet import LANDMARKS_BOX
+
+_IMAGE = ("image", "source", "file_name", "filename", "file", "path", "image_id", "name")
+# Columns of a box, the first of these that are there, and how they say it.
+_COLUMNS = (
+    (BOX_COLUMNS, "xyxy"),
+    (("x0", "y0", "x1", "y1"), "xyxy"),
+    (("x1", "y1", "x2", "y2"), "xyxy"),
+    (("x_min", "y_min", "x_max", "y_max"), "xyxy"),
+    (("xmin", "ymin", "xmax", "ymax"), "xyxy"),
+    (("left", "top", "right", "bottom"), "xyxy"),
+    (("x", "y", "w", "h"), "xywh"),
+    (("x", "y", "width", "height"), "xywh"),
+    (("x_1", "y_1", "width", "height"), "xywh"),
+    (("left", "top", "width", "height"), "xywh"),
+    (("bbox_x", "bbox_y", "bbox_w", "bbox_h"), "xywh"),
+)
+# A row of YuNet in OpenCV: x, y, width, height, five points, score.
+_YUNET = 15
+
+
+def read_boxes(path):
+    """The boxes in a file.
+
+    Args:
+        path: a file of `keras-lotr predict` (JSON, JSON lines, CSV, Parquet); JSON {image: boxes};
+            COCO; a table with a column for the image and four for the box.
+
+    Returns:
+        {name or path of an image: list of [x0, y0, x1, y1]}, pixels of the upright image.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ImportError: it is Parquet, and pyarrow is not installed.
+        ValueError: none of these; the sentence says where and why.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file of boxes {path}.")
+    if is_parquet(path):
+        return _of_table(path)
+    text = read_text(path).lstrip()
+    if path.suffix.lower() in (".csv", ".tsv", ".txt") and text[:1] not in ("{", "["):
+        return _of_table(path)
+    try:
+        return _of_json(parsed_json(text), path.parent)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        raise ValueError(
+            "Expected boxes as JSON {file name: [[x0, y0, x1, y1], ...]}, as COCO, or as "
+            f"`keras-lotr predict` writes them, in {path}. Received: {str(reason)[:200]}"
+        ) from None
+
+
+def _of_json(content, folder):
+    if isinstance(content, dict) and {"images", "annotations"} <= content.keys():
+        names = {i["id"]: image_beside(folder, i["file_name"]) for i in content["images"]}
+        boxes = {name: [] for name in names.values()}
+        for annotation in content["annotations"]:
+            boxes[names[annotation["image_id"]]].append(_corners(annotation["bbox"], "xywh"))
+        return boxes
+    if isinstance(content, dict) and "faces" in content and "source" in content:
+        content = [content]
+    if isinstance(content, dict):
+        return {name: [_corners(box) for box in boxes] for name, boxes in content.items()}
+    boxes = {}
+    for entry in content:
+        name = next((entry[key] for key in _IMAGE if key in entry), None)
+        if not isinstance(name, str):
+            raise ValueError(f"the image {name!r}, which is no name; give the whole COCO file")
+        here = boxes.setdefault(name, [])
+        if "faces" in entry:
+            here += [_corners(face["box"]) for face in entry["faces"]]
+        elif "bbox" in entry:  # of COCO's results
+            here.append(_corners(entry["bbox"], "xywh"))
+        else:
+            here.append(_corners(entry["box"]))
+    return boxes
+
+
+def _corners(box, box_format="xyxy"):
+    """[x0, y0, x1, y1] of a box, or of a row of YuNet the box around the landmarks."""
+    box = [float(value) for value in box]
+    if len(box) == _YUNET:
+        first, size = np.array(box[:2]), np.array(box[2:4])
+        return (np.tile(first, 2) + LANDMARKS_BOX * np.tile(size, 2)).tolist()
+    if len(box) != 4:
+        raise ValueError(f"a box of {len(box)} numbers")
+    return corners_of(box, box_format).tolist()
+
+
+def _of_table(path):
+    table, boxes = read_table(path), {}
+    image = next((name for name in _IMAGE if name in table.header), None)
+    found = (pair for pair in _COLUMNS if set(pair[0]) <= set(table.header))
+    columns, box_format = next(found, (None, None))
+    if image is None or columns is None:
+        raise ValueError(
+            "Expected the columns image,x0,y0,x1,y1 or image,x,y,w,h, or those of `keras-lotr "
+            f"predict`, in {path}. Received: {','.join(table.header)[:200]}"
+        )
+    # In the table of `predict` x0 and y0 are the first landmark, and images lie beside the file.
+    beside = columns == BOX_COLUMNS
+    for line, row in table.rows:
+        try:
+            values = dict(zip(table.header, row, strict=True))
+            if is_without_face(values):
+                continue
+            box = _corners([values[column] for column in columns], box_format)
+        except ValueError:
+            raise ValueError(
+                f"Expected {len(table.header)} fields, with numbers for {', '.join(columns)}, in "
+                f"{path}, line {line}. Received: {','.join(row)[:200]}"
+            ) from None
+        name = image_beside(path.parent, values[image]) if beside else unescaped(values[image])
+        boxes.setdefault(name, []).append(box)
+    return boxes

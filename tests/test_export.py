@@ -157,6 +157,7 @@ def test_untrained_preset(untrained, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"format": "litert"}, "ends with .tflite for the format litert. .onnx stands for onnx"),
         ({"format": "caffe"}, "format of onnx, litert, openvino, saved_model. Received: 'caffe'"),
         ({"batch": 0}, "batch of at least 1"),
         ({"format": "openvino", "float16": True}, "onnx for float16. Received: openvino"),

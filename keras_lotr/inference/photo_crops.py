@@ -5,7 +5,7 @@ from functools import cached_property
 
 from keras_lotr import geometry
 from keras_lotr.inference.boxes import check_boxes
-from keras_lotr.inference.detectors import load_detector
+from keras_lotr.inference.detectors import check_detector, load_detector
 from keras_lotr.inference.face_detector import Face, FaceDetector
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
@@ -50,6 +50,10 @@ class PhotoCropper:
     detector: object
     settings: dict
     proposes: bool = False
+
+    def __post_init__(self):
+        if self.detector is not None:  # boxes are always given then
+            check_detector(self.detector, **self.settings)
 
     @cached_property
     def loaded(self):

@@ -153,8 +153,7 @@ def _of_file(preset):
     hint = "take the folder that it is in, if that is a preset"
     if preset.endswith(".keras"):
         hint = (
-            "write one with model = keras.saving.load_model(FILE), and "
-            "model.save_to_preset(FOLDER)"
+            "write one with model = keras.saving.load_model(FILE), and model.save_to_preset(FOLDER)"
         )
     return f"Expected a preset, which is a folder. {preset} is a file; {hint}."
 

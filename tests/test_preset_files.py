@@ -94,6 +94,11 @@ def test_a_file_is_no_preset_and_one_of_keras_can_become_one(tmp_path):
             resolve(tmp_path / name)
 
 
+def test_the_folder_of_a_training_is_answered_with_the_preset_in_it(folder):
+    with pytest.raises(ValueError, match=rf"has no {CONFIG}\. .*{folder.name} is one\.$"):
+        resolve(folder.parent)
+
+
 @pytest.mark.parametrize("former, name", FORMER_NAMES.items())
 def test_former_names_still_load(former, name, tmp_path, monkeypatch):
     assert resolve(former).folder == resolve(name).folder == shipped_folder() / name

@@ -137,7 +137,9 @@ def resolve(preset, token=None, usable=None):
             return PresetFiles(preset, folder)
         return PresetFiles(preset, folder, *_read_pin(pin, preset), token)
     if folder.is_dir():
-        raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.")
+        inner = next(folder.glob(f"*/{CONFIG}"), None)  # of a training's folder, "preset"
+        hint = f" {inner.parent} is one." if inner else ""
+        raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.{hint}")
     if folder.is_file():
         raise ValueError(_of_file(preset))
     usable = sorted(known) if usable is None else usable()

@@ -157,7 +157,6 @@ def test_untrained_preset(untrained, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"format": "litert"}, "ends with .tflite for the format litert. .onnx stands for onnx"),
         ({"format": "caffe"}, "format of onnx, litert, openvino, saved_model. Received: 'caffe'"),
         ({"batch": 0}, "batch of at least 1"),
         ({"format": "openvino", "float16": True}, "onnx for float16. Received: openvino"),
@@ -166,6 +165,14 @@ def test_untrained_preset(untrained, tmp_path):
 def test_bad_settings(settings, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         export(tiny_lotr(5), tmp_path / "model", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_ending_of_another_format(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"ends with .onnx for the format onnx. .tflite stands for"
+    ):
+        export(tiny_lotr(5), tmp_path / "model.tflite")
     assert not list(tmp_path.iterdir())
 
 

@@ -169,9 +169,7 @@ def test_bad_settings(settings, message, tmp_path):
 
 
 def test_the_ending_of_another_format(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"with .onnx for the format onnx. .tflite stands for"
-    ):
+    with pytest.raises(ValueError, match=r"with .onnx for the format onnx. .tflite stands for"):
         export(tiny_lotr(5), tmp_path / "model.tflite")
     assert not list(tmp_path.iterdir())
 

@@ -116,6 +116,9 @@ class _FaceMean(keras.metrics.Mean):
     each face, (B,), or landmark, (B, N).
     """
 
+    # What Keras' callbacks, such as EarlyStopping("val_nme"), take for better under mode="auto".
+    _direction = "down"
+
     def __init__(self, scheme, name, normalizer=None, **kwargs):
         super().__init__(name=name, **kwargs)
         self.scheme = get_scheme(scheme)
@@ -216,6 +219,8 @@ class AreaUnderCED(_Thresholded):
     >>> float(metric.result())
     50.0
     """
+
+    _direction = "up"
 
     def __init__(self, scheme, threshold=10.0, name="auc", normalizer=None, **kwargs):
         super().__init__(scheme, threshold, name, normalizer, **kwargs)

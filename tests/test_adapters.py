@@ -84,6 +84,9 @@ class TestPandas:
         assert table[table.face == 1].score.isna().all()
         assert len(make_face().to_pandas()) == 68
         assert list(keras_lotr.to_pandas([]).columns) == list(table.columns)
+        assert keras_lotr.to_pandas(make_face()).equals(make_face().to_pandas())
+        with pytest.raises(TypeError, match="of one image. Received: list of list"):
+            keras_lotr.to_pandas([[make_face()]])
 
 
 @pytest.mark.parametrize("name", ["supervision", "pandas"])

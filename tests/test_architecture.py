@@ -37,7 +37,7 @@ ROOMS = [
     "publishing",
     "demo",
     "cli",
-    *("recipes", "__init__"),
+    *("recipes", "__init__", "__main__"),
 ]
 TENSOR_SIDE = {"lotr", "fused", "layers", "backbones", "losses", "metrics"}
 IMAGE_SIDE = {"geometry", "schemes", "conversions", "images", "datasets"}

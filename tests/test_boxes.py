@@ -33,6 +33,13 @@ def test_boxes_that_can_be_meant():
     assert check_boxes((10, 20, 90, 110), SHAPE)[0].tolist() == [10, 20, 90, 110]
 
 
+def test_hint_of_scores():
+    with pytest.raises(ValueError, match=r"\(1, 5\); if scores follow the box, write boxes\["):
+        check_boxes([[10, 20, 90, 110, 0.9]], SHAPE)
+    with pytest.raises(ValueError, match=r"Received: shape \(1, 3\)$"):
+        check_boxes([[10, 20, 90]], SHAPE)
+
+
 def test_formats_of_torchvision():
     for box_format, box in (("xywh", [10, 20, 80, 90]), ("cxcywh", [50, 65, 80, 90])):
         assert check_boxes([box], SHAPE, box_format)[0].tolist() == [10, 20, 90, 110]

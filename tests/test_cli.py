@@ -72,6 +72,35 @@ def test_version():
     assert run.stdout.split()[-1] == __version__ == "0.1.0"
 
 
+def test_python_runs_the_package_as_the_command():
+    run = in_a_process("-m", "keras_lotr", "--help")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("Usage: keras-lotr ")
+
+
+def test_what_the_list_of_commands_says_of_each_tells_what_it_does():
+    """A full stop ends the line that click shows: `Fig. 2: ...` was shown as `Fig.`"""
+    assert [words for words, command in COMMANDS if len(command.get_short_help_str()) < 20] == []
+
+
+@pytest.mark.parametrize("arguments", [["--to=~/b", "~/a"], ["--to", "~/b", "~/a"]])
+def test_the_home_folder_is_meant_where_the_shell_left_its_sign(arguments, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    group = Commands("program")
+
+    @group.command()
+    @click.argument("name")
+    @click.option("--to")
+    def copy(name, to):
+        click.echo(f"{name} {to}")
+
+    run = CliRunner().invoke(group, ["copy", *arguments])
+    assert run.stdout.replace(os.sep, "/").split() == [
+        (tmp_path / name).as_posix() for name in ("a", "b")
+    ]
+
+
 # === Errors ===
 class OfOpenCV(Exception):
     """As `cv2.error`: no ValueError, but what a library says of a bad file."""
@@ -140,6 +169,8 @@ MISTAKES = {
     "export lotr_m_68 --int8": "Expected --int8 and --calibration together",
     "export lotr_m_68 --int8 --calibration none/*.jpg": "There is none in none/*.jpg",
     "export lotr_m_68 --format litert --float16": "Expected --format onnx for",
+    "export lotr_m_68 --output a.tflite --format onnx": ".tflite stands for litert. Received: a.tf",
+    "export lotr_m_68 --output a.xml --float16": "Expected --format onnx for --int8 or --float16",
     "export lotr_m_68 --output empty": "Expected a file as --output. empty is a folder",
     "export nope": "Available: lotr_hr_plus_wflw, lotr_m_68",
     "train none.json --data empty": "There is no recipe none.json",

@@ -77,8 +77,15 @@ class TestReadSamples:
 
     def test_no_face(self, tmp_path):
         write_kit(tmp_path)
-        with pytest.raises(ValueError, match="No face of split 'test' with jd106 landmarks"):
+        with pytest.raises(ValueError, match=r"'test' with jd106 landmarks in .*'\)\.$"):
             read_samples(tmp_path, "test", "jd106")
+
+    def test_no_face_in_this_split(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        rows = "a.jpg,1,2,3,4,train\na.jpg,1,2,3,5,train\na.jpg,1,2,3,4,val\n"
+        file = write(tmp_path / "faces.csv", f"image,x0,y0,x1,y1,split\n{rows}")
+        with pytest.raises(NoFaces, match=r"'test' in .* There are 2 in 'train' and 1 in 'val'\.$"):
+            read_samples(file, "test")
 
     def test_missing_images_are_named_once(self, tmp_path):
         for i in range(5):
@@ -770,6 +777,16 @@ class TestCsv:
         make_image(tmp_path / "a.jpg")
         file = write(tmp_path / "faces.csv", "image,x0,y0,x1,y1\na.jpg,1,2,3,4\na.jpg,7,7,7,7\n")
         with pytest.raises(ValueError, match=r"Expected a box.*a.jpg \(.*faces.csv, line 3\)"):
+            read_samples(file)
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.dat"])  # of a size that is known, and not
+    def test_fractions_of_the_image(self, tmp_path, name):
+        make_image(tmp_path / "a.jpg")
+        (tmp_path / "a.dat").write_bytes(b"of no known kind")
+        rows = f"image,x0,y0,x1,y1,x2,y2\n{name},0.25,0.5,0.75,0.5,0.5,0.875\n"
+        file = write(tmp_path / "faces.csv", rows)
+        told = r"line 2\). Received: landmarks in x 0.250 .. 0.750, .*look like fractions of the im"
+        with pytest.raises(ValueError, match=told):
             read_samples(file)
 
     def test_named_scheme(self, tmp_path):

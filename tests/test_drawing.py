@@ -82,6 +82,14 @@ def test_wrong_image(image):
         draw(image, [])
 
 
+def test_a_single_face_and_what_is_none():
+    image, face = np.zeros((100, 100, 3), np.uint8), make_face(40)
+    np.testing.assert_array_equal(draw(image, face), draw(image, [face]))
+    for wrong, told in ((face.points, "ndarray of nd"), ([[face]], "list of list"), (None, "None")):
+        with pytest.raises(TypeError, match=f"Expected a list of FaceLandmarks, .*: {told}"):
+            draw(image, wrong)
+
+
 # === Landmarks without label ===
 def test_gaps_are_not_drawn():
     """What is drawn without some landmarks lies within what is drawn with them."""

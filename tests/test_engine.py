@@ -76,6 +76,20 @@ def test_wrong_settings(folder, wrong, sentence):
         FaceLandmarker(folder, **wrong)(PHOTO)
 
 
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [
+        ({"detector": "retinaface"}, "Expected a face detector: .*Received: 'retinaface'"),
+        ({"rotations": 45}, "Expected rotations as a list of some of 0, 90, 180, 270"),
+        ({"detector": len, "threshold": 0.5}, "Expected no threshold with a detector that is a"),
+    ],
+    ids=str,
+)
+def test_wrong_detectors_are_refused_before_the_first_image(folder, wrong, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        FaceLandmarker(folder, **wrong)
+
+
 def test_settings_of_a_model_that_is_loaded_already(model):
     with pytest.raises(ValueError, match="for a model that is named only"):
         FaceLandmarker(model, threads=2)

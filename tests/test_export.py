@@ -168,6 +168,12 @@ def test_bad_settings(settings, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_ending_of_another_format(tmp_path):
+    with pytest.raises(ValueError, match=r"with .onnx for the format onnx. .tflite stands for"):
+        export(tiny_lotr(5), tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
 class TestCommand:
     def export(self, *arguments):
         return CliRunner().invoke(main, ["export", *map(str, arguments)])

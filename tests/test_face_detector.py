@@ -216,9 +216,12 @@ def test_path_as_detector(photo):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rotations": (45,)}, "rotations of 0, 90, 180, 270"),
-        ({"rotations": ()}, "rotations of 0, 90, 180, 270"),
+        ({"rotations": (45,)}, "some of 0, 90, 180, 270"),
+        ({"rotations": ()}, "some of 0, 90, 180, 270"),
+        ({"rotations": 90}, "rotations as a list of some of 0, 90, 180, 270. Received: 90"),
         ({"max_side": 8}, "max_side of at least 32"),
+        ({"max_side": "640"}, "max_side of at least 32 pixels. Received: '640'"),
+        ({"threshold": "high"}, "threshold of 0..1. Received: 'high'"),
         ({"min_face_size": 0}, "min_face_size as pixels.* or a part.*Received: 0"),
         ({"min_face_size": -0.5}, "min_face_size as pixels.*Received: -0.5"),
         ({"min_face_size": float("nan")}, "min_face_size as pixels.*Received: nan"),

@@ -26,6 +26,29 @@ def test_folder_pattern_file_and_url(tmp_path):
     ]
 
 
+def test_list_of_images(tmp_path):
+    (tmp_path / "sub").mkdir()
+    lines = ["sub/é 1.jpg", str(tmp_path / "b.jpg"), "", "https://x/y", "sub/é 1.jpg"]
+    for text in ("\n".join(lines), "\r\n".join(lines)):
+        (tmp_path / "list.txt").write_bytes(text.encode("utf-8-sig"))
+        assert expand([tmp_path / "list.txt"]) == [
+            *(str(tmp_path / "sub/é 1.jpg"), str(tmp_path / "b.jpg")),
+            "https://x/y",
+        ]
+    (tmp_path / "list.txt").write_text("\n")
+    with pytest.raises(ValueError, match="There is none in .*list.txt"):
+        expand([tmp_path / "list.txt"])
+
+
+def test_an_image_that_is_reached_on_two_ways_is_there_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "b.jpg").symlink_to("a.jpg")
+    assert expand(["a.jpg", "./a.jpg", tmp_path / "a.jpg", "b.jpg"]) == ["a.jpg", "b.jpg"]
+    (tmp_path / "round").symlink_to(".")
+    assert expand(["**/*.jpg"]) == ["a.jpg", "b.jpg"]
+
+
 def test_nothing(tmp_path):
     for source in (tmp_path, tmp_path / "*.jpg"):
         with pytest.raises(ValueError, match="There is none in"):

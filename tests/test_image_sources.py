@@ -152,7 +152,7 @@ class TestKinds:
         assert claimed_size(data) == (64, 48 if kind == "AVIF" else 64)  # HEIC with its border
         assert np.abs(read_image(data).astype(int) - rgb).mean() < 4
         for length in (30, 150, len(data) // 2, len(data) - 5):
-            with pytest.raises(ValueError, match=r"Expected an image .*the bytes is"):
+            with pytest.raises(ValueError, match=r"Expected an image .*The content is"):
                 read_image(data[:length])
 
     def test_missing_package_is_named(self, rgb, monkeypatch):

@@ -136,6 +136,14 @@ class TestBoxes:
         with pytest.raises(ValueError, match=r"Expected boxes \(F, 4\)"):
             landmarker(PHOTO, boxes=boxes)
 
+    def test_what_was_found_before(self, model):
+        landmarker = FaceLandmarker(model, lambda image: [Face(BOXES[1], None, 0.4, 90.0)])
+        (found,) = landmarker(PHOTO)
+        detected = landmarker.detector(PHOTO)
+        for given in (detected, tuple(detected), detected[0], found, [found]):
+            assert landmarker(PHOTO, boxes=given) == [found]
+        assert landmarker([PHOTO, PHOTO], boxes=[detected, BOXES[:1]])[0] == [found]
+
     def test_partly_outside(self, landmarker):
         face = landmarker(PHOTO, boxes=[[-40, -40, 60, 60]])[0]
         assert np.isfinite(face.points).all()
@@ -146,6 +154,15 @@ class TestBoxes:
 
 
 class TestStream:
+    @pytest.mark.parametrize("one", ["a.jpg", b"image", PHOTO, PHOTO[..., 0]], ids=str)
+    def test_one_image_is_refused(self, landmarker, one):
+        with pytest.raises(ValueError, match=r"Expected several images.*Received one.*\[image\]"):
+            next(landmarker.stream(one))
+
+    def test_array_of_images(self, landmarker):
+        photos = list(landmarker.stream(np.stack([PHOTO, PHOTO]), boxes=[BOXES, BOXES]))
+        assert [len(photo.faces) for photo in photos] == [2, 2]
+
     def test_bad_picture_does_not_stop_the_others(self, landmarker, tmp_path):
         bad = tmp_path / "bad.jpg"
         bad.write_text("hello")

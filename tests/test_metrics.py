@@ -165,6 +165,17 @@ def updated(metric, *arguments):
     return float(metric.result())
 
 
+def test_callbacks_know_which_value_is_the_better_one(tiny_lotr):
+    metrics = [metric("ibug68") for metric in (NormalizedMeanError, FailureRate, AreaUnderCED)]
+    model = tiny_lotr(68)
+    model.compile("sgd", "mse", metrics=metrics)
+    stopping = [keras.callbacks.EarlyStopping(f"val_{metric.name}") for metric in metrics]
+    crops, truth = np.zeros((2, 64, 64, 3)), make_faces(2)[0]
+    model.fit(crops, truth, validation_data=(crops, truth), callbacks=stopping, verbose=0)
+    better = [callback.monitor_op for callback in stopping]
+    assert better == [ops.less, ops.less, ops.greater]
+
+
 def test_gaps_are_not_measured():
     truth, points = faces_with_gaps()
     errors = ops.convert_to_numpy(landmark_errors(truth, points, "ibug68"))

@@ -87,6 +87,18 @@ def test_an_unknown_name_is_answered_with_what_can_be_used(folder, monkeypatch):
         resolve("tiny2", usable=lambda: ["lotr_m_68", "tiny"])
 
 
+def test_a_file_is_no_preset_and_one_of_keras_can_become_one(tmp_path):
+    for name, hint in (("best.keras", "keras.saving.load_model"), ("a.h5", "take the folder")):
+        (tmp_path / name).write_bytes(b"content")
+        with pytest.raises(ValueError, match=f"{name} is a file; .*{hint}"):
+            resolve(tmp_path / name)
+
+
+def test_the_folder_of_a_training_is_answered_with_the_preset_in_it(folder):
+    with pytest.raises(ValueError, match=rf"has no {CONFIG}\. .*{folder.name} is one\.$"):
+        resolve(folder.parent)
+
+
 @pytest.mark.parametrize("former, name", FORMER_NAMES.items())
 def test_former_names_still_load(former, name, tmp_path, monkeypatch):
     assert resolve(former).folder == resolve(name).folder == shipped_folder() / name

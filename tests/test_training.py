@@ -375,6 +375,15 @@ def test_a_preset_of_another_size(groups, tmp_path):
         build(RUN, groups, tmp_path)
 
 
+def test_a_recipe_without_a_size_takes_that_of_the_preset(rendered_faces, tmp_path):
+    small = tiny_lotr(68, tiny_backbone(32), **SHALLOW)
+    small.preprocessor = Preprocessor("ibug68", 32)
+    small.save_to_preset(tmp_path / "small")
+    start(replace(RUN, epochs=1), rendered_faces, tmp_path / "run", init=tmp_path / "small")
+    assert Recipe.load(tmp_path / "run/preset/recipe.json").image_size == 32
+    assert LOTR.from_preset(tmp_path / "run/preset").image_size == 32
+
+
 def test_a_recipe_names_what_it_starts_from(groups, tmp_path):
     init = randomize(tiny_lotr(68, **SHALLOW))
     init.save_to_preset(tmp_path)

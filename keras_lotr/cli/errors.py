@@ -5,6 +5,7 @@ and the errors of `_READERS` are what libraries raise that read a user's files. 
 such as a `KeyError`, is a fault of this library and ends with its traceback.
 """
 
+import os
 import sys
 
 import click
@@ -24,6 +25,9 @@ class Commands(click.Group):
 
     former_names = {"prepare": "package-preset", "card": "model-card"}
 
+    def parse_args(self, context, args):
+        return super().parse_args(context, [_with_home(word) for word in args])
+
     def get_command(self, context, name):
         return super().get_command(context, self.former_names.get(name, name))
 
@@ -37,6 +41,17 @@ class Commands(click.Group):
                 raise
             click.echo(f"keras-lotr: {sentence(error)}", err=True)
             sys.exit(2)
+
+
+def _with_home(word):
+    """A word of the command line with "~" as the home folder, where the shell left it as it is.
+
+    Shells do so in quotes and in --output=~/found.
+    """
+    option, equals, value = word.partition("=")
+    if word.startswith("--") and equals:
+        return f"{option}={os.path.expanduser(value)}"
+    return os.path.expanduser(word)
 
 
 def is_of_the_input(error):

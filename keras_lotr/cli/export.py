@@ -7,14 +7,8 @@ import click
 
 from keras_lotr.cli.checks import landmark_preset
 from keras_lotr.cli.options import examples
+from keras_lotr.export.endings import ENDINGS, check_ending, format_of
 from keras_lotr.quiet import quiet_stderr, start_keras
-
-ENDINGS = {
-    "onnx": ".onnx",
-    "litert": ".tflite",
-    "openvino": ".xml",
-    "saved_model": "_saved_model",
-}
 
 
 def _batch(context, parameter, value):
@@ -36,9 +30,8 @@ def _batch(context, parameter, value):
     "--format",
     "kind",
     type=click.Choice(list(ENDINGS)),
-    default="onnx",
-    show_default=True,
-    help="What is written: a file for onnxruntime, LiteRT or OpenVINO, or a TensorFlow SavedModel.",
+    help="What is written: a file for onnxruntime, LiteRT (TensorFlow Lite) or OpenVINO, or a "
+    "TensorFlow SavedModel [as the ending of --output says, otherwise onnx].",
 )
 @click.option(
     "--output",
@@ -66,6 +59,7 @@ def export(preset, kind, output, batch, float16, int8, calibration):
     The file is complete, but for model.onnx and model_int8.onnx in PRESET's own folder: they read
     their float weights from model.safetensors there.
     """
+    kind = kind or (output and format_of(output)) or "onnx"
     output = output or Path(Path(preset).name + ENDINGS[kind])
     _check(preset, kind, output, float16, int8, calibration)
     start_keras()
@@ -94,6 +88,7 @@ def _check(preset, kind, output, float16, int8, calibration):
         raise click.UsageError("Expected --int8 or --float16, not both.")
     if kind != "onnx" and (int8 or float16):
         raise click.UsageError(f"Expected --format onnx for --int8 or --float16, not {kind}.")
+    check_ending(output, kind)
     if kind != "saved_model" and output.is_dir():
         raise click.UsageError(f"Expected a file as --output. {output} is a folder.")
     landmark_preset(preset, trained=False)

@@ -121,7 +121,7 @@ def _results_among(paths, besides=()):
 @report.command(epilog=examples("report losses", "report losses --output losses.svg"))
 @output("losses.png", *_FIGURES)
 def losses(output):
-    """Fig. 2: Wing and smooth-Wing and their slopes."""
+    """The losses Wing and smooth-Wing and their slopes, as in Figure 2."""
     start_keras()
     from keras_lotr.evaluation.figures import draw_losses
 
@@ -151,7 +151,7 @@ def _rising(context, parameter, value):
 )
 @output("samples.png", *_FIGURES)
 def samples(preset, data, split, flip, reader, only, normalizer, engine, band, output):
-    """Fig. 3: faces by NME (rows) and subset (columns) with PRESET's landmarks."""
+    """Faces by NME (rows) and subset (columns) with PRESET's landmarks, as in Figure 3."""
     model = measured_model(preset, data, engine)
     from keras_lotr.evaluation.evaluation import measure
     from keras_lotr.evaluation.figures import BANDS, draw_samples

@@ -1,6 +1,8 @@
 """Readers of face-landmark data sets: `read_samples(folder)` gives a list of `Sample`."""
 
 import os
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, shards, wflw
@@ -70,11 +72,25 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     samples = READERS[reader].read(folder, split, **options)
     if not samples:
         landmarks = "" if scheme is None else f" with {scheme} landmarks"
-        raise NoFaces(f"No face of split {split!r}{landmarks} in {folder} (reader {reader!r}).")
+        raise NoFaces(
+            f"No face of split {split!r}{landmarks} in {folder} (reader {reader!r})."
+            + _other_splits(READERS[reader], folder, split, options)
+        )
     samples = _with_tags(samples, only, folder)
     if reader != "shards":  # they were checked when they were written
         _check(samples, folder)
     return samples
+
+
+def _other_splits(reader, folder, split, options):
+    """What the error of an empty split says of the others."""
+    counts = {}
+    with warnings.catch_warnings(action="ignore"), suppress(ValueError, OSError):
+        for other in _SPLITS:
+            if other != split and (found := len(reader.read(folder, other, **options))):
+                counts[other] = found
+    there = [f"{count} in {other!r}" for other, count in counts.items()]
+    return f" There are {' and '.join(there)}." if there else ""
 
 
 def _with_tags(samples, only, folder):

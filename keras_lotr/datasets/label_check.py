@@ -16,7 +16,10 @@ def picture_size(path):
 
 
 def check_inside(sample, size):
-    """Refuse a face of which more than half of the landmarks lie outside of its upright image.
+    """Refuse a face whose labels belong to another image, or are no pixels of it.
+
+    More than half of the landmarks lie outside of the upright image then, or all of them in its
+    first pixel, because they are fractions of the image.
 
     Args:
         sample: `Sample`.
@@ -25,6 +28,12 @@ def check_inside(sample, size):
     Raises:
         ValueError: they do, with a hint if they would be inside of the image turned by 90 degrees.
     """
+    if _is_in_fractions(sample.points_image[sample.labelled]):
+        raise ValueError(
+            f"Expected landmarks in pixels of the image, for {sample.where}. Received: landmarks "
+            f"in x {_range(sample, 0)}, y {_range(sample, 1)}; these look like fractions of the "
+            "image, multiply them by its width and height"
+        )
     if size is None:
         return
     fits, fits_turned = (_is_inside(sample.points_image, way) for way in (size, size[::-1]))
@@ -74,6 +83,12 @@ def _is_inside(points_image, size):
     return share_outside(points_image, size) <= 0.5
 
 
+def _is_in_fractions(points):
+    """Whether labelled landmarks, which are more than two, lie within 0 and 1, apart."""
+    apart = len(points) > 2 and (np.ptp(points, axis=0) > 0).all()
+    return bool(apart and points.min() >= 0 and points.max() <= 1)
+
+
 def _is_turned(path):
     """Whether EXIF or the like swaps the image's width and height."""
     with open(path, "rb") as file:
@@ -86,4 +101,5 @@ def _is_turned(path):
 
 def _range(sample, axis):
     values = sample.points_image[sample.labelled, axis]
-    return f"{values.min():.1f} .. {values.max():.1f}"
+    digits = 3 if values.max() <= 1 else 1
+    return f"{values.min():.{digits}f} .. {values.max():.{digits}f}"

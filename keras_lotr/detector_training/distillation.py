@@ -153,15 +153,6 @@ def photo_paths(sources):
     """The images of folders, and those that text files list, a path in each line.
 
     Raises:
-        ValueError, FileNotFoundError: a source is missing or has no image.
+        ValueError: a folder or a list has no image.
     """
-    paths = []
-    for source in map(Path, sources):
-        if source.suffix == ".txt" and source.is_file():
-            lines = source.read_text(encoding="utf-8").splitlines()
-            paths += [str(source.parent / line) for line in lines if line]
-        else:
-            paths += expand([str(source)])
-    if not paths:
-        raise ValueError(f"Expected images. There are none in {', '.join(map(str, sources))}.")
-    return paths
+    return expand(sources)

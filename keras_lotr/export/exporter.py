@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_lotr.export.calibration import calibration_crops
+from keras_lotr.export.endings import check_ending
 from keras_lotr.export.int8 import export_int8
 from keras_lotr.export.litert import export_litert
 from keras_lotr.export.onnx import export_onnx
@@ -43,7 +44,8 @@ def export(model, path, format="onnx", batch=None, float16=False):
 
     Raises:
         ValueError: the format is unknown, the backend cannot write it, the backbone has layers that
-            cannot be written, the model is quantized, or the path leads to something else.
+            cannot be written, the model is quantized, or the path leads to something else or has
+            the ending of another format.
         ImportError: a package is missing; the sentence names the extra to install.
         ExportDiffers: the file gives other points than the model.
 
@@ -72,6 +74,7 @@ def _check(path, format, batch, float16):
         raise ValueError(f"Expected a batch of at least 1. Received: {batch}")
     if float16 and format != "onnx":
         raise ValueError(f"Expected the format onnx for float16. Received: {format}")
+    check_ending(path, format)
     if format == "saved_model":
         check_folder_target(path, MARK)
     else:

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from keras_lotr.schemes import get_scheme
+from keras_lotr.sentences import list_of_faces
 
 # RGB, bright and apart from skin; each region of a scheme has its own.
 _COLORS = {
@@ -45,8 +46,8 @@ def draw(
 
     Args:
         image: (H, W, 3) uint8 RGB; it is not changed.
-        faces: list of `FaceLandmarks`. Landmarks that are NaN are not drawn, and lines end there.
-            Those that are more probably hidden than seen are hollow.
+        faces: list of `FaceLandmarks`, or a single one. Landmarks that are NaN are not drawn, and
+            lines end there. Those that are more probably hidden than seen are hollow.
         points: whether to draw a dot at each landmark.
         contours: whether to draw lines along the contours of the scheme.
         numbers: whether to write the number of each landmark beside it.
@@ -63,6 +64,7 @@ def draw(
 
     Raises:
         ValueError: the image has another shape or dtype.
+        TypeError: the faces are something else, such as arrays of points.
 
     Example:
 
@@ -76,7 +78,7 @@ def draw(
             "Expected an image (H, W, 3) uint8 RGB, as read_image gives it. "
             f"Received: shape {image.shape}, {image.dtype}"
         )
-    canvas = np.array(image, order="C")
+    canvas, faces = np.array(image, order="C"), list_of_faces(faces)
     visible = _VISIBLE * max(1, max(image.shape[:2]) / shown)
     wanted = {"points": points, "contours": contours, "numbers": numbers, "boxes": boxes}
     wanted |= {"ellipses": ellipses, "pose": pose}

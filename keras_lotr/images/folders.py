@@ -1,4 +1,4 @@
-"""Files, folders, patterns and URLs that a user names -> the images that are meant."""
+"""Files, folders, lists, patterns and URLs that a user names -> the images that are meant."""
 
 import glob
 import os
@@ -28,10 +28,12 @@ def find_images(sources, recursive=False):
     """Files, folders, patterns and URLs -> the list of images, each folder in natural order.
 
     A file is taken as it is, whether it exists or not: reading it tells. In a folder, images are
-    told by their endings, and where those are unknown by their first bytes.
+    told by their endings, and where those are unknown by their first bytes. An image that is named
+    twice, or that is reached on two ways, is there once.
 
     Args:
-        sources: list of str or Path. A folder stands for the images directly in it.
+        sources: list of str or Path. A folder stands for the images directly in it, a .txt file
+            for those that it lists: a path, relative to the file, or a URL in each line.
         recursive: folders with all their subfolders; a link into a folder that was visited
             already is not followed again.
 
@@ -41,7 +43,7 @@ def find_images(sources, recursive=False):
             to nothing, folders that cannot be opened, kinds that are not read.
 
     Raises:
-        ValueError: a folder without images, or a pattern that matches nothing.
+        ValueError: a folder or a list without images, or a pattern that matches nothing.
     """
     images, left_out = [], {}
     for source in map(os.fspath, sources):
@@ -51,7 +53,21 @@ def find_images(sources, recursive=False):
             reasons = "".join(f" {path} is {reason}." for path, reason in list(others.items())[:3])
             raise ValueError(f"Expected images ({KINDS}). There is none in {source}.{reasons}")
         images += found
-    return list(dict.fromkeys(images)), left_out
+    return _once(images), left_out
+
+
+def _once(images):
+    """Each image under the first of its names; links to files are images of their own."""
+    folders, kept = {}, {}
+    for image in images:
+        if is_url(image):
+            kept.setdefault(image, image)
+            continue
+        folder, name = os.path.split(image)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        kept.setdefault((folders[folder], name), image)
+    return list(kept.values())
 
 
 def _find(source, recursive):
@@ -62,6 +78,8 @@ def _find(source, recursive):
         paths, left_out = _files_of(path, recursive)
     elif glob.has_magic(path) and not os.path.lexists(path):
         paths, left_out = glob.glob(path, recursive=True), {}
+    elif path.lower().endswith(".txt") and os.path.isfile(path):
+        return _listed_in(path), {}
     else:
         return [path], {}
     images = []
@@ -72,6 +90,14 @@ def _find(source, recursive):
         elif reason:
             left_out[path] = reason
     return images, left_out
+
+
+def _listed_in(path):
+    """The lines of a text file; paths are relative to it, as in lists of data sets."""
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        lines = [line for line in file.read().splitlines() if line.strip()]
+    folder = os.path.dirname(path)
+    return [x if is_url(x) else os.path.join(folder, os.path.expanduser(x)) for x in lines]
 
 
 def _files_of(folder, recursive):

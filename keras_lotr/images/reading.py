@@ -47,7 +47,7 @@ def read_image(source, divisor_of=None):
     (4, 6, 3)
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return decode(bytes(source), "the bytes", divisor_of=divisor_of)
+        return decode(bytes(source), "The content", divisor_of=divisor_of)
     if isinstance(source, str | os.PathLike):
         return decode(bytes_of_name(source), source, divisor_of=divisor_of)
     if hasattr(source, "convert") and hasattr(source, "mode"):
@@ -64,6 +64,23 @@ def read_image(source, divisor_of=None):
     )
 
 
+def check_several(sources):
+    """Refuse one image where several are expected, whose letters or rows would be taken for them.
+
+    Example:
+
+    >>> check_several("a.jpg")
+    Traceback (most recent call last):
+    ValueError: Expected several images, as a list or another iterable. Received one, of type str:
+    write [image]
+    """
+    if _is_one(sources) and getattr(sources, "ndim", 0) < 4:
+        raise ValueError(
+            "Expected several images, as a list or another iterable. Received one, of type "
+            f"{type(sources).__name__}: write [image]"
+        )
+
+
 def is_several(source):
     """Whether it is an iterable of images and not one image.
 
@@ -72,6 +89,9 @@ def is_several(source):
     >>> is_several(["a.jpg", "b.jpg"]), is_several("a.jpg")
     (True, False)
     """
+    return not _is_one(source) and hasattr(source, "__iter__")
+
+
+def _is_one(source):
     one = isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
-    one = one or hasattr(source, "read") or hasattr(source, "convert") or is_array(source)
-    return not one and hasattr(source, "__iter__")
+    return one or hasattr(source, "read") or hasattr(source, "convert") or is_array(source)

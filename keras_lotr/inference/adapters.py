@@ -3,13 +3,14 @@
 import numpy as np
 
 from keras_lotr.schemes import get_scheme
+from keras_lotr.sentences import list_of_faces
 
 
 def to_supervision(faces):
     """Faces for the annotators and trackers of supervision.
 
     Args:
-        faces: list of `FaceLandmarks`, all of one landmark scheme.
+        faces: list of `FaceLandmarks`, or a single one, all of one landmark scheme.
 
     Returns:
         `supervision.KeyPoints` of F faces: `xy` (F, N, 2) image pixels; `visible`, False for a
@@ -19,12 +20,13 @@ def to_supervision(faces):
     Raises:
         ImportError: supervision is not installed.
         ValueError: faces of several schemes.
+        TypeError: no faces, or lists of them for several images.
     """
     try:
         import supervision
     except ImportError:
         raise ImportError("to_supervision needs supervision: pip install supervision") from None
-    faces = list(faces)
+    faces = list_of_faces(faces)
     schemes = sorted({face.scheme for face in faces})
     if len(schemes) > 1:
         raise ValueError(f"Expected faces of one landmark scheme. Received: {schemes}")
@@ -45,7 +47,7 @@ def to_pandas(faces):
     """Faces as a long table of pandas, a row for each landmark.
 
     Args:
-        faces: list of `FaceLandmarks`, in the order in which they are numbered.
+        faces: list of `FaceLandmarks`, in the order in which they are numbered, or a single one.
 
     Returns:
         `pandas.DataFrame` with the columns face, landmark (numbers from 0), region (the smallest
@@ -53,13 +55,14 @@ def to_pandas(faces):
 
     Raises:
         ImportError: pandas is not installed.
+        TypeError: no faces, or lists of them for several images.
     """
     try:
         import pandas
     except ImportError:
         raise ImportError("to_pandas needs pandas: pip install pandas") from None
     columns = {name: [] for name in ("face", "landmark", "region", "x", "y", "score")}
-    for number, face in enumerate(faces):
+    for number, face in enumerate(list_of_faces(faces)):
         count = len(face.points)
         columns["face"] += [number] * count
         columns["landmark"] += range(count)

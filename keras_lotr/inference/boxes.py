@@ -141,5 +141,8 @@ def check_boxes(boxes, shape, box_format="xyxy"):
     if boxes.shape == (4,):
         boxes = boxes[None]
     if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"Expected boxes (F, 4): x0, y0, x1, y1. Received: shape {boxes.shape}")
+        scores = boxes.ndim == 2 and boxes.shape[1] > 4
+        hint = "; if scores follow the box, write boxes[:, :4]" * scores
+        shape = f"shape {boxes.shape}{hint}"
+        raise ValueError(f"Expected boxes (F, 4): x0, y0, x1, y1. Received: {shape}")
     return [check_box(box, shape) for box in corners_of(boxes, box_format)]

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, replace
 
 from keras_lotr.inference.boxes import check_box
-from keras_lotr.inference.face_detector import Face, FaceDetector
+from keras_lotr.inference.face_detector import Face, FaceDetector, check_settings
 from keras_lotr.inference.yunet import download_yunet
 
 BUILTIN = "builtin", "embedded"  # names of the library's own detector; the second is its former one
@@ -42,23 +42,36 @@ def load_detector(detector="builtin", **settings):
     [10.0, 20.0, 90.0, 110.0]
     """
     settings = {name: value for name, value in settings.items() if value is not None}
+    check_detector(detector, **settings)
+    if callable(detector):
+        return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)
+    if detector in BUILTIN:
+        return FaceDetector.from_preset(**settings)
+    if detector == "yunet":
+        return FaceDetector(download_yunet(), **settings)
+    return FaceDetector(detector, **settings)
+
+
+def check_detector(detector, **settings):
+    """Refuse what can be refused before a detector is loaded; arguments as of `load_detector`.
+
+    Raises:
+        ValueError: not such a description, a setting out of its range, or any for a callable.
+    """
     if callable(detector):
         if settings:
             raise ValueError(
                 f"Expected no {', '.join(settings)} with a detector that is a callable: it has "
                 f"settings of its own. Received: {detector!r}"
             )
-        return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)
-    if detector in BUILTIN:
-        return FaceDetector.from_preset(**settings)
-    if detector == "yunet":
-        return FaceDetector(download_yunet(), **settings)
-    if isinstance(detector, str | os.PathLike) and os.fspath(detector).endswith(".onnx"):
-        return FaceDetector(detector, **settings)
-    raise ValueError(
-        "Expected a face detector: 'builtin', 'yunet', the path of an .onnx file, or a callable. "
-        f"Received: {detector!r}"
-    )
+        return
+    is_file = isinstance(detector, str | os.PathLike) and os.fspath(detector).endswith(".onnx")
+    if not is_file and detector not in (*BUILTIN, "yunet"):
+        raise ValueError(
+            "Expected a face detector: 'builtin', 'yunet', the path of an .onnx file, or a "
+            f"callable. Received: {detector!r}"
+        )
+    check_settings(**settings)
 
 
 @dataclass(frozen=True)

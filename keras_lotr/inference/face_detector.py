@@ -117,15 +117,7 @@ class FaceDetector:
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no face detector {path}.")
         threshold = threshold if score_threshold is None else score_threshold
-        for name, value in (("threshold", threshold), ("nms_threshold", nms_threshold)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"Expected a {name} of 0..1. Received: {value}")
-        if not rotations or not set(rotations) <= {0, 90, 180, 270}:
-            raise ValueError(f"Expected rotations of 0, 90, 180, 270. Received: {rotations}")
-        if max_side is not None and max_side < 32:
-            raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side}")
-        if min_face_size is not None:
-            _check_min_face_size(min_face_size, max_side)
+        check_settings(threshold, nms_threshold, max_side, rotations, min_face_size, candidates)
         self.min_face_size, self.max_side = min_face_size, max_side or MAX_SIDE
         self.path, self.rotations = os.path.abspath(path), tuple(rotations)
         self.threshold, self.nms_threshold = threshold, nms_threshold
@@ -219,18 +211,58 @@ class FaceDetector:
         return faces
 
 
-def _check_min_face_size(size, max_side):
-    number = isinstance(size, numbers.Real) and not isinstance(size, bool)
-    if not number or not 1e-4 <= size <= 1e6:
+def check_settings(
+    threshold=0.7,
+    nms_threshold=0.3,
+    max_side=None,
+    rotations=(0,),
+    min_face_size=None,
+    candidates=None,
+    score_threshold=None,
+):
+    """Refuse settings of `FaceDetector` that it cannot have, before it is loaded.
+
+    Raises:
+        ValueError: naming the setting.
+
+    Example:
+
+    >>> check_settings(threshold=50)
+    Traceback (most recent call last):
+    ValueError: Expected a threshold of 0..1. Received: 50
+    """
+    threshold = threshold if score_threshold is None else score_threshold
+    shares = {"threshold": threshold, "nms_threshold": nms_threshold}
+    shares["candidates"] = threshold if candidates is None else candidates
+    for name, value in shares.items():
+        if not _is_number(value) or not 0 <= value <= 1:
+            raise ValueError(f"Expected a {name} of 0..1. Received: {value!r}")
+    try:
+        wanted = set(rotations)
+    except TypeError:  # a single number
+        wanted = None
+    if not wanted or not wanted <= {0, *_TURNS}:
+        raise ValueError(
+            f"Expected rotations as a list of some of 0, 90, 180, 270. Received: {rotations!r}"
+        )
+    if max_side is not None and not (_is_number(max_side) and max_side >= 32):
+        raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side!r}")
+    if min_face_size is None:
+        return
+    if not _is_number(min_face_size) or not 1e-4 <= min_face_size <= 1e6:
         raise ValueError(
             "Expected min_face_size as pixels of the image, such as 80, or a part of its shorter "
-            f"side, such as 0.2. Received: {size!r}"
+            f"side, such as 0.2. Received: {min_face_size!r}"
         )
     if max_side is not None:
         raise ValueError(
             "Expected either max_side or min_face_size: each says how large the image is that the "
-            f"detector sees. Received: {max_side} and {size}"
+            f"detector sees. Received: {max_side} and {min_face_size}"
         )
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _turn_back(points, degrees, last):

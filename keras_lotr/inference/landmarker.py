@@ -7,7 +7,7 @@ from itertools import repeat
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.images.reading import is_several
+from keras_lotr.images.reading import check_several, is_several
 from keras_lotr.inference.boxes import check_format
 from keras_lotr.inference.certainty import scale_matrices
 from keras_lotr.inference.detectors import BUILTIN
@@ -53,9 +53,9 @@ class FaceLandmarker:
     Call arguments:
         source: an image, everything that `read_image` takes, or a list or another iterable of
             images.
-        boxes: (F, 4) x0, y0, x1, y1 in image pixels, or one box (4,). A box must enclose **the
-            landmarks only** (brows to chin, without the forehead). Several images need as many such
-            arrays. With None, the detector looks for faces.
+        boxes: (F, 4) x0, y0, x1, y1 in image pixels, one box (4,), or faces, `Face` of a detector.
+            A box must enclose **the landmarks only** (brows to chin, without the forehead). Several
+            images need as many of these. With None, the detector looks for faces.
         box_format: how boxes are given: "xyxy", "xywh" (x0, y0, width, height) or "cxcywh", as
             torchvision calls them.
 
@@ -207,6 +207,7 @@ class FaceLandmarker:
             `PhotoLandmarks` in the order of the sources. An image that cannot be read does not
             stop the others: its error is in the result.
         """
+        check_several(sources)
         check_format(box_format)
         if workers is not None:
             yield from stream_in_processes(self, _pairs(sources, boxes), box_format, workers)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from keras_lotr import geometry
-from keras_lotr.inference.boxes import check_boxes
-from keras_lotr.inference.detectors import load_detector
+from keras_lotr.inference.boxes import check_box, check_boxes
+from keras_lotr.inference.detectors import check_detector, load_detector
 from keras_lotr.inference.face_detector import Face, FaceDetector
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
@@ -50,6 +50,10 @@ class PhotoCropper:
     detector: object
     settings: dict
     proposes: bool = False
+
+    def __post_init__(self):
+        if self.detector is not None:  # boxes are always given then
+            check_detector(self.detector, **self.settings)
 
     @cached_property
     def loaded(self):
@@ -107,5 +111,12 @@ def crop_faces(image, faces, preprocessor):
 
 
 def faces_of_boxes(boxes, shape, box_format="xyxy"):
-    """Boxes that a user gave, as faces; arguments and errors as of `check_boxes`."""
+    """Boxes that a user gave, as faces; arguments and errors as of `check_boxes`.
+
+    What a detector or a landmarker found may be given as well: its scores and rotations are kept.
+    """
+    if hasattr(boxes, "box"):
+        boxes = [boxes]
+    if isinstance(boxes, list | tuple) and boxes and all(hasattr(f, "box") for f in boxes):
+        return [Face(check_box(f.box, shape), None, f.score, f.degrees) for f in boxes]
     return [Face(box, score=None) for box in check_boxes(boxes, shape, box_format)]

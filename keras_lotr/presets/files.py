@@ -121,7 +121,7 @@ def resolve(preset, token=None, usable=None):
         `PresetFiles`. Those of a preset on the Hub are all of one commit.
 
     Raises:
-        ValueError: for an unknown name, with the nearest usable ones.
+        ValueError: for an unknown name, with the nearest usable ones, and for a file.
         OSError: the Hub cannot be asked; the sentence says why.
     """
     preset = os.fspath(preset)
@@ -137,7 +137,11 @@ def resolve(preset, token=None, usable=None):
             return PresetFiles(preset, folder)
         return PresetFiles(preset, folder, *_read_pin(pin, preset), token)
     if folder.is_dir():
-        raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.")
+        inner = next(folder.glob(f"*/{CONFIG}"), None)  # of a training's folder, "preset"
+        hint = f" {inner.parent} is one." if inner else ""
+        raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.{hint}")
+    if folder.is_file():
+        raise ValueError(_of_file(preset))
     usable = sorted(known) if usable is None else usable()
     near = difflib.get_close_matches(preset, usable, 3, 0.5)
     hint = f"Nearest: {', '.join(near)}" if near else f"Available: {', '.join(usable)}"
@@ -145,6 +149,15 @@ def resolve(preset, token=None, usable=None):
         f"There is no preset {preset!r}. {hint}. A preset is a name that `keras-lotr presets` "
         "lists, a folder, or hf://org/name[@revision]."
     )
+
+
+def _of_file(preset):
+    hint = "take the folder that it is in, if that is a preset"
+    if preset.endswith(".keras"):
+        hint = (
+            "write one with model = keras.saving.load_model(FILE), and model.save_to_preset(FOLDER)"
+        )
+    return f"Expected a preset, which is a folder. {preset} is a file; {hint}."
 
 
 def _read_pin(pin, name):

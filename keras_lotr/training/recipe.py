@@ -51,7 +51,8 @@ class Recipe:
     Attributes:
         variant: of the paper's Table 1, see `keras_lotr.lotr.VARIANTS`.
         scheme: landmark scheme.
-        image_size: side of the crop; None: the variant's.
+        image_size: side of the crop; None: that of the preset that the training starts from, or
+            else the variant's.
         margin: of the preprocessor.
         model: further arguments of `LOTR`.
         init: what the training starts from if not told: a preset. Words that name none say what it

@@ -45,6 +45,15 @@ def start_of(recipe, init):
     return init
 
 
+def with_size_of_start(recipe, init):
+    """The recipe; one without `image_size` takes that of the preset that it starts from."""
+    start = start_of(recipe, init)
+    if recipe.image_size is not None or start is None or not is_preset(start):
+        return recipe
+    preprocessor = load_preprocessor(resolve(start))
+    return recipe if preprocessor is None else replace(recipe, image_size=preprocessor.image_size)
+
+
 def build(recipe, groups, init):
     """The model of the recipe with its starting weights.
 

@@ -15,7 +15,7 @@ from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit, only_run
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
-from keras_lotr.training.starting_model import build
+from keras_lotr.training.starting_model import build, with_size_of_start
 from keras_lotr.training.torch_group import join_group, own_rows, place_in_group
 from keras_lotr.training.validation import padded, validation_crops
 
@@ -74,6 +74,7 @@ def train(
     check_out(out, resume)
     if init is not None:  # the recipe that is kept says what it started from
         recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
+    recipe = with_size_of_start(recipe, init)
     if recipe.mixture:
         if only:
             raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")

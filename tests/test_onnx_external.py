@@ -142,6 +142,6 @@ class TestCommand:
         assert OnnxModel(folder / ONNX).num_landmarks == 68
 
 
-@pytest.mark.parametrize("name", ["lotr_s_68", "lotr_s_98"])
+@pytest.mark.parametrize("name", ["lotr_m_68", "lotr_m_98", "lotr_s_68", "lotr_s_98"])
 def test_shipped_files_have_no_float_weights(name):
     assert floats_in(resolve(name).path(ONNX_INT8)) < FEW

@@ -78,6 +78,11 @@ def open_session(source, name, threads=None, providers=None, weights=None):
         raise ImportError(
             "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
         ) from None
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ValueError(
+            f"Expected threads as a whole number from 1, or None. Received: {threads!r}"
+        )
+    providers = [providers] if isinstance(providers, str) else providers
     providers = list(providers or ["CPUExecutionProvider"])
     available = onnxruntime.get_available_providers()
     if not set(providers) <= set(available):

@@ -57,7 +57,7 @@ def content_of_another(model, batch):
 
 
 def test_other_ending(model, tmp_path):
-    with pytest.raises(ValueError, match=r"Expected a path that ends in \.xml .*model\.onnx"):
+    with pytest.raises(ValueError, match=r"Expected a path that ends with \.xml .*model\.onnx"):
         export(model, tmp_path / "model.onnx", "openvino")
 
 

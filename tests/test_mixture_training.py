@@ -88,7 +88,8 @@ def whole(data, start_preset, tmp_path_factory, tiny_variant):
 def test_files(whole, start_preset):
     assert sorted(p.name for p in whole.iterdir()) == [CHECKPOINT, HISTORY, "presets", RECIPE]
     assert sorted(p.name for p in (whole / "presets").iterdir()) == ["people68", "people98"]
-    expected = replace(RUN, init=str(start_preset))  # the recipe says what it started from
+    # The recipe says what it started from, whose crops it has.
+    expected = replace(RUN, init=str(start_preset), image_size=64)
     assert Recipe.load(whole / "presets" / "people98" / RECIPE) == expected
 
 

@@ -28,12 +28,12 @@ def openness_found(truth, predicted, scheme):
     Example:
 
     >>> import numpy as np
-    >>> closed, opened = np.zeros((2, 68, 2))
-    >>> closed[36:42] = [[0, 0], [1, 0], [2, 0], [3, 0], [2, 0], [1, 0]]
-    >>> opened[36:42] = [[0, 0], [1, -1], [2, -1], [3, 0], [2, 1], [1, 1]]
+    >>> opened = np.zeros((68, 2))
+    >>> opened[36:42] = opened[42:48] = [[0, 0], [1, -1], [2, -1], [3, 0], [2, 1], [1, 1]]
+    >>> closed = opened * [1, 0]
     >>> found = openness_found(np.stack([closed, opened]), np.stack([opened, opened]), "ibug68")
     >>> round(found["eyes"]["slope"], 3), found["eyes"]["closed"]
-    (0.0, 3)
+    (0.0, 2)
     """
     of_truth, of_found = (opening_heights(points, scheme) for points in (truth, predicted))
     groups = {"eyes": ("left_eye", "right_eye"), "mouth": ("mouth",)}

@@ -18,8 +18,8 @@ import click
 import cv2
 import numpy as np
 
-from keras_lotr.detector_training.distillation import photo_paths
 from keras_lotr.geometry import overlaps
+from keras_lotr.images.folders import expand
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import Face, FaceDetector
 
@@ -34,7 +34,7 @@ CONFIDENT, NARROWEST = 0.8, 24
 @click.option("--threshold", "thresholds", type=float, multiple=True, help="Try this one, too.")
 @click.option("--output", type=Path)
 def main(detector, photos, teacher, faces, thresholds, output):
-    photos = [read_image(path) for path in photo_paths(photos)]
+    photos = [read_image(path) for path in expand(photos)]
     results = {
         "detector": detector,
         **compare(photos, detector, teacher, thresholds),

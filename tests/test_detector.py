@@ -10,10 +10,11 @@ from keras import ops
 from safetensors.numpy import load_file
 
 from keras_lotr.detector_training import batches, distillation, onnx
-from keras_lotr.detector_training.distillation import distill, features_loss, maps_loss, photo_paths
+from keras_lotr.detector_training.distillation import distill, features_loss, maps_loss
 from keras_lotr.detector_training.network import NUM_MAPS, DetectorNetwork
 from keras_lotr.detector_training.onnx import export_detector
 from keras_lotr.export.check import ExportDiffers
+from keras_lotr.images.folders import expand
 from keras_lotr.training.checkpoint import CHECKPOINT, Checkpoint
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -236,11 +237,11 @@ def test_frozen_batch_norm_keeps_its_statistics(short, tmp_path):
 
 def test_paths_of_folders_and_lists(tmp_path):
     (tmp_path / "list.txt").write_text(f"{PHOTOS[0]}\n\n{PHOTOS[1]}\n")
-    assert photo_paths([tmp_path / "list.txt"]) == PHOTOS[:2]
-    assert set(photo_paths([EXAMPLES])) == set(PHOTOS)
+    assert expand([tmp_path / "list.txt"]) == PHOTOS[:2]
+    assert set(expand([EXAMPLES])) == set(PHOTOS)
 
 
 def test_empty_list(tmp_path):
     (tmp_path / "list.txt").write_text("\n")
     with pytest.raises(ValueError, match="Expected images"):
-        photo_paths([tmp_path / "list.txt"])
+        expand([tmp_path / "list.txt"])

@@ -178,9 +178,10 @@ def train_detector(photos, held_out, teacher, out, **settings):
         resolve(settings["init"])
     check_out(out, settings["resume"])
     start_keras(to_train=True)
-    from keras_lotr.detector_training.distillation import distill, photo_paths
+    from keras_lotr.detector_training.distillation import distill
+    from keras_lotr.images.folders import expand
     from keras_lotr.training.memory import KeepMemory
 
     settings["callbacks"] = [KeepMemory()]
-    preset = distill(photo_paths(photos), teacher, out, photo_paths(held_out), **settings)
+    preset = distill(expand(photos), teacher, out, expand(held_out), **settings)
     click.echo(f"Best weights: {preset}")

@@ -14,7 +14,6 @@ from keras_lotr.detector_training.batches import (
 )
 from keras_lotr.detector_training.network import DetectorNetwork
 from keras_lotr.fused.graph import FusedModel
-from keras_lotr.images.folders import expand
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit, only_run
@@ -147,12 +146,3 @@ def features_loss(y_true, y_pred):
     """Squared error over variance; (B, h, w, 64)."""
     variance = ops.mean(ops.var(y_true, axis=(0, 1, 2)))
     return ops.mean(ops.square(y_pred - y_true)) / variance
-
-
-def photo_paths(sources):
-    """The images of folders, and those that text files list, a path in each line.
-
-    Raises:
-        ValueError: a folder or a list has no image.
-    """
-    return expand(sources)

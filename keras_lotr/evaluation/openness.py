@@ -36,11 +36,11 @@ def openness_found(truth, predicted, scheme):
     (0.0, 2)
     """
     of_truth, of_found = (opening_heights(points, scheme) for points in (truth, predicted))
+    if not of_truth:
+        return {}
     groups = {"eyes": ("left_eye", "right_eye"), "mouth": ("mouth",)}
     found = {}
     for name, members in groups.items():
-        if not of_truth:
-            break
         x, y = (np.concatenate([heights[m] for m in members]) for heights in (of_truth, of_found))
         known = np.isfinite(x)
         if known.sum() > 1:

@@ -2,8 +2,6 @@
 
 from functools import cache
 
-import numpy as np
-
 from keras_lotr.inference import pose
 from keras_lotr.schemes import get_scheme
 
@@ -41,8 +39,7 @@ def cells_of_face(face):
 def _state_columns(scheme):
     """Columns of pose and openness, where faces of this scheme have them."""
     angles = () if pose.head_model(scheme) is None else pose.ANGLES
-    face = np.zeros((get_scheme(scheme).num_landmarks, 2))
-    return [*angles, *_with_prefix(pose.openness(face, scheme))]
+    return [*angles, *_with_prefix(get_scheme(scheme).openings)]
 
 
 def _with_prefix(openness):

@@ -196,14 +196,12 @@ def openness(points, scheme):
 
 def opening_heights(points, scheme):
     """`openness` of many faces at once: (..., N, 2) -> {name: (...)}."""
-    points = np.asarray(points, np.float64)
-    lines = get_scheme(scheme).opening_lines
-    return {name: _height(points[..., list(line), :]) for name, line in lines.items()}
+    points, scheme = np.asarray(points, np.float64), get_scheme(scheme)
 
+    def apart(pairs):
+        first, second = np.transpose(pairs)
+        return np.linalg.norm(points[..., first, :] - points[..., second, :], axis=-1).mean(-1)
 
-def _height(loop):
-    """Of closed lines from corner to corner along the upper side, and back along the lower."""
-    half = loop.shape[-2] // 2
-    heights = np.linalg.norm(loop[..., 1:half, :] - loop[..., :half:-1, :], axis=-1)
-    width = np.linalg.norm(loop[..., half, :] - loop[..., 0, :], axis=-1)
-    return heights.mean(-1) / np.maximum(width, 1e-9)
+    lines, pairs = scheme.opening_lines, scheme.openings
+    corners = {name: [(line[0], line[len(line) // 2])] for name, line in lines.items()}
+    return {name: apart(pairs[name]) / np.maximum(apart(corners[name]), 1e-9) for name in lines}

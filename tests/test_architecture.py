@@ -105,7 +105,9 @@ def test_inference_imports_keras_lazily(path):
 @ours
 def test_tensor_side_knows_no_backend_and_no_images(path):
     if own_room(path) in TENSOR_SIDE:
-        allowed = {"torch"} if path.name == "torch_layers.py" else set()
+        allowed = (
+            {"torch"} if path.name in ("torch_layers.py", "efficientnet_weights.py") else set()
+        )
         assert not foreign(path) & (BACKENDS | IMAGE_LIBRARIES) - allowed
 
 
@@ -120,7 +122,13 @@ def test_image_side_knows_no_tensors(path):
 
 @ours
 def test_backends_by_name_only_where_a_file_format_speed_or_devices_need_one(path):
-    of_torch = ("torch_layers.py", "torch_group.py", "torch_processes.py", "devices.py")
+    of_torch = (
+        "torch_layers.py",
+        "efficientnet_weights.py",
+        "torch_group.py",
+        "torch_processes.py",
+        "devices.py",
+    )
     if path.name not in ("saved_model.py", *of_torch):
         assert not foreign(path) & BACKENDS
 

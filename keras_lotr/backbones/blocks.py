@@ -46,6 +46,33 @@ def conv_bn(x, filters, kernel_size, *, conv, bn, stride=1, use_bias=False, acti
     return x
 
 
+def inverted_residual(inputs, expansion, channels, stride, name, kernel_size=3):
+    """Widen (1x1), filter each channel, narrow (1x1); add the input where shapes agree.
+
+    Args:
+        inputs: (B, h, w, C) features.
+        expansion: how much wider it becomes in between; 1: it is not widened.
+        channels: output channels.
+        stride: of the filters.
+        name: of the block in timm, with "_" for ".".
+        kernel_size: side of the filters.
+    """
+    x = inputs
+    if expansion > 1:
+        depthwise, narrow = ("conv_dw", "bn2"), ("conv_pwl", "bn3")
+        width, conv, bn = inputs.shape[-1] * expansion, f"{name}_conv_pw", f"{name}_bn1"
+        x = conv_bn(x, width, 1, conv=conv, bn=bn, activation="relu6")
+    else:
+        depthwise, narrow = ("conv_dw", "bn1"), ("conv_pw", "bn2")
+    conv, bn = (f"{name}_{part}" for part in depthwise)
+    x = conv_bn(x, None, kernel_size, stride=stride, conv=conv, bn=bn, activation="relu6")
+    conv, bn = (f"{name}_{part}" for part in narrow)
+    x = conv_bn(x, channels, 1, conv=conv, bn=bn)
+    if stride == 1 and inputs.shape[-1] == channels:
+        x = layers.Add(name=f"{name}_add")([x, inputs])
+    return x
+
+
 def zero_padding(x, pixels, name):
     """A border of zeros of so many pixels on each side."""
     return layers.ZeroPadding2D(pixels, data_format="channels_last", name=name)(x)

@@ -13,6 +13,9 @@ from keras_lotr.backbones.blocks import IMAGENET_MEAN, IMAGENET_STD
 from keras_lotr.backbones.mobilenet_v2 import STAGES
 from keras_lotr.backbones.timm_weights import assign_all
 
+# TensorFlow's batch norm adds more to the variance than ours does.
+EPSILON = np.float32(1e-3 - 1e-5)
+
 
 def load_keras_mobilenet_v2(backbone, path):
     """Fill a `MobileNetV2` from a safetensors file with keras.applications' variable paths.
@@ -30,16 +33,20 @@ def load_keras_mobilenet_v2(backbone, path):
         for variable in backbone.get_layer(ours).weights
     }
     arrays = {
-        key: value + np.float32(1e-3 - 1e-5) if key.endswith("/moving_variance") else value
+        key: value + EPSILON if key.endswith("/moving_variance") else value
         for key, value in load_file(path).items()
         if not key.startswith("predictions/")
     }
     assign_all(variables, arrays, f"the weights of keras.applications.MobileNetV2 in {path}")
-    _fold_scaling(backbone)
+    fold_scaling(backbone)
 
 
-def _fold_scaling(backbone):
-    """x / 127.5 - 1 = 2 * std * x_imagenet + (2 * mean - 1), moved into the first layer."""
+def fold_scaling(backbone):
+    """x / 127.5 - 1 = 2 * std * x_imagenet + (2 * mean - 1), moved into the first layer.
+
+    Args:
+        backbone: whose first layers, conv_stem and bn1, have weights for images scaled to [-1, 1].
+    """
     kernel = backbone.get_layer("conv_stem").kernel
     moving_mean = backbone.get_layer("bn1").moving_mean
     values = np.asarray(kernel)

@@ -7,10 +7,9 @@ name of its timm module with "." as "_".
 """
 
 import keras
-from keras import layers
 
 from keras_lotr.arguments import check_image_size, refuse_unknown
-from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling
+from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling, inverted_residual
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 
 # Table 2 of the MobileNetV2 paper: expansion, channels, repeats, stride of the first.
@@ -61,7 +60,7 @@ class MobileNetV2(ConfiguredModel):
             x = conv_bn(x, stem, 3, stride=2, conv="conv_stem", bn="bn1", activation="relu6")
             for stage, (expansion, channels, repeats, stride) in enumerate(STAGES):
                 for block in range(repeats):
-                    x = _inverted_residual(
+                    x = inverted_residual(
                         x,
                         expansion,
                         scaled_channels(channels, width),
@@ -93,21 +92,3 @@ def _check_width(width):
     is_number = isinstance(width, int | float) and not isinstance(width, bool)
     if not is_number or not 0 < width <= 4:
         raise ValueError(f"Expected width as a number above 0 and up to 4. Received: {width!r}")
-
-
-def _inverted_residual(inputs, expansion, channels, stride, name):
-    """Widen (1x1), filter each channel (3x3), narrow (1x1); add the input where shapes agree."""
-    x = inputs
-    if expansion > 1:
-        depthwise, narrow = ("conv_dw", "bn2"), ("conv_pwl", "bn3")
-        width, conv, bn = inputs.shape[-1] * expansion, f"{name}_conv_pw", f"{name}_bn1"
-        x = conv_bn(x, width, 1, conv=conv, bn=bn, activation="relu6")
-    else:
-        depthwise, narrow = ("conv_dw", "bn1"), ("conv_pw", "bn2")
-    conv, bn = (f"{name}_{part}" for part in depthwise)
-    x = conv_bn(x, None, 3, stride=stride, conv=conv, bn=bn, activation="relu6")
-    conv, bn = (f"{name}_{part}" for part in narrow)
-    x = conv_bn(x, channels, 1, conv=conv, bn=bn)
-    if stride == 1 and inputs.shape[-1] == channels:
-        x = layers.Add(name=f"{name}_add")([x, inputs])
-    return x

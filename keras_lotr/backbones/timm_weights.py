@@ -20,7 +20,7 @@ TENSORS = {
 
 
 def load_timm_weights(backbone, path):
-    """Fill a `MobileNetV2`, `ResNet50` or `HRNet` from a timm checkpoint.
+    """Fill a `MobileNetV2`, `EfficientNetLite`, `ResNet50` or `HRNet` from a timm checkpoint.
 
     Args:
         backbone: the model to fill.
@@ -30,15 +30,29 @@ def load_timm_weights(backbone, path):
     Raises:
         ValueError: naming what is missing, unexpected or of another shape, before any assignment.
     """
-    variables, arrays = {}, {}
     file = {_flat(key): value for key, value in load_file(path).items() if not _left_out(key)}
+    assign_torch(backbone, file, f"timm weights for {backbone.name} in {path}")
+
+
+def assign_torch(backbone, file, expected):
+    """Give every variable of a backbone its array of a PyTorch checkpoint, or none of them.
+
+    Args:
+        backbone: the model to fill.
+        file: {"layer1_0_bn1.running_mean": array and so on, in PyTorch's order of axes}.
+        expected: what the error message says was expected.
+
+    Raises:
+        ValueError: as of `load_timm_weights`.
+    """
+    variables, arrays, file = {}, {}, dict(file)
     for layer in backbone.layers:
         for variable in layer.weights:
             key = f"{layer.name}.{TENSORS[variable.name]}"
             variables[key] = variable
             if key in file:
                 arrays[key] = _to_keras(file.pop(key), layer)
-    assign_all(variables, arrays | file, f"timm weights for {backbone.name} in {path}")
+    assign_all(variables, arrays | file, expected)
 
 
 def assign_all(variables, arrays, expected):

@@ -1,11 +1,14 @@
 """The boxes that a face detector gives for labelled faces, to train and to measure with."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from keras_lotr.geometry import overlaps
 from keras_lotr.inference.detectors import load_detector
+from keras_lotr.inference.face_detector import FaceDetector
 
 _SAME_FACE = 0.3  # IoU, small: a detector's box of a profile is much larger than the labels'
 
@@ -32,7 +35,10 @@ def detector_boxes(samples, detector="builtin"):
     [(4,), (4,)]
     """
     detector = load_detector(detector)
-    return [_box_of(sample, detector) for sample in samples]
+    # A user's own detector may be for one thread only.
+    threads = os.cpu_count() if isinstance(detector, FaceDetector) else 1
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda sample: _box_of(sample, detector), samples))
 
 
 def with_detector_boxes(samples, detector="builtin"):

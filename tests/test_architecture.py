@@ -126,6 +126,7 @@ def test_backends_by_name_only_where_a_file_format_speed_or_devices_need_one(pat
         "torch_layers.py",
         "efficientnet_weights.py",
         "torch_group.py",
+        "torch_step.py",
         "torch_processes.py",
         "devices.py",
     )

@@ -101,6 +101,23 @@ def test_the_home_folder_is_meant_where_the_shell_left_its_sign(arguments, monke
     ]
 
 
+def test_the_home_folder_of_a_data_set_with_a_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    run = CliRunner().invoke(main, ["train", "lotr_m_68", "--data=faces=~/none"])
+    assert run.exit_code == 2
+    assert run.stderr == f"keras-lotr: There is no data set {os.path.join(tmp_path, 'none')}.\n"
+
+
+def test_a_recipe_of_another_format_is_no_preset(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("epochs: 3")
+    run = CliRunner().invoke(main, ["train", str(path), "--data", str(tmp_path)])
+    assert run.exit_code == 2
+    expected = f"Expected a preset or a recipe in a .json file. Received: {path}"
+    assert run.stderr == f"keras-lotr: {expected}\n"
+
+
 # === Errors ===
 class OfOpenCV(Exception):
     """As `cv2.error`: no ValueError, but what a library says of a bad file."""

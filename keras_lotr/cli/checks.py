@@ -70,6 +70,8 @@ def check_recipe(recipe):
     if recipe.endswith(".json"):
         check_exists("recipe", recipe)
         entries = read_json(recipe)
+    elif Path(recipe).is_file():
+        raise ValueError(f"Expected a preset or a recipe in a .json file. Received: {recipe}")
     else:
         entries = landmark_preset(recipe, trained=False).json(RECIPE)
         if entries is None:

@@ -46,12 +46,9 @@ class Commands(click.Group):
 def _with_home(word):
     """A word of the command line with "~" as the home folder, where the shell left it as it is.
 
-    Shells do so in quotes and in --output=~/found.
+    Shells do so in quotes, in --output=~/found and in NAME=~/faces.
     """
-    option, equals, value = word.partition("=")
-    if word.startswith("--") and equals:
-        return f"{option}={os.path.expanduser(value)}"
-    return os.path.expanduser(word)
+    return "=".join(map(os.path.expanduser, word.split("=")))
 
 
 def is_of_the_input(error):

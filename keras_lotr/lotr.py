@@ -35,7 +35,7 @@ VARIANTS = {
     "lotr_m_plus": (MobileNetV2, 192, {"projection_dim": 256, "deconv_filters": (128, 64)}),
     "lotr_r_plus": (ResNet50, 192, {"projection_dim": 256, "deconv_filters": (128, 64)}),
     "lotr_hr_plus": (HRNet, 256, {"projection_dim": 256, "deconv_filters": (128, 64)}),
-    # Ours, not the paper's, are the other two. LOTR-L: the most accurate of those shipped.
+    # Ours, not the paper's. LOTR-L: with more than four times LOTR-M's multiplications.
     "lotr_l": (
         EfficientNetLite,
         256,
@@ -46,7 +46,7 @@ VARIANTS = {
             "num_decoder_layers": 3,
         },
     ),
-    # LOTR-S: for browsers, video and phones, in a quarter of LOTR-M's time.
+    # LOTR-S, ours too: for browsers, video and phones, in a quarter of LOTR-M's time.
     "lotr_s": (
         partial(MobileNetV2, width=0.5),
         128,

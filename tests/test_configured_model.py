@@ -12,6 +12,7 @@ from keras import ops
 from tiny import SIZE, random_crops, randomize, tiny_backbone, tiny_lotr
 
 from keras_lotr import LOTR, SmoothWing
+from keras_lotr.backbones.efficientnet_lite import EfficientNetLite
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
@@ -134,7 +135,9 @@ def test_low_rank_adapters_are_merged(way, tmp_path):
     assert not any("lora" in v.name for v in again.weights)
 
 
-@pytest.mark.parametrize("network", [MobileNetV2, ResNet50, HRNet, DetectorNetwork])
+@pytest.mark.parametrize(
+    "network", [MobileNetV2, EfficientNetLite, ResNet50, HRNet, DetectorNetwork]
+)
 def test_other_networks_keep_what_is_set(network):
     sizes = {HRNet: {"width": 18}}.get(network, {})
     sizes |= {} if network is DetectorNetwork else {"image_size": 64}
@@ -152,7 +155,7 @@ def test_other_networks_keep_what_is_set(network):
         network(**sizes, trainable="no")
 
 
-@pytest.mark.parametrize("network", [MobileNetV2, ResNet50, HRNet])
+@pytest.mark.parametrize("network", [MobileNetV2, EfficientNetLite, ResNet50, HRNet])
 def test_image_size_that_cannot_be_halved_five_times(network):
     with pytest.raises(ValueError, match=r"multiple of 32, such as 96 or 128. Received: 100"):
         network(image_size=100)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from keras import layers, ops
 from tiny import SHALLOW, randomize, tiny_lotr
 
+from keras_lotr.backbones.efficientnet_lite import EfficientNetLite
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.cli import main
@@ -45,8 +46,12 @@ def test_any_batch_size(count, tmp_path):
 
 @pytest.mark.parametrize(
     ("backbone", "deconv_filters"),
-    [(partial(ResNet50, image_size=32), (16, 8)), (partial(HRNet, 18, image_size=32), ())],
-    ids=["ResNet50", "HRNet"],
+    [
+        (partial(ResNet50, image_size=32), (16, 8)),
+        (partial(HRNet, 18, image_size=32), ()),
+        (partial(EfficientNetLite, image_size=64, size=0), (16,)),
+    ],
+    ids=["ResNet50", "HRNet", "EfficientNetLite"],
 )
 def test_backbones_and_deconvolutions(backbone, deconv_filters, tmp_path):
     model = tiny_lotr(5, backbone(), deconv_filters=deconv_filters, **SHALLOW)

@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_lotr.backbones.blocks import conv_bn, zero_padding
+from keras_lotr.backbones.efficientnet_lite import EfficientNetLite
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
@@ -202,7 +203,8 @@ def test_a_hook_sees_its_layer(images, rng):
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("network", "convolutions"), [(MobileNetV2, 52), (ResNet50, 53), (HRNet, 325)]
+    ("network", "convolutions"),
+    [(MobileNetV2, 52), (EfficientNetLite, 64), (ResNet50, 53), (HRNet, 325)],
 )
 def test_every_convolution_of_the_backbones_is_fused(network, convolutions):
     model = network(image_size=64)

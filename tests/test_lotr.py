@@ -187,6 +187,13 @@ def test_lotr_s_computes_a_fifth_of_lotr_m():
     assert multiply_accumulates(LOTR.from_variant("lotr_s", 68))["total"] < large / 5
 
 
+def test_lotr_l_computes_four_times_of_lotr_m():
+    large = LOTR.from_variant("lotr_l", 68)
+    assert large.token_grid == (16, 16)
+    small = multiply_accumulates(LOTR.from_variant("lotr_m", 68))["total"]
+    assert 4 < multiply_accumulates(large)["total"] / small < 5
+
+
 def test_multiply_accumulates_by_hand(tiny_lotr):
     counts = multiply_accumulates(tiny_lotr(5, deconv_filters=(16,)))
     tokens, landmarks = 64, 5

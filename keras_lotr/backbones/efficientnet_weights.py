@@ -14,6 +14,7 @@ _OF_THE_NETWORK = {
     "_bn0": "bn1",
     "_conv_head": "conv_head",
     "_bn1": "bn2",
+    "_fc": "fc",
 }
 
 
@@ -33,8 +34,6 @@ def load_efficientnet_lite(backbone, path):
     arrays = {}
     for key, tensor in _read(path).items():
         module, _, tensor_name = key.rpartition(".")
-        if module == "_fc" or tensor_name == "num_batches_tracked":
-            continue
         variance = EPSILON if tensor_name == "running_var" else 0
         arrays[f"{names.get(module, module)}.{tensor_name}"] = tensor.numpy() + variance
     assign_torch(backbone, arrays, f"the weights of {backbone.name} in {path}")

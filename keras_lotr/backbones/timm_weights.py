@@ -30,8 +30,7 @@ def load_timm_weights(backbone, path):
     Raises:
         ValueError: naming what is missing, unexpected or of another shape, before any assignment.
     """
-    file = {_flat(key): value for key, value in load_file(path).items() if not _left_out(key)}
-    assign_torch(backbone, file, f"timm weights for {backbone.name} in {path}")
+    assign_torch(backbone, load_file(path), f"timm weights for {backbone.name} in {path}")
 
 
 def assign_torch(backbone, file, expected):
@@ -39,13 +38,15 @@ def assign_torch(backbone, file, expected):
 
     Args:
         backbone: the model to fill.
-        file: {"layer1_0_bn1.running_mean": array and so on, in PyTorch's order of axes}.
+        file: arrays by timm's keys, in PyTorch's order of axes. Those of the classifier and
+            PyTorch's batch counters are left out.
         expected: what the error message says was expected.
 
     Raises:
         ValueError: as of `load_timm_weights`.
     """
-    variables, arrays, file = {}, {}, dict(file)
+    variables, arrays = {}, {}
+    file = {_flat(key): value for key, value in file.items() if not _left_out(key)}
     for layer in backbone.layers:
         for variable in layer.weights:
             key = f"{layer.name}.{TENSORS[variable.name]}"

@@ -1,6 +1,5 @@
 """The boxes that a face detector gives for labelled faces, to train and to measure with."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -36,7 +35,7 @@ def detector_boxes(samples, detector="builtin"):
     """
     detector = load_detector(detector)
     # A user's own detector may be for one thread only.
-    threads = os.cpu_count() if isinstance(detector, FaceDetector) else 1
+    threads = None if isinstance(detector, FaceDetector) else 1
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(lambda sample: _box_of(sample, detector), samples))
 

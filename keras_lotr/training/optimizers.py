@@ -7,6 +7,14 @@ import keras
 
 from keras_lotr.training.torch_group import mean_gradients
 
+if keras.backend.backend() == "torch":
+    from keras_lotr.training.torch_step import AllAtOnce
+else:
+
+    class AllAtOnce:
+        """Other backends compile the step, so that it does not matter that it has many parts."""
+
+
 # Scales, offsets and the landmarks' own tables are not pulled towards zero.
 _NO_WEIGHT_DECAY = ["bias", "beta", "gamma", "table"]
 
@@ -39,42 +47,8 @@ class _SlowBackbone:
         }
 
 
-class _AllAtOnce:
-    """What Keras does with the weights one by one, on PyTorch with all of them at once."""
-
-    def _clip_gradients(self, grads):
-        if not (_on_torch() and self.clipnorm):
-            return super()._clip_gradients(grads)
-        from keras_lotr.training import torch_step
-
-        return torch_step.clipped(grads, self.clipnorm)
-
-    def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        if not _on_torch() or self.amsgrad:
-            super()._backend_update_step(grads, trainable_variables, learning_rate)
-            return
-        from keras_lotr.training import torch_step
-
-        rates = [self._rates[self._get_variable_index(v)] for v in trainable_variables]
-        torch_step.adam_step(self, grads, trainable_variables, rates, learning_rate)
-
-    def _update_model_variables_moving_average(self, trainable_variables):
-        if not (_on_torch() and self.use_ema):
-            super()._update_model_variables_moving_average(trainable_variables)
-            return
-        from keras_lotr.training import torch_step
-
-        pairs = zip(self._model_variables_moving_average, trainable_variables, strict=True)
-        averages, variables = zip(*(pair for pair in pairs if pair[0] is not None), strict=True)
-        torch_step.move_averages(averages, variables, self.ema_momentum, self.iterations)
-
-
-def _on_torch():
-    return keras.backend.backend() == "torch"
-
-
 @keras.saving.register_keras_serializable(package="keras_lotr")
-class AdamW(_AllAtOnce, _SlowBackbone, keras.optimizers.AdamW):
+class AdamW(AllAtOnce, _SlowBackbone, keras.optimizers.AdamW):
     """`keras.optimizers.AdamW` with a rate of its own for some variables.
 
     Args:

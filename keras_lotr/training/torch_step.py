@@ -7,6 +7,27 @@ the time of a step of LOTR-M with small batches.
 import torch
 
 
+class AllAtOnce:
+    """What an optimizer with `_rates` overrides of `keras.optimizers.AdamW`."""
+
+    def _clip_gradients(self, grads):
+        return clipped(grads, self.clipnorm) if self.clipnorm else super()._clip_gradients(grads)
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        if self.amsgrad:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        rates = [self._rates[self._get_variable_index(v)] for v in trainable_variables]
+        adam_step(self, grads, trainable_variables, rates, learning_rate)
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        if not self.use_ema:
+            return
+        pairs = zip(self._model_variables_moving_average, trainable_variables, strict=True)
+        averages, variables = zip(*(pair for pair in pairs if pair[0] is not None), strict=True)
+        move_averages(averages, variables, self.ema_momentum, self.iterations)
+
+
 @torch.no_grad()
 def clipped(gradients, norm):
     """Gradients, each no longer than `norm`."""

@@ -137,7 +137,8 @@ def test_finds_what_the_library_finds(page, landmarker, name, change):
         # Crops differ by rounding, and the landmarks by what the network makes of it: a tenth of a
         # pixel of the crop.
         x0, y0, x1, y1 = true["box"]
-        crop_pixel = 1.3 * max(x1 - x0, y1 - y0) / 128
+        of_crop = landmarker.preprocessor
+        crop_pixel = of_crop.margin * max(x1 - x0, y1 - y0) / of_crop.image_size
         close = max(tolerance, 0.1 * crop_pixel)
         np.testing.assert_allclose(face["points"], true["points"], rtol=0, atol=close)
         np.testing.assert_allclose(face["box"], true["box"], rtol=0, atol=tolerance)

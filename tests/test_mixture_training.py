@@ -249,7 +249,7 @@ def test_groups_start_as_the_nearest_landmarks_or_from_a_preset(data, start_pres
     groups = [*GROUPS, {**GROUPS[1], "name": "own", "tables": str(tmp_path / "other")}]
     groups.append({**GROUPS[0], "name": "rendered68"})
     recipe = replace(RUN, mixture=groups)
-    mixture = build_mixture(recipe, [faces, more, more, faces], start_preset)
+    mixture = build_mixture(recipe, [[faces], [more], [more], [faces]], start_preset)
     expected = weights_of(trained)
     assert_same_weights(weights_of(mixture.model_of("people68")), expected)
     assert_same_weights(weights_of(mixture.model_of("rendered68")), expected)

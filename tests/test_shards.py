@@ -3,6 +3,7 @@
 import errno
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.datasets.shard_writing import write_shards
 from keras_lotr.datasets.shards import FACTS, INDEX, POINTS, TAR, ShardedFaces, TarMember
+from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.run_files import CHECKPOINT
 from keras_lotr.training.training import train
 
@@ -153,6 +155,18 @@ def test_training_and_resume_are_those_of_the_folder(kit, written, tmp_path, tin
         assert history_of(tmp_path / out) == history_of(tmp_path / "kit")
         saved = [load_file(tmp_path / run / CHECKPOINT) for run in (out, "kit")]
         assert_same_weights(*saved)
+
+
+def test_a_mixture_is_that_of_the_folders_and_leaves_faces_on_the_disk(
+    kit, written, tmp_path, tiny_variant
+):
+    group = {"name": "people", "scheme": "ibug68", "data": ["faces"]}
+    recipe = replace(RUN, mixture=[group, {**group, "name": "others"}])
+    for folder, out in ((kit, "kit"), (written, "shards")):
+        train(recipe, [f"faces={folder}"], tmp_path / out, verbose=0)
+    assert history_of(tmp_path / "shards") == history_of(tmp_path / "kit")
+    parts = mixture_parts(recipe, [f"faces={written}"], tmp_path / "unused", None, None, 1)
+    assert [type(samples) for samples in parts.batches.faces.groups] == [ShardedFaces] * 2
 
 
 def test_a_tenth_is_held_out_as_of_the_folder(written, kit):

@@ -513,12 +513,12 @@ def test_mean_shape_with_gaps(rendered_faces):
     points = samples[0].points_image.copy()
     points[30] = np.nan
     changed = [replace(samples[0], points_image=points, box=samples[0].box), *samples[1:]]
-    shape, expected = (mean_shape_of(s, 1.3) for s in (changed, samples))
+    shape, expected = (mean_shape_of([s], 1.3) for s in (changed, samples))
     others = np.arange(68) != 30
     np.testing.assert_allclose(shape[others], expected[others], atol=1e-6)
-    np.testing.assert_allclose(shape[30], mean_shape_of(samples[1:], 1.3)[30], atol=1e-6)
+    np.testing.assert_allclose(shape[30], mean_shape_of([samples[1:]], 1.3)[30], atol=1e-6)
     with pytest.raises(ValueError, match="some face. 1 of 68 have none on any of the 1 training"):
-        mean_shape_of(changed[:1], 1.3)
+        mean_shape_of([changed[:1]], 1.3)
 
 
 def write_partly_labelled(folder, gaps_of_val):

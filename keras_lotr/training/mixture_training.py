@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.mixture_batches import MixtureBatches
+from keras_lotr.datasets.samples import paths_of
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_json
@@ -31,13 +32,14 @@ def mixture_parts(recipe, data, out, init, reader, workers):
     folders = named_folders(data, recipe.groups)
     read = [_faces_of(group, folders, reader) for group in recipe.groups]
     train = [by_name for by_name, _ in read]
-    trained_on = {s.path for by_name in train for samples in by_name.values() for s in samples}
+    held_out = {s.path for _, samples in read for s in samples}
+    lists = [samples for by_name in train for samples in by_name.values()]
+    trained_on = {path for samples in lists for path in paths_of(samples) if path in held_out}
     faces = [[s for s in samples if s.path not in trained_on] for _, samples in read]
     for group, by_name, samples in zip(recipe.groups, train, faces, strict=True):
         _check_faces(group, by_name, samples)
-    trained_faces = [[s for faces in by_name.values() for s in faces] for by_name in train]
     with seeded(recipe.seed):
-        mixture = build_mixture(recipe, trained_faces, init)
+        mixture = build_mixture(recipe, [list(by_name.values()) for by_name in train], init)
     names = [group.name for group in recipe.groups]
 
     def measure(logs):
@@ -61,7 +63,7 @@ def mixture_parts(recipe, data, out, init, reader, workers):
         measure,
         keep,
         out / PRESETS,
-        dict(zip(names, map(len, trained_faces), strict=True)),
+        {n: sum(map(len, by_name.values())) for n, by_name in zip(names, train, strict=True)},
         dict(zip(names, map(len, faces), strict=True)),
         {group.name: group.weight for group in recipe.groups},
     )
@@ -155,12 +157,12 @@ def _check_faces(group, train, validation):
             )
 
 
-def build_mixture(recipe, samples, init):
+def build_mixture(recipe, faces, init):
     """The mixture of a recipe with its starting weights; what is frozen is frozen.
 
     Args:
         recipe: `Recipe` with groups.
-        samples: for each group, the faces that it is trained on.
+        faces: for each group, lists or other sequences of `Sample` that it is trained on.
         init: as of `train`.
     """
     init = start_of(recipe, init)
@@ -170,12 +172,12 @@ def build_mixture(recipe, samples, init):
             scheme = trunk.preprocessor.scheme
         else:
             scheme = recipe.groups[0].scheme
-            trunk = starting_model(recipe, mean_shape_of(samples[0], recipe.margin), init)
+            trunk = starting_model(recipe, mean_shape_of(faces[0], recipe.margin), init)
         trunk.preprocessor = Preprocessor(scheme, recipe.size, recipe.margin)
         freeze(trunk, recipe, init)
         start = Group.of_model("trunk", trunk)
         groups = []
-        for group, of_group in zip(recipe.groups, samples, strict=True):
+        for group, of_group in zip(recipe.groups, faces, strict=True):
             source = start
             if group.tables is not None:
                 source = Group.of_model(

@@ -66,10 +66,7 @@ def build(recipe, groups, init):
         ValueError: see `start_of`, or arguments of the model that cannot be.
     """
     init = start_of(recipe, init)
-    # More faces do not change the mean, and may be more than memory holds.
-    step = -(-sum(map(len, groups)) // _MOST_FACES)
-    faces = [sample for group in groups for sample in group[::step]]
-    mean_shape = mean_shape_of(faces, recipe.margin)
+    mean_shape = mean_shape_of(groups, recipe.margin)
     if init is not None and is_preset(init):
         preprocessor = load_preprocessor(resolve(init))
         same = preprocessor is not None and preprocessor.scheme == recipe.scheme
@@ -156,8 +153,16 @@ def _average_statistics(model, momentum):
             layer.momentum = momentum
 
 
-def mean_shape_of(samples, margin):
-    """Mean landmarks as fractions of the crop, (N, 2); of each landmark over the faces with it."""
+def mean_shape_of(groups, margin):
+    """Mean landmarks as fractions of the crop, (N, 2); of each landmark over the faces with it.
+
+    Args:
+        groups: lists or other sequences of `Sample`.
+        margin: of the crops.
+    """
+    # More faces do not change the mean, and may be more than memory holds.
+    step = -(-sum(map(len, groups)) // _MOST_FACES)
+    samples = [sample for group in groups for sample in group[::step]]
     points = np.stack([s.points_image for s in samples])
     never = np.flatnonzero(np.isnan(points).all(axis=(0, 2)))
     if len(never):

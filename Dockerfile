@@ -16,4 +16,6 @@ WORKDIR /tmp
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:7860/config', timeout=8)"]
+# As Ctrl+C: the first process of a container does not heed the usual SIGTERM.
+STOPSIGNAL SIGINT
 CMD ["keras-lotr", "demo", "--engine", "onnxruntime", "--host", "0.0.0.0", "--port", "7860"]

@@ -134,14 +134,8 @@ def test_finds_what_the_library_finds(page, landmarker, name, change):
     for face, true in zip(found["faces"], expected.to_dict()["faces"], strict=True):
         # The page does not fit a head to the landmarks.
         assert face.keys() == true.keys() - {"pose", "openness"}
-        # Crops differ by rounding, and the landmarks by what the network makes of it: a tenth of a
-        # pixel of the crop.
-        x0, y0, x1, y1 = true["box"]
-        of_crop = landmarker.preprocessor
-        crop_pixel = of_crop.margin * max(x1 - x0, y1 - y0) / of_crop.image_size
-        close = max(tolerance, 0.1 * crop_pixel)
-        np.testing.assert_allclose(face["points"], true["points"], rtol=0, atol=close)
-        np.testing.assert_allclose(face["box"], true["box"], rtol=0, atol=tolerance)
+        for key in ("points", "box"):
+            np.testing.assert_allclose(face[key], true[key], rtol=0, atol=tolerance)
         assert face["score"] == pytest.approx(true["score"], abs=1e-3)
         assert face["scheme"] == true["scheme"]
         assert face["quality"] == pytest.approx(true["quality"], abs=0.01)

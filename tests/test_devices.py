@@ -76,6 +76,15 @@ def test_two_processes_in_mixed_precision(on_one, on_two):
 
 
 @on_torch
+def test_four_processes_of_torchrun_have_the_curve_of_one(faces, on_one, tmp_path):
+    program = Path(__file__).with_name("torchrun_training.py")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node", "4", program, faces, tmp_path / "four"]
+    subprocess.run([*map(str, command)], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    np.testing.assert_allclose(history_of(tmp_path / "four"), history_of(on_one[0] / "plain"), 1e-4)
+
+
+@on_torch
 def test_the_first_process_writes_all_files(on_one, on_two):
     one, two = (sorted(p.name for p in (f / "plain").rglob("*")) for f, _ in (on_one, on_two))
     assert two == one

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_lotr import FaceLandmarker, geometry, read_image
+from keras_lotr.inference import face_detector
 from keras_lotr.inference.reduced_reading import image_from_reduced, read_for_faces
 from keras_lotr.preprocessor import Preprocessor
 
@@ -87,3 +88,12 @@ def test_landmarks_are_those_of_the_whole_photo(min_face_size, orientation, monk
     side = face.box[2] - face.box[0]
     np.testing.assert_allclose(other.box, face.box, atol=0.03 * side)
     assert np.linalg.norm(other.points - face.points, axis=-1).mean() < 0.01 * side
+
+
+def test_the_detector_is_loaded_once(monkeypatch):
+    landmarker = FaceLandmarker("lotr_m_68", engine="onnxruntime", threads=1, min_face_size=300)
+    photo = jpeg(scale=2)
+    (expected,) = landmarker(photo)
+    monkeypatch.setattr(face_detector, "load_network", lambda *_: pytest.fail("loaded again"))
+    (face,) = landmarker(photo)
+    np.testing.assert_array_equal(face.points, expected.points)

@@ -112,7 +112,7 @@ def problem_of(data, kind, pixels):
             f"has {scans:,} scans of {pixels:,} pixels, which would take minutes to decode: save "
             "it again."
         )
-    if data.find(_END, _frame(data) or 2) < 0:  # behind any thumbnail
+    if data.rfind(_END, _frame(data) or 2) < 0:  # behind any thumbnail; mostly the last bytes
         return "is cut off or damaged: it has no end."
     return None
 

@@ -1,6 +1,5 @@
 """Where the faces of a photo are, found by a network of YuNet's format: the library's or YuNet."""
 
-import copy
 import math
 import numbers
 import os
@@ -156,35 +155,41 @@ class FaceDetector:
         settings = self.threshold, self.nms_threshold, max_side, self.rotations, None
         return type(self), (self.path, *settings, self.min_face_size, self.candidates)
 
-    def of_smaller(self, divisor):
-        """The same detector for photos that were read so many times smaller than they are."""
-        smaller = copy.copy(self)
-        if self.min_face_size >= 1:  # a part of the side stays what it is
-            smaller.min_face_size = self.min_face_size / divisor
-        return smaller
-
     def __call__(self, source):
         if is_several(source):
             return [self(one) for one in source]
-        image = read_image(source)
+        return self.find(read_image(source))
+
+    def find(self, image, divisor=1):
+        """The faces of one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            divisor: how many times smaller than its file the image was read; `min_face_size` counts
+                pixels of the file.
+
+        Returns:
+            List of `Face` in pixels of `image`, the largest first.
+        """
         quick = self.min_face_size is not None
-        levels = pyramid(image, self._longer_side(image.shape[:2]), quick)
+        levels = pyramid(image, self._longer_side(image.shape[:2], divisor), quick)
         looks = [self._look(level, degrees) for degrees in self.rotations for level in levels]
         faces = join(looks, self.nms_threshold, self.threshold)
         return sorted(faces, key=lambda face: -np.prod(face.box[2:] - face.box[:2]))
 
-    def _longer_side(self, shape):
+    def _longer_side(self, shape, divisor):
         """The longer side of the largest copy of an image of that shape."""
         size, shorter = self.min_face_size, min(shape)
         if size is None:
             return self.max_side
+        size = size / divisor if size >= 1 else size * shorter
         if size > shorter:
             raise ValueError(
                 f"Expected an image whose shorter side has at least the {size:g} pixels of "
                 f"min_face_size. Received: {shorter} pixels. Give a part of the shorter side, such "
                 "as 0.2, for images of any size."
             )
-        return math.ceil(max(shape) * _RELIABLE / (size if size >= 1 else size * shorter))
+        return math.ceil(max(shape) * _RELIABLE / size)
 
     def _look(self, level, degrees):
         """Faces that are upright after a copy of the photo is turned back by so many degrees.

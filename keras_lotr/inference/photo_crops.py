@@ -76,10 +76,10 @@ class PhotoCropper:
         min_face_size = detector.min_face_size if asks else None
         try:
             image, divisor = read_for_faces(source, min_face_size, self.preprocessor)
-            if boxes is None:
-                faces = (detector.of_smaller(divisor) if divisor > 1 else detector)(image)
-            else:
+            if boxes is not None:
                 faces = faces_of_boxes(boxes, image.shape, box_format)
+            else:
+                faces = detector.find(image, divisor) if asks else detector(image)
         except (ValueError, OSError) as error:
             return PhotoCrops(PhotoLandmarks(source, error=error))
         matrices, crops = crop_faces(image, faces, self.preprocessor)

@@ -109,3 +109,14 @@ def test_scans_of_other_data_do_not_count(monkeypatch):
     assert read_image(bombs.jpeg() + 3000 * b"\xff\xda").shape == (48, 64, 3)
     with pytest.raises(ValueError, match="has 10 scans of 3,072 pixels"):
         read_image(bombs.jpeg(progressive=True))
+
+
+def test_scans_that_are_not_decoded(monkeypatch):
+    """A sequential JPEG whose first scan has all colours ends with it, whatever follows."""
+    monkeypatch.setattr("keras_lotr.images.plain._MOST_WORK", 64 * 48)
+    usual = bombs.jpeg()
+    scan = usual[usual.index(b"\xff\xda") : -2]
+    image = read_image(usual)
+    np.testing.assert_array_equal(read_image(usual[:-2] + 50 * scan + usual[-2:]), image)
+    with pytest.raises(ValueError, match="scans of 3,072 pixels"):
+        read_image(bombs.jpeg_scans(64, 48, 50))

@@ -9,6 +9,7 @@ import struct
 
 # Start-of-frame markers of JPEG: C0 .. CF without the tables C4, C8 and CC.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = {0xC0, 0xC1}
 _SCAN, _END = 0xDA, b"\xff\xd9"
 _ALONE = 0x01  # a marker without a length behind it
 # What may stand before the frame: tables, restart interval, application data, comments.
@@ -104,7 +105,7 @@ def problem_of(data, kind, pixels):
     if kind != "JPEG":
         return None
     # A scan cannot hide from this count, but what looks like one may stand in other data.
-    scans = data.count(b"\xff\xda")
+    scans = 1 if _has_one_scan(data) else data.count(b"\xff\xda")
     if scans * pixels > _MOST_WORK:
         scans = _count_scans(data)
     if scans * pixels > _MOST_WORK:
@@ -115,6 +116,17 @@ def problem_of(data, kind, pixels):
     if data.rfind(_END, _frame(data) or 2) < 0:  # behind any thumbnail; mostly the last bytes
         return "is cut off or damaged: it has no end."
     return None
+
+
+def _has_one_scan(data):
+    """Whether the first scan of a JPEG is known to be its last: sequential, with all components."""
+    at = frame = _frame(data)
+    if frame is None or data[frame + 1] not in _SEQUENTIAL:
+        return False
+    while at + 4 < len(data) and data[at] == 0xFF and data[at + 1] != _SCAN:
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    components = data[frame + 9 : frame + 10]
+    return data[at : at + 2] == bytes([0xFF, _SCAN]) and data[at + 4 : at + 5] == components
 
 
 def _count_scans(data):

@@ -184,6 +184,25 @@ class TestSources:
         assert len(json.loads(predict("in/more", "--recursive").stdout)) == 1
         assert predict("in/more/*", "--recursive").exit_code == 2
 
+    def test_a_folder_as_output_gets_the_subfolders(self, predict, photos):
+        """Of which it may be one: what was drawn is no image to look at."""
+        for folder in ("one", "two/deep"):
+            (photos / folder).mkdir(parents=True)
+            (photos / folder / "a.jpg").write_bytes((photos / "a.jpg").read_bytes())
+        expected = {
+            f"{name}.{kind}"
+            for name in ("a", "b", "one/a", "two/deep/a")
+            for kind in ("json", "jpg")
+        }
+        for source, output in (("in", "out"), ("in/", "in/found"), ("./in", "in/found")):
+            again = ["--resume"] * (source == "./in")
+            arguments = (source, "--recursive", "--draw", "--output", output)
+            result = predict(*arguments, *again)
+            assert "4 images, " in result.stderr and result.exit_code == 0, result.stderr
+            assert ("4 done before" in result.stderr) == bool(again)
+            files = (path for path in Path(output).rglob("*") if path.is_file())
+            assert {path.relative_to(output).as_posix() for path in files} == expected
+
     def test_engine(self, predict, preset):
         """auto takes Keras where there is no model.onnx, as here."""
         result = predict("in", "--engine", "onnxruntime")

@@ -108,8 +108,9 @@ def predict(
     from keras_lotr.cli.result_files import open_results
     from keras_lotr.inference.saved_boxes import read_boxes
 
-    images, left_out = images_of(source, recursive)
-    results = open_results(images, output, formats, draw, resume)
+    images, left_out = images_of(source, recursive, output)
+    searched = source if recursive else ()
+    results = open_results(images, output, formats, draw, resume, searched)
     given = read_boxes(boxes) if boxes else None
     if boxes:
         how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched
@@ -127,12 +128,16 @@ def predict(
         sys.exit(2 if failed == len(images) else 1)
 
 
-def images_of(sources, recursive):
-    """The images of SOURCE and what is left out, see `find_images`."""
+def images_of(sources, recursive, output=None):
+    """The images of SOURCE and what is left out, see `find_images`.
+
+    Drawn images of an earlier run are no images of SOURCE, where it holds the folder `output`.
+    """
     from keras_lotr.images.folders import find_images
 
+    within = output if recursive and output and os.path.isdir(output) else None
     try:
-        return find_images(sources, recursive)
+        return find_images(sources, recursive, without=within)
     except ValueError as error:
         folders = not recursive and any(map(os.path.isdir, sources))
         hint = " Its subfolders are searched with --recursive." if folders else ""

@@ -28,7 +28,7 @@ _KINDS_OF_ENDING = {
 _LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
 
 
-def open_results(images, output=None, kinds=None, drawn=False, resume=False):
+def open_results(images, output=None, kinds=None, drawn=False, resume=False, searched=()):
     """Where the landmarks of these images go.
 
     Args:
@@ -38,6 +38,8 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False):
         kinds: some of `FORMATS`; None: what the name of the file says, otherwise JSON.
         drawn: also write the images with their landmarks drawn; needs a folder.
         resume: images whose results are there already are left out.
+        searched: folders that were searched with their subfolders, which a folder as output gets,
+            too.
 
     Returns:
         An object with `image in results`, whether it is there already; `add(photo, source)` for
@@ -59,7 +61,7 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False):
         parquet_table.check_installed()
     if in_folder:
         _check_folder(output)
-        return _Folder(images, Path(output), kinds, drawn, resume)
+        return _Folder(images, Path(output), kinds, drawn, resume, searched)
     if drawn:
         raise ValueError("Expected a folder as output for drawn images: --output FOLDER.")
     if len(kinds) > 1 or (output is None and kinds == ["pts"]):
@@ -169,10 +171,10 @@ class _OneFace:
 class _Folder:
     """NAME.json, .jsonl, .csv, .parquet, .pts and NAME.jpg (drawn) of each; coco.json of all."""
 
-    def __init__(self, images, folder, kinds, drawn, resume):
+    def __init__(self, images, folder, kinds, drawn, resume, searched):
         self.folder, self.kinds, self.drawn, self.resume = folder, kinds, drawn, resume
         self.place = os.path.join(folder, "")
-        self.names = _names(images, {"coco"} if "coco" in kinds else set())
+        self.names = _names(images, {"coco"} if "coco" in kinds else set(), searched)
         self.coco = ResultLog(folder / "coco.json", "coco", resume) if "coco" in kinds else None
         if drawn:
             self._check_originals(images)
@@ -228,18 +230,31 @@ def _write_drawn(path, source, photo):
     write_file(path, data.tobytes())
 
 
-def _names(images, taken):
-    """{image: name of its files}; of images of a name that is taken the later are numbered."""
+def _names(images, taken, searched):
+    """{image: name of its files}; of images of a name that is taken the later are numbered.
+
+    The name begins with the subfolder of the image in a folder that was searched.
+    """
     names, taken = {}, set(taken)
     for image in images:
         stem = "stdin" if image == "-" else Path(file_name(image)).stem or "image"
         stem = os.fsdecode(os.fsencode(stem)[:_LONGEST_NAME])
-        name, number = stem, 2
+        first = name = os.path.join(_subfolder(image, searched), stem)
+        number = 2
         while _same(name) in taken:
-            name, number = f"{stem}_{number}", number + 1
+            name, number = f"{first}_{number}", number + 1
         taken.add(_same(name))
         names[image] = name
     return names
+
+
+def _subfolder(image, searched):
+    """The path from one of the folders to the folder of the image; "" if it is in none of them."""
+    for folder in searched:
+        top = os.path.join(os.path.expanduser(folder), "")
+        if image.startswith(top):
+            return os.path.dirname(image[len(top) :].lstrip(os.sep))
+    return ""
 
 
 def _same(name):

@@ -24,7 +24,7 @@ def expand(sources):
     return find_images(sources)[0]
 
 
-def find_images(sources, recursive=False):
+def find_images(sources, recursive=False, without=None):
     """Files, folders, patterns and URLs -> the list of images, each folder in natural order.
 
     A file is taken as it is, whether it exists or not: reading it tells. In a folder, images are
@@ -36,6 +36,7 @@ def find_images(sources, recursive=False):
             for those that it lists: a path, relative to the file, or a URL in each line.
         recursive: folders with all their subfolders; a link into a folder that was visited
             already is not followed again.
+        without: a folder that is not searched where it lies in another one.
 
     Returns:
         images: list of str.
@@ -47,7 +48,7 @@ def find_images(sources, recursive=False):
     """
     images, left_out = [], {}
     for source in map(os.fspath, sources):
-        found, others = _find(source, recursive)
+        found, others = _find(source, recursive, without)
         left_out |= others
         if not found:
             reasons = "".join(f" {path} is {reason}." for path, reason in list(others.items())[:3])
@@ -70,12 +71,12 @@ def _once(images):
     return list(kept.values())
 
 
-def _find(source, recursive):
+def _find(source, recursive, without):
     if is_url(source):
         return [source], {}
     path = os.path.expanduser(source)
     if os.path.isdir(path):
-        paths, left_out = _files_of(path, recursive)
+        paths, left_out = _files_of(path, recursive, without)
     elif glob.has_magic(path) and not os.path.lexists(path):
         paths, left_out = glob.glob(path, recursive=True), {}
     elif path.lower().endswith(".txt") and os.path.isfile(path):
@@ -100,8 +101,10 @@ def _listed_in(path):
     return [x if is_url(x) else os.path.join(folder, os.path.expanduser(x)) for x in lines]
 
 
-def _files_of(folder, recursive):
+def _files_of(folder, recursive, without):
     paths, left_out, visited = [], {}, set()
+    if without is not None and not os.path.samefile(folder, without):
+        visited.add(os.path.realpath(without))
 
     def unreadable(error):
         left_out[error.filename] = "a folder that cannot be opened"

@@ -23,7 +23,7 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.datasets.shard_writing import write_shards
-from keras_lotr.datasets.shards import FACTS, INDEX, POINTS, ShardedFaces, write_facts
+from keras_lotr.datasets.shards import FACTS, INDEX, POINTS, ShardedFaces
 from keras_lotr.presets.files import write_json
 
 SIZE, MARGIN, BATCH = 192, 1.3, 32
@@ -90,7 +90,7 @@ def many_shards(shards, folder):
     for file in (INDEX, POINTS):
         rows = np.load(folder / file)
         np.save(folder / file, np.resize(rows, (MANY, *rows.shape[1:])))
-    write_facts(folder, {**json.loads((folder / FACTS).read_text()), "faces": MANY})
+    write_json(folder / FACTS, {**json.loads((folder / FACTS).read_text()), "faces": MANY})
     return folder
 
 

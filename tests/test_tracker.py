@@ -153,6 +153,21 @@ def test_two_faces_that_cross(landmarker):
             assert abs(centers[number] - (x0 + x1) / 2) < 8
 
 
+def test_a_track_that_was_led_astray_does_not_take_the_face_of_another(landmarker):
+    """The detector missed it, and its landmarks went over to the face in front of it."""
+    frames = [[(1, 40, 80, 60), (2, 200 - 4 * i, 80, 60)] for i in range(8)]
+    tracker = FaceTracker(landmarker)
+    follow(tracker, frames)
+    covered, in_front = tracker._tracks
+    image, (_, box) = picture(*frames[-1])
+    time, face = len(frames) / RATE, Face((box - [4, 0, 4, 0]).astype(np.float32), score=0.9)
+    covered.misses, covered.box, covered._velocity = 1, face.box.astype(float), np.zeros(2)
+    assert tracker._matches(image, [face], time) == {in_front: face}
+    own = Face(np.array([39.5, 79.5, 99.5, 139.5], np.float32), score=0.9)
+    covered.box = own.box.astype(float)
+    assert tracker._matches(image, [face, own], time) == {in_front: face, covered: own}
+
+
 def test_a_face_that_was_hidden_is_known_again(landmarker):
     hidden = [[]] * 20  # 0.8 s
     frames = [[(1, 100, 60, 70)]] * 12 + hidden + [[(1, 110, 62, 70)]] * 12

@@ -163,18 +163,26 @@ class FaceTracker:
             track.hide()
 
     def _matches(self, image, faces, timestamp):
-        """{track: its face}; those that are seen come first, and hidden ones get what is left."""
-        seen = self._visible
-        pairs = assign(_apart(seen, faces, timestamp), _NEAR)
-        matches = {seen[row]: faces[column] for row, column in pairs}
+        """{track: its face}; faces are given first to the tracks that have them most likely.
+
+        A track that the detector missed may have been led astray by what covered its face, and
+        must not take the face of another; hidden ones get what is left and looks like them.
+        """
+        found = [track for track in self._visible if not track.misses]
+        missed = [track for track in self._visible if track.misses]
         hidden = [track for track in self._tracks if track.hidden]
-        left = [face for j, face in enumerate(faces) if j not in {column for _, column in pairs}]
-        cost = _apart(hidden, left, timestamp)
-        limit = [[_LOST + _LOST_RATE * track.unclear_for(timestamp)] for track in hidden]
-        for i, track in enumerate(hidden):
-            cost[i] += [1 - track.likeness_to(image, face) for face in left]
-        pairs = assign(cost, np.reshape(limit, (-1, 1)))
-        return matches | {hidden[row]: left[column] for row, column in pairs}
+        matches, left = {}, list(faces)
+        for tracks in (found, missed, hidden):
+            cost, limit = _apart(tracks, left, timestamp), np.full((len(tracks), 1), _NEAR)
+            for i, track in enumerate(tracks):
+                if track.hidden:
+                    cost[i] += [1 - track.likeness_to(image, face) for face in left]
+                    limit[i] = _LOST + _LOST_RATE * track.unclear_for(timestamp)
+            pairs = assign(cost, limit)
+            matches |= {tracks[row]: left[column] for row, column in pairs}
+            taken = {column for _, column in pairs}
+            left = [face for column, face in enumerate(left) if column not in taken]
+        return matches
 
     def _find(self, image, tracks, timestamp):
         """Landmarks of these tracks, all in one call of the network."""

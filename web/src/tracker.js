@@ -103,23 +103,27 @@ export class FaceTracker {
     if (!track.hidden && track.misses >= patience) track.hide();
   }
 
-  // Map from tracks to their faces; those that are seen come first, hidden ones get what is left.
+  // Map from tracks to their faces, which are given first to the tracks that have them most likely:
+  // one that the detector missed may have been led astray by what covered its face.
   #matches(image, faces) {
     const { near, lost, lost_rate: lostRate } = this.#numbers;
     const matches = new Map();
-    const seen = this.#visible;
-    const cost = this.#apart(seen, faces);
-    for (const [row, column] of assign(cost, seen.map(() => near))) {
-      matches.set(seen[row], faces[column]);
-    }
-    const taken = new Set(matches.values());
-    const left = faces.filter((face) => !taken.has(face));
+    const found = this.#visible.filter((track) => !track.misses);
+    const missed = this.#visible.filter((track) => track.misses);
     const hidden = this.#tracks.filter((track) => track.hidden);
-    const unlike = this.#apart(hidden, left).map((line, row) =>
-      line.map((value, column) => value + 1 - hidden[row].likenessTo(image, left[column])),
-    );
-    const limits = hidden.map((track) => lost + lostRate * track.unclearFor(this.#time));
-    for (const [row, column] of assign(unlike, limits)) matches.set(hidden[row], left[column]);
+    let left = faces;
+    for (const tracks of [found, missed, hidden]) {
+      const cost = this.#apart(tracks, left).map((line, row) => {
+        if (!tracks[row].hidden) return line;
+        return line.map((value, i) => value + 1 - tracks[row].likenessTo(image, left[i]));
+      });
+      const limits = tracks.map((track) =>
+        track.hidden ? lost + lostRate * track.unclearFor(this.#time) : near,
+      );
+      for (const [row, column] of assign(cost, limits)) matches.set(tracks[row], left[column]);
+      const taken = new Set(matches.values());
+      left = left.filter((face) => !taken.has(face));
+    }
     return matches;
   }
 

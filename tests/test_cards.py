@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import yaml
 from tiny import MEASURED, randomize, tiny_lotr
@@ -114,26 +115,29 @@ def shipped_names():
         yield pytest.param(name, marks=slow)
 
 
+def validate(text):
+    """Ask the test's Hub whether it takes a card; one address of older packages is fixed."""
+    if int(huggingface_hub.__version__.split(".")[0]) < 2:
+        pytest.skip("huggingface_hub before 2.0 asks huggingface.co, wherever the Hub is")
+    huggingface_hub.ModelCard(text).validate()
+
+
 @pytest.mark.parametrize("name", list(shipped_names()))
 def test_shipped_cards_are_those_of_the_files_and_pass_the_hubs_validation(name, hub):
-    from huggingface_hub import ModelCard
-
     files = resolve(shipped_folder() / name)
     text = files.path("README.md").read_text(encoding="utf-8")
-    ModelCard(text).validate()
-    assert ("POST", "/api/validate-yaml") in hub.requests
     model = untrained_model(files)
     facts = complete_facts(files, model)
     assert facts == files.json(METADATA)
     there = {path.name for path in files.folder.iterdir()}
     assert text == card(name, files, facts, model, there)
+    validate(text)
+    assert ("POST", "/api/validate-yaml") in hub.requests
 
 
 def test_the_hub_refuses_a_bad_card(hub):
-    from huggingface_hub import ModelCard
-
     with pytest.raises(ValueError, match="license_name"):
-        ModelCard("---\nlicense: other\nlicense_name: my own\n---\n").validate()
+        validate("---\nlicense: other\nlicense_name: my own\n---\n")
 
 
 def test_card_of_a_face_detector(tmp_path):

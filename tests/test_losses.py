@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from tiny import value_and_slope
+from tiny import jax_float64, value_and_slope
 
 from keras_lotr import SmoothWing, Wing, smooth_wing, wing
 from keras_lotr.losses import opening_loss
@@ -44,9 +44,7 @@ def precision(dtype):
     if keras.backend.backend() != "jax":
         yield
         return
-    import jax
-
-    with jax.enable_x64(dtype == "float64"):
+    with jax_float64(dtype == "float64"):
         yield
 
 

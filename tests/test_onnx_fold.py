@@ -5,7 +5,7 @@ from keras import layers, ops
 from written_onnx import assert_same, conv, network
 
 pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 
 def two_scales(x):
@@ -118,5 +118,8 @@ KEPT = {
 
 
 @pytest.mark.parametrize(("build", "kinds"), KEPT.values(), ids=KEPT.keys())
-def test_nodes_that_have_to_stay(build, kinds):
+def test_nodes_that_have_to_stay(build, kinds, request):
+    version = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
+    if "wider than the window" in request.node.name and version < (1, 32):
+        pytest.skip("onnxruntime before 1.32 moves such a padding into the pooling and refuses it")
     assert kinds <= set(assert_same(network(build)))

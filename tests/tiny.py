@@ -79,13 +79,22 @@ def random_crops(count=2, size=SIZE, seed=0):
 
 
 # === Slopes, on the running backend ===
+def jax_float64(enabled):
+    """A context in which JAX computes with float64, or does not."""
+    try:
+        from jax import enable_x64
+    except ImportError:  # before JAX 0.8
+        from jax.experimental import enable_x64
+    return enable_x64(enabled)
+
+
 def value_and_slope(function, x):
     """Of an element-wise function of a 1-D NumPy array, in its dtype."""
     backend = keras.backend.backend()
     if backend == "jax":
         import jax
 
-        with jax.enable_x64(x.dtype == np.float64):
+        with jax_float64(x.dtype == np.float64):
             values, slopes = jax.vmap(jax.value_and_grad(lambda e: function(e[None])[0]))(x)
             return np.asarray(values), np.asarray(slopes)
     if backend == "torch":

@@ -143,7 +143,8 @@ def draw_accuracy_and_speed():
     for (ms, nme, name, marker, color), y in zip(points, labels_at, strict=True):
         edge = color if color != "white" else COLORS["contour"]
         axis.plot(ms, nme, marker, color=color, markeredgecolor=edge, markersize=8, zorder=3)
-        side = {"ha": "right"} if name.endswith(ONE_PASS) else {"ha": "left"}
+        hides_another = any(1 < x / ms < 1.3 and abs(other - nme) < 0.17 for x, other, *_ in points)
+        side = {"ha": "right" if hides_another or name.endswith(ONE_PASS) else "left"}
         at = (ms / 1.08 if side["ha"] == "right" else ms * 1.08, y)
         axis.annotate(name, (ms, nme), xytext=at, va="center", fontsize=10, **side)
     axis.set_xscale("log")

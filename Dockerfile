@@ -11,7 +11,7 @@ RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin demo
 USER 10001
 ENV HOME=/tmp GRADIO_TEMP_DIR=/tmp/gradio GRADIO_ANALYTICS_ENABLED=False \
-    HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+    ORT_DISABLE_TELEMETRY=1 HF_HUB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \

@@ -5,6 +5,7 @@ backend. As soon as Keras is imported, by whomever, it knows our classes, so tha
 `keras.saving.load_model` finds them.
 """
 
+import os
 from typing import TYPE_CHECKING
 
 from keras_lotr.lazy import lazy_names
@@ -12,6 +13,9 @@ from keras_lotr.quiet import backend_needed
 from keras_lotr.registration import register_with_keras
 
 __version__ = "0.1.0"  # pyproject.toml reads it here
+
+# When it is imported, onnxruntime begins to report models and programs to its maker, unless:
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.images.drawing import draw

@@ -51,7 +51,9 @@ def test_all_take_little():
         assert said == "read" or what.startswith("Expected an image"), what
     read = {name for name, (said, *_) in found.items() if said == "read"}
     read.discard("heic_of_900_megapixels")  # libheif decides which of its two sizes counts
-    assert read == {"png_of_zeros", "tiff_doubled_width_first"}
+    # Of two widths Pillow 12 takes the last and Pillow 13 the first, and reads what it measured.
+    assert len(read & {"tiff_doubled_width", "tiff_doubled_width_first"}) == 1
+    assert read - {"tiff_doubled_width", "tiff_doubled_width_first"} == {"png_of_zeros"}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_all_take_little():
         ("jpeg_two_frames", "at most 100,000,000 pixels"),
         ("jpeg_many_scans", r"has 3,010 scans of 49,000,000 pixels"),
         ("jpeg_hidden_scans", r"has 3,010 scans of 49,000,000 pixels"),
-        ("tiff_doubled_width", "at most 100,000,000 pixels"),
+        ("tiff_of_900_megapixels", "at most 100,000,000 pixels"),
         ("tiff_long8", "at most 100,000,000 pixels"),
         ("tiff_float_of_900_megapixels", "at most 100,000,000 pixels"),
         ("png_chunk_of_4_gigabytes", "is cut off or damaged"),

@@ -255,6 +255,15 @@ def paths_of(samples):
     return samples.paths() if hasattr(samples, "paths") else (sample.path for sample in samples)
 
 
+def paths_among(samples, groups):
+    """The paths of samples whose images are in one of the groups, too: lists or other sequences.
+
+    Of the groups, which may not be in memory, nothing is kept.
+    """
+    own = {sample.path for sample in samples}
+    return {path for group in groups for path in paths_of(group) if path in own}
+
+
 def name_some(paths):
     """For messages: the first three paths, and how many there are."""
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""

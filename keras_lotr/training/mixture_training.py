@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.mixture_batches import MixtureBatches
-from keras_lotr.datasets.samples import paths_of
+from keras_lotr.datasets.samples import paths_among
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_json
@@ -32,9 +32,8 @@ def mixture_parts(recipe, data, out, init, reader, workers):
     folders = named_folders(data, recipe.groups)
     read = [_faces_of(group, folders, reader) for group in recipe.groups]
     train = [by_name for by_name, _ in read]
-    held_out = {s.path for _, samples in read for s in samples}
     lists = [samples for by_name in train for samples in by_name.values()]
-    trained_on = {path for samples in lists for path in paths_of(samples) if path in held_out}
+    trained_on = paths_among((s for _, samples in read for s in samples), lists)
     faces = [[s for s in samples if s.path not in trained_on] for _, samples in read]
     for group, by_name, samples in zip(recipe.groups, train, faces, strict=True):
         _check_faces(group, by_name, samples)

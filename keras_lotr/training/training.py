@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
-from keras_lotr.datasets.samples import paths_of
+from keras_lotr.datasets.samples import paths_among
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
 from keras_lotr.seeds import seeded
@@ -137,8 +137,7 @@ def _read(data, scheme, reader, only):
     """Training samples of each folder, and validation samples: a "val" split, or every tenth."""
     groups = [read_samples(folder, "train", scheme, reader, only) for folder in data]
     validation = [s for folder in data for s in _validation_of(folder, scheme, reader, only)]
-    held_out = {s.path for s in validation}
-    trained_on = {path for group in groups for path in paths_of(group) if path in held_out}
+    trained_on = paths_among(validation, groups)
     # A data set that tells no split hands out the same faces for every split.
     validation = [s for s in validation if s.path not in trained_on]
     if not validation:

@@ -75,6 +75,19 @@ def test_sentence(name, sentence, monkeypatch):
         read_image(bombs.bombs()[name])
 
 
+def test_of_two_widths_the_one_counts_that_pillow_takes(monkeypatch):
+    """The last with Pillow 12, the first with 13; it decodes the image, too."""
+    monkeypatch.setattr("cv2.imdecode", None)
+    shapes, refused = [], []
+    for name in ("tiff_doubled_width", "tiff_doubled_width_first"):
+        try:
+            shapes.append(read_image(bombs.bombs()[name]).shape)
+        except ValueError as error:
+            refused.append(str(error))
+    assert shapes == [(30_000, 64, 3)]
+    assert len(refused) == 1 and "at most 100,000,000 pixels" in refused[0]
+
+
 def test_opencv_is_given_only_what_cannot_be_misread(rgb):
     for ending, kind in ((".jpg", "JPEG"), (".png", "PNG"), (".webp", "WebP")):
         data = cv2.imencode(ending, rgb)[1].tobytes()

@@ -15,11 +15,11 @@ landmarker(numpy.zeros((64, 64, 3), "uint8"))
 """
 
 
-def files_of_a_run(home, **settings):
+def files_of_a_run(home):
     """What a program that finds faces leaves in a home folder of its own."""
     not_asked = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS", "XDG_CACHE_HOME"}
     environment = {k: v for k, v in os.environ.items() if k not in not_asked}
-    environment |= {"HOME": str(home), "USERPROFILE": str(home), **settings}
+    environment |= {"HOME": str(home), "USERPROFILE": str(home)}
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, env=environment)
     return [path for path in home.rglob("*") if path.is_file()]
 

@@ -1,20 +1,20 @@
 """Faces in videos: how much landmarks tremble and lag, who is who, and the time of a frame.
 
     PYTHONPATH=../shared python tools/face_videos.py --output CLIPS
-    python benchmarks/video.py --clips CLIPS --mediapipe PYTHON --output results/video.json
+    python benchmarks/video.py --clips CLIPS --mediapipe PYTHON --node node \\
+        --output results/video.json
     python tools/make_tables.py
 
 Each frame alone is compared with `FaceTracker` at its three strengths of smoothing, on rendered
 clips whose landmarks are known. PYTHON is that of an environment with mediapipe 0.10.21, which
-wants NumPy < 2; its face mesh in video mode then sees the same clips. One thread. Settings of the
+wants NumPy < 2; its face mesh in video mode then sees the same clips. With node, what the page
+without a server makes of the same landmarks is measured beside `light`. One thread. Settings of the
 tracker are chosen with `--people cd`, and reported are a and b.
 """
 
 import json
 import os
-import subprocess
-import tempfile
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -23,24 +23,17 @@ import click
 import cv2
 import numpy as np
 from timing import machine
+from video_mesh import mediapipe_faces, with_mediapipe
 from video_metrics import blinks, jitter, lag, matched, nme, switches
+from video_page import smoothed_on_page
 from video_speed import memory, speed
 
 from keras_lotr import FaceLandmarker, FaceTracker, geometry
-from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.schemes import get_scheme
 from keras_lotr.tracking.crops import SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import STRENGTHS, FaceSmoother
 from keras_lotr.video.reading import VideoReader
 
-# Where the 68 points are among the mesh's, as in peers.py, which imports more than is wanted here.
-MESH = [
-    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
-    *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
-    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
-]
 ONE_FACE = ("still", "talk", "blink", "turn", "zoom", "move")
 TWO_FACES = ("cross", "occlude", "cut", "hand")
 SHUT = 0.2  # a blink of less of its depth is not seen, and has no time
@@ -52,13 +45,14 @@ SEEN = 0.5  # a face of which fewer landmarks are visible need not be found
 @click.option("--preset", multiple=True, default=["lotr_m_68", "lotr_s_68"], show_default=True)
 @click.option("--people", default="ab", show_default=True, help="Who is alone in the clips.")
 @click.option("--mediapipe", help="A Python that has mediapipe.")
+@click.option("--node", help="Path of node, which runs the smoothing of the page.")
 @click.option("--frames", default=10_000, show_default=True, help="How long memory is watched.")
 @click.option("--output", type=Path, help="JSON.")
-def main(clips, preset, people, mediapipe, frames, output):
+def main(clips, preset, people, mediapipe, node, frames, output):
     cv2.setNumThreads(1)
     alone = tuple(f"{kind}_{person}" for kind in ONE_FACE for person in people)
     results = {"machine": machine(), "clips": len(list(clips_of(clips, alone)))}
-    results["presets"] = {name: of_preset(name, clips, alone, mediapipe) for name in preset}
+    results["presets"] = {name: of_preset(name, clips, alone, mediapipe, node) for name in preset}
     results["memory"] = memory_of(preset[-1], clips, frames)
     text = json.dumps(results, indent=1)
     print(text)
@@ -66,11 +60,11 @@ def main(clips, preset, people, mediapipe, frames, output):
         output.write_text(text + "\n", encoding="utf-8")
 
 
-def of_preset(name, clips, alone, mediapipe):
+def of_preset(name, clips, alone, mediapipe, node):
     """All that is measured with a preset."""
     landmarker = FaceLandmarker(name, engine="onnxruntime", threads=1)
     return {
-        "one_face": one_face(landmarker, clips, alone, mediapipe),
+        "one_face": one_face(landmarker, clips, alone, mediapipe, node),
         "smoothing_of_the_truth": smoothed_truth(landmarker, clips, alone),
         "who_is_who": identities(landmarker, clips),
         "speed_ms": times_of(name, clips, mediapipe),
@@ -96,7 +90,7 @@ def tracked(tracker, frames):
 
 
 # === One face ===
-def one_face(landmarker, clips, alone, mediapipe):
+def one_face(landmarker, clips, alone, mediapipe, node):
     """{kind: {way: what is measured}}, and the mean of all kinds; each frame alone is ratio 1."""
     scheme, rows = landmarker.preprocessor.scheme, {}
     for name, frames, labels in clips_of(clips, alone):
@@ -104,6 +98,9 @@ def one_face(landmarker, clips, alone, mediapipe):
         found = {"each frame alone": [landmarker(frame.image) for frame in frames]}
         for smooth in STRENGTHS:
             found[f"tracked, {smooth}"] = tracked(FaceTracker(landmarker, smooth=smooth), frames)
+        if node:
+            off = found["tracked, off"]
+            found["tracked, page"] = smoothed_on_page(node, off, frames, landmarker.preprocessor)
         if mediapipe and scheme == "ibug68":
             found["MediaPipe"] = mediapipe_faces(mediapipe, clips / f"{name}.mp4")
         points = {way: matched(faces, truth, visible)[0] for way, faces in found.items()}
@@ -220,33 +217,6 @@ def memory_of(preset, clips, count):
     """See `video_speed.memory`."""
     frames = [next(clips_of(clips, (kind,)))[1] for kind in ("cross_00", "occlude_00")]
     return {"preset": preset, **memory(preset, frames[0] + frames[1], count)}
-
-
-# === MediaPipe ===
-@cache
-def mediapipe_faces(python, path):
-    """Its faces in a clip, which are the same each time."""
-    return with_mediapipe(python, path)[0]
-
-
-def with_mediapipe(python, path):
-    """Its faces in a clip, as 68 landmarks, and the median of its milliseconds a frame."""
-    script = Path(__file__).with_name("video_mediapipe.py")
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder, "found.npz")
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        subprocess.run(
-            [python, script, path, found], check=True, capture_output=True, env=environment
-        )
-        arrays = dict(np.load(found))
-    count = get_scheme("ibug68").num_landmarks
-    faces = []
-    for points in arrays["points"]:
-        here = points[MESH].reshape(count, 2)
-        box = [*here.min(0), *here.max(0)]
-        known = np.isfinite(here).all()
-        faces.append([FaceLandmarks(here, box, None, "ibug68")] if known else [])
-    return faces, float(np.median(arrays["ms"]))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ WAYS = {
     "tracked, off": "followed, `off`",
     "tracked, light": "followed, `light`",
     "tracked, strong": "followed, `strong`",
+    "tracked, page": "followed on the page",
     "MediaPipe": "MediaPipe 0.10.21, face mesh",
 }
 KINDS = {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_lotr import geometry
-from keras_lotr.tracking.motion import flow, smooth_motion
+from keras_lotr.tracking.motion import SteadyMotion, flow, quadratic_terms, smooth_motion
 
 pytestmark = pytest.mark.once
 
@@ -17,6 +17,11 @@ POINTS = np.random.default_rng(0).uniform(30, 98, (40, 2))
 def grey():
     dots = np.random.default_rng(1).integers(30, 220, (16, 16), np.uint8)
     return cv2.resize(dots, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+
+
+def at_once(points, moved, expected):
+    """Where the smooth motion moves points to."""
+    return points + quadratic_terms(points, SIDE) @ smooth_motion(points, moved, expected, SIDE)
 
 
 def test_flow_finds_parts_of_pixels(grey):
@@ -41,18 +46,33 @@ def test_a_third_of_the_flow_that_is_wrong_does_not_matter():
     move = geometry.similarity([64, 64], [66, 63], 1.02, 3)
     moved = geometry.apply(move, POINTS)
     moved[::3] += [9, -7]
-    motion = smooth_motion(POINTS, moved, POINTS, SIDE)
-    assert np.linalg.norm(motion(POINTS) - geometry.apply(move, POINTS), axis=1).max() < 0.5
+    found = at_once(POINTS, moved, POINTS)
+    assert np.linalg.norm(found - geometry.apply(move, POINTS), axis=1).max() < 0.5
 
 
 def test_an_eyelid_that_moves_is_not_the_head():
     expected = POINTS.copy()
     expected[:4] += [0, 6]  # the network says so
-    motion = smooth_motion(POINTS, POINTS, expected, SIDE)
-    np.testing.assert_allclose(motion(POINTS), POINTS, atol=0.01)
+    np.testing.assert_allclose(at_once(POINTS, POINTS, expected), POINTS, atol=0.01)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_landmarks_move_without_bending(count):
-    motion = smooth_motion(POINTS[:count], POINTS[:count] + [3, 1], POINTS[:count], SIDE)
-    np.testing.assert_allclose(motion(POINTS[:count]), POINTS[:count] + [3, 1], atol=0.05)
+    points = POINTS[:count]
+    np.testing.assert_allclose(at_once(points, points + [3, 1], points), points + [3, 1], atol=0.05)
+
+
+def test_a_still_head_is_not_moved_by_the_noise_of_the_flow():
+    motion, noise = SteadyMotion(), np.random.default_rng(0).normal(0, 0.02, (50, 2))
+    moved = [motion(POINTS, *2 * [POINTS + by], SIDE, elapsed=1 / 25) - POINTS for by in noise]
+    assert np.abs(moved).mean() < 0.3 * np.abs(noise).mean()
+
+
+def test_a_head_that_turns_or_starts_is_followed_at_once():
+    motion, points = SteadyMotion(), POINTS
+    turn = geometry.similarity([64, 64], [64, 64], degrees=5)
+    for _ in range(10):
+        moved = geometry.apply(turn, points)
+        now = motion(points, moved, moved, SIDE, elapsed=1 / 25)
+        assert np.linalg.norm(now - moved, axis=1).max() < 0.05
+        points = moved

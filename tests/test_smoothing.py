@@ -6,7 +6,13 @@ import pytest
 import tiny
 
 from keras_lotr import geometry
-from keras_lotr.tracking.smoothing import STRENGTHS, FaceSmoother, OneEuro, strength_of
+from keras_lotr.tracking.smoothing import (
+    STRENGTHS,
+    FaceSmoother,
+    LandmarkFilter,
+    OneEuro,
+    strength_of,
+)
 
 pytestmark = pytest.mark.once
 
@@ -79,14 +85,37 @@ def test_landmarks_of_which_the_network_is_less_sure_are_smoothed_more():
     assert ways[1] < 0.8 * ways[0]
 
 
-def test_a_blink_is_kept():
+def test_how_landmarks_tremble_is_learned():
+    """Whatever the network said of them at first, steady ones open for less than trembling ones."""
+    noise = np.array([[0.0001], [0.002]]) * np.random.default_rng(0).normal(size=(100, 2, 2))
+    frames = noise + [[0.3, 0.3], [0.6, 0.6]]
+    frames[-3:] += [0.0, 0.005]
+    for error in (0.01, 0.05):
+        smooth = LandmarkFilter(strength_of("light"), np.full((2, 1), error))
+        found = [smooth(points, i / RATE) for i, points in enumerate(frames)]
+        moved = (found[-1] - found[-4])[:, 1]
+        assert moved[0] > 0.0045 and abs(moved[1]) < 0.003
+
+
+@pytest.mark.parametrize("rate", [25, 60])
+def test_a_mouth_that_opens_steadily_does_not_come_late(rate):
+    speed = np.array([0.0, 0.3])  # sides of the crop a second
+    smooth = LandmarkFilter(strength_of("light"), np.full((1, 1), 0.01))
+    for i in range(rate):
+        found = smooth(i / rate * speed[None], i / rate)
+    assert abs(found[0] - (rate - 1) / rate * speed).max() < 0.5 * 0.3 / rate
+
+
+@pytest.mark.parametrize(("noise", "kept"), [(0.0, 0.85), (0.2, 0.8)])
+def test_a_blink_is_kept(noise, kept):
     open_eye, frames = FACE.copy(), np.tile(FACE, (60, 1, 1))
     upper, lower = [37, 38, 43, 44], [41, 40, 47, 46]
     for i, part in zip(range(30, 37), (0.3, 0.8, 1, 1, 0.7, 0.4, 0.1), strict=True):
         frames[i, upper] += part * (open_eye[lower] - open_eye[upper])
-    heights = (smoothed(frames)[:, lower] - smoothed(frames)[:, upper])[..., 1].mean(-1)
+    found = smoothed(frames + np.random.default_rng(0).normal(0, noise, frames.shape))
+    heights = (found[:, lower] - found[:, upper])[..., 1].mean(-1)
     assert abs(int(np.argmin(heights)) - 32.5) <= 1
-    assert heights.max() - heights.min() > 0.85 * (open_eye[lower] - open_eye[upper])[..., 1].mean()
+    assert heights[20] - heights.min() > kept * (open_eye[lower] - open_eye[upper])[..., 1].mean()
 
 
 def test_turning_past_180_degrees():

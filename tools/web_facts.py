@@ -25,6 +25,7 @@ _TRACK = (
     *("portrait", "border", "compared_side", "compared_margin", "motion", "looks", "coast"),
     *("alike", "sure", "times", "well_seen", "like_itself"),
 )
+_SMOOTHING = ("speed_cutoff", "trembling_time", "first_trembling", "most_trembling")
 DETECTOR, LANDMARKER = "face_detector", "lotr_s_68"
 
 
@@ -94,7 +95,7 @@ def _tracking():
         },
         "smoothing": {
             **asdict(strength),
-            **_private(smoothing, ("speed_cutoff",)),
+            **_private(smoothing, _SMOOTHING),
             **_private(motion, ("outlier",)),
         },
     }

@@ -13,6 +13,7 @@ _WINDOW = 0.16  # of the crop's side, around each landmark
 _STOP = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 10, 0.01)
 _FAR = 0.025  # of the side: a flow so far from the network's is hardly believed at first
 _OUTLIER = 0.005  # of the side: one so far from the smooth motion is hardly believed
+_UNSURE = 0.02  # sides a second: half of so small a change of the velocity is believed
 
 
 def flow(before, after, points, expected):
@@ -52,34 +53,69 @@ def smooth_motion(points, moved, expected, side):
     """The smooth map, quadratic in the place, that moves points as most of the flow says.
 
     Args:
-        points: (N, 2) pixels of the crop before.
-        moved: (N, 2) pixels of the crop after, of `flow`.
-        expected: (N, 2) pixels of the crop after, as the network says; the flow at points where it
-            says something else counts little in the first of three steps.
+        points: (N, 2) pixels of the crop, where they were before.
+        moved: (N, 2) pixels of the crop, of `flow`.
+        expected: (N, 2) pixels of the crop, as the network says; the flow at points where it says
+            something else counts little in the first of three steps.
         side: of the crop, in pixels.
 
     Returns:
-        Function from (N, 2) pixels of the crop before to those of the crop after.
+        (6, 2) factors of the `quadratic_terms`, which give the pixels that a place moves by.
 
     Example:
 
     >>> points = np.array([[0, 0], [0, 50], [0, 99], [50, 0], [50, 50], [99, 0], [99, 99]])
-    >>> motion = smooth_motion(points, points + [2, 1], points, side=100)
-    >>> motion(points[:2]).round(6).tolist()
-    [[2.0, 1.0], [2.0, 51.0]]
+    >>> factors = smooth_motion(points, points + [2, 1], points, side=100)
+    >>> (quadratic_terms(points[:2], side=100) @ factors).round(6).tolist()
+    [[2.0, 1.0], [2.0, 1.0]]
     """
-
-    def terms(at):
-        x, y = (at / side - 0.5).T
-        return np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y])
-
-    features, shift = terms(points), moved - points
+    terms, shift = quadratic_terms(points, side), moved - points
     weights = np.exp(-((np.linalg.norm(moved - expected, axis=1) / (_FAR * side)) ** 2)) + 1e-3
     for _ in range(3):
-        weighted = features.T * weights
+        weighted = terms.T * weights
         # A little pulls to no bending, where few landmarks say nothing of it.
-        normal = weighted @ features + np.diag([1e-9, 1e-6, 1e-6, 1e-4, 1e-4, 1e-4])
+        normal = weighted @ terms + np.diag([1e-9, 1e-6, 1e-6, 1e-4, 1e-4, 1e-4])
         factors = np.linalg.solve(normal, weighted @ shift)
-        apart = np.linalg.norm(shift - features @ factors, axis=1) / (_OUTLIER * side)
+        apart = np.linalg.norm(shift - terms @ factors, axis=1) / (_OUTLIER * side)
         weights = 1 / (1 + apart**2) ** 2
-    return lambda at: at + terms(at) @ factors
+    return factors
+
+
+def quadratic_terms(points, side):
+    """(N, 6) what a map that is quadratic in the place is made of, at (N, 2) pixels of a crop."""
+    x, y = (points / side - 0.5).T
+    return np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y])
+
+
+class SteadyMotion:
+    """The motion of a head without the noise of the flow, which would make a still face tremble.
+
+    A small change of the velocity is mostly noise, and a large one is the head's: the velocity
+    follows changes of r sides a second by the share r^2 / (r^2 + 0.02^2).
+
+    Call arguments:
+        points, moved, expected, side: see `smooth_motion`.
+        elapsed: seconds since the frame before.
+
+    Returns:
+        (N, 2) pixels of the crop, where the head has moved the points to.
+
+    Example:
+
+    >>> points = np.array([[0, 0], [0, 50], [0, 99], [50, 0], [50, 50], [99, 0], [99, 99]])
+    >>> motion = SteadyMotion()
+    >>> for moved in (points + 0.01, points + 2.0):
+    ...     print((motion(points, moved, moved, 100, 0.04) - points)[0].round(2).tolist())
+    [0.0, 0.0]
+    [2.0, 2.0]
+    """
+
+    def __init__(self):
+        self._velocity = 0.0
+
+    def __call__(self, points, moved, expected, side, elapsed):
+        terms = quadratic_terms(points, side)
+        change = smooth_motion(points, moved, expected, side) / elapsed - self._velocity
+        squared = ((terms @ change / side) ** 2).sum(1).mean()
+        self._velocity = self._velocity + squared / (squared + _UNSURE**2) * change
+        return points + terms @ self._velocity * elapsed

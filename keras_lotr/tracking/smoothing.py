@@ -3,8 +3,8 @@
 A filter in image pixels cannot tell a head that moves from a network that trembles. So the filter
 is moved as the head moves, which the image shows (`keras_lotr.tracking.motion`), and what it
 smooths is the rest. The filter is that of Casiez et al., 1 Euro Filter, CHI 2012: the faster
-something moves, the less it is smoothed. Landmarks of which the network is less sure must move
-faster to be smoothed less.
+something moves, the less it is smoothed. How fast a landmark must move for that is learned from
+how it trembles, and at first from how sure the network is of it.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.inference.certainty import expected_error
-from keras_lotr.tracking.motion import flow, smooth_motion
+from keras_lotr.tracking.motion import SteadyMotion, flow
 
 # The speed by which a filter opens is itself smoothed, with this cut-off in Hz.
-_SPEED_CUTOFF = 4.0
+_SPEED_CUTOFF = 5.0
 # The error of a landmark, in sides of the crop, of a model that does not say how sure it is.
 _USUAL_ERROR = 0.012
+# A landmark's trembling is the mean of the last second, and at first so many expected errors a
+# second. More than 1.5 times of what is usual is a motion, such as a blink, and counts as that.
+_TREMBLING_TIME, _FIRST_TREMBLING, _MOST_TREMBLING = 1.0, 2.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,21 @@ class Strength:
     Attributes:
         cutoff: in Hz, of landmarks that are at rest on the head.
         beta: Hz that the cut-off rises by, for a speed of one side of the crop a second.
-        noise: speed that is taken for noise, in expected errors a second.
+        limit: in Hz, the highest cut-off.
+        noise: speed that is taken for noise, in multiples of a landmark's usual change of speed.
     """
 
     cutoff: float
     beta: float
+    limit: float
     noise: float
 
 
 # Chosen on the clips of two of the four people of tools/face_videos.py.
 STRENGTHS = {
     "off": None,
-    "light": Strength(cutoff=1.0, beta=40.0, noise=6.0),
-    "strong": Strength(cutoff=0.5, beta=20.0, noise=6.0),
+    "light": Strength(cutoff=0.7, beta=300.0, limit=8.0, noise=3.0),
+    "strong": Strength(cutoff=0.3, beta=300.0, limit=4.0, noise=5.0),
 }
 
 
@@ -63,6 +68,13 @@ class OneEuro:
         cutoff: in Hz, of what is at rest.
         beta: Hz that the cut-off rises by for a speed of one unit a second.
 
+    Call arguments:
+        value: (..., D) array.
+        timestamp: in seconds, later than that of the call before.
+
+    Returns:
+        (..., D) float64, the smoothed value; at the first call the value itself.
+
     Example:
 
     >>> still = OneEuro(cutoff=1.0, beta=0.0)
@@ -74,19 +86,7 @@ class OneEuro:
         self._cutoff, self._beta = cutoff, beta
         self.value = self.raw = None
 
-    def move(self, motion):
-        """Move what was seen so far by a function, so that this motion is not smoothed."""
-        self.value, self.raw = motion(self.value), motion(self.raw)
-
-    def __call__(self, value, timestamp, noise=0.0):
-        """The smoothed value.
-
-        Args:
-            value: (..., D) array.
-            timestamp: in seconds, later than that of the call before. The first value stays as it
-                is.
-            noise: (..., 1) speed that does not open the filter.
-        """
+    def __call__(self, value, timestamp):
         value = np.asarray(value, np.float64)
         if self.value is None:
             self.value, self._speed = value, np.zeros_like(value)
@@ -94,11 +94,45 @@ class OneEuro:
             elapsed = timestamp - self._time
             speed = (value - self.raw) / elapsed
             self._speed = _mixed(self._speed, speed, _SPEED_CUTOFF, elapsed)
-            fast = np.linalg.norm(self._speed, axis=-1, keepdims=True) - noise
-            cutoff = self._cutoff + self._beta * np.maximum(fast, 0)
-            self.value = _mixed(self.value, value, cutoff, elapsed)
+            self.value = self._next(value, elapsed, speed)
         self.raw, self._time = value, timestamp
         return self.value
+
+    def _next(self, value, elapsed, speed):
+        fast = np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        return _mixed(self.value, value, self._cutoff + self._beta * fast, elapsed)
+
+
+class LandmarkFilter(OneEuro):
+    """A One-Euro filter that learns how landmarks tremble, and opens for what is faster than that.
+
+    What moves faster is also carried on at the speed by which it is faster, so that it comes in
+    time although the cut-off is limited.
+
+    Args:
+        strength: `Strength`; a unit is the side of the crop.
+        error: (N, 1) expected errors of the first landmarks.
+    """
+
+    def __init__(self, strength, error):
+        super().__init__(strength.cutoff, strength.beta)
+        self._limit, self._noise = strength.limit, strength.noise
+        self._trembling = _FIRST_TREMBLING * error
+
+    def move(self, by):
+        """Move what was seen so far by (N, 2), so that this motion is not smoothed."""
+        self.value, self.raw = self.value + by, self.raw + by
+
+    def _next(self, value, elapsed, speed):
+        change = np.linalg.norm(speed - self._speed, axis=-1, keepdims=True)
+        speed = np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        fast = np.maximum(speed - self._noise * self._trembling, 0)
+        usual = np.minimum(change, _MOST_TREMBLING * self._trembling)
+        share = 1 - np.exp(-elapsed / _TREMBLING_TIME)
+        self._trembling = self._trembling + share * (usual - self._trembling)
+        ahead = self.value + elapsed * self._speed * fast / np.maximum(speed, 1e-9)
+        cutoff = np.minimum(self._cutoff + self._beta * fast, self._limit)
+        return _mixed(ahead, value, cutoff, elapsed)
 
 
 def _mixed(old, new, cutoff, elapsed):
@@ -132,23 +166,26 @@ class FaceSmoother:
     """
 
     def __init__(self, strength):
-        self._filter, self._noise = OneEuro(strength.cutoff, strength.beta), strength.noise
-        self._grey = None
+        self._strength, self._filter = strength, None
 
     def __call__(self, points, crop, crop_from_image, timestamp, sigma=None):
         grey, side = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), len(crop)
         points = geometry.apply(crop_from_image, points)
-        if self._grey is not None:
-            # Filters count in sides of the crop; in it a face has always the same size.
-            seen, smoothed = side * self._filter.raw, side * self._filter.value
-            expected = smoothed + points - seen
-            moved = flow(self._grey, grey, smoothed, expected)
-            motion = smooth_motion(smoothed, moved, expected, side)
-            self._filter.move(lambda at: motion(side * at) / side)
-        error = _USUAL_ERROR
-        if sigma is not None:
-            scale = np.sqrt(abs(np.linalg.det(crop_from_image[:, :2])))
-            error = (expected_error(sigma) * scale / side)[:, None]
-        self._grey = grey
-        smoothed = side * self._filter(points / side, timestamp, self._noise * error)
-        return geometry.apply(geometry.invert(crop_from_image), smoothed)
+        # Filters count in sides of the crop; in it a face has always the same size.
+        if self._filter is None:
+            error = _USUAL_ERROR
+            if sigma is not None:
+                scale = np.sqrt(abs(np.linalg.det(crop_from_image[:, :2])))
+                error = (expected_error(sigma) * scale / side)[:, None]
+            self._filter, self._motion = LandmarkFilter(self._strength, error), SteadyMotion()
+        else:
+            smoothed = side * self._filter.value
+            expected = smoothed + points - side * self._filter.raw
+            flowed = flow(self._grey, grey, smoothed, expected)
+            # Where the landmarks would be if the head had not moved in the image.
+            still = geometry.apply(crop_from_image, geometry.apply(self._image_from_crop, smoothed))
+            moved = self._motion(still, flowed, expected, side, timestamp - self._time)
+            self._filter.move((moved - smoothed) / side)
+        self._grey, self._time = grey, timestamp
+        self._image_from_crop = geometry.invert(crop_from_image)
+        return geometry.apply(self._image_from_crop, side * self._filter(points / side, timestamp))

@@ -7,7 +7,7 @@ import tiny
 
 from keras_lotr import geometry
 from keras_lotr.schemes import get_scheme
-from keras_lotr.tracking.smoothing import STRENGTHS, OneEuro
+from keras_lotr.tracking.smoothing import STRENGTHS, LandmarkFilter, OneEuro
 
 pytestmark = pytest.mark.once
 FACE = 100 * tiny.face_layout() + 45
@@ -17,31 +17,50 @@ def node(module, expression, **values):
     return static_page.run_node(module, expression, {**values, "facts": static_page.FACTS})
 
 
-def test_the_one_euro_filter_is_that_of_the_library():
+def random_landmarks():
+    """(40, 68, 2) landmarks that wander, their times, and how much each trembles, (68, 1)."""
     random = np.random.default_rng(0)
     values = 0.01 * np.cumsum(random.normal(size=(40, 68, 2)), axis=0)
-    times = np.cumsum(random.uniform(0.01, 0.2, 40))
-    noise, matrix = random.uniform(0, 0.5, (68, 1)), geometry.similarity([0, 0], [0.1, 0], 1.1, 5)
-    settings = STRENGTHS["light"]
-    filtered = OneEuro(settings.cutoff, settings.beta)
-    expected = []
-    for value, time in zip(values, times, strict=True):
-        if expected:
-            filtered.move(lambda points: geometry.apply(matrix, points))
-        expected.append(filtered(value, time, noise))
+    return values, np.cumsum(random.uniform(0.01, 0.2, 40)), random.uniform(0, 0.05, (68, 1))
+
+
+def test_the_one_euro_filter_is_that_of_the_library():
+    values, times, _ = random_landmarks()
+    filtered = OneEuro(0.5, 5.0)
+    expected = [filtered(value, time) for value, time in zip(values, times, strict=True)]
     found = node(
         "smoothing.js",
         """(() => {
-          const { cutoff, beta, speed_cutoff } = v.facts.tracking.smoothing;
-          const filter = new m.OneEuro(cutoff, beta, speed_cutoff);
+          const settings = { ...v.facts.tracking.smoothing, cutoff: 0.5, beta: 5, noise: 0 };
+          const filter = new m.OneEuro(settings);
+          return v.values.map((value, i) => filter.next(value, v.times[i]));
+        })()""",
+        values=values.tolist(),
+        times=times.tolist(),
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+def test_the_filter_of_landmarks_is_that_of_the_library():
+    values, times, errors = random_landmarks()
+    matrix = np.array([[1, 0, 0.02], [0, 1, 0.01]])
+    filtered, expected = LandmarkFilter(STRENGTHS["light"], errors), []
+    for value, time in zip(values, times, strict=True):
+        if expected:
+            filtered.move(np.array([0.02, 0.01]))
+        expected.append(filtered(value, time))
+    found = node(
+        "smoothing.js",
+        """(() => {
+          const filter = new m.LandmarkFilter(v.facts.tracking.smoothing, v.errors);
           return v.values.map((value, i) => {
             if (i) filter.move(v.matrix);
-            return filter.next(value, v.times[i], v.noise);
+            return filter.next(value, v.times[i]);
           });
         })()""",
         values=values.tolist(),
         times=times.tolist(),
-        noise=noise[:, 0].tolist(),
+        errors=errors[:, 0].tolist(),
         matrix=matrix.tolist(),
     )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

@@ -14,7 +14,7 @@ export class SteadyCrop {
   #degrees;
 
   constructor({ crops, smoothing }) {
-    const filter = () => new OneEuro(crops.cutoff, crops.beta, smoothing.speed_cutoff);
+    const filter = () => new OneEuro({ ...smoothing, ...crops, noise: 0 });
     [this.#center, this.#logSide, this.#angle] = [filter(), filter(), filter()];
   }
 

@@ -49,6 +49,18 @@ def test_copies():
     assert second.sees_best(900) and not first.sees_best(900)
 
 
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("shape", [(750, 1000), (751, 1003), (3001, 4005)])
+def test_a_copy_is_hardly_moved_whatever_the_size_of_the_photo(shape, quick):
+    spot = np.array([0.75, 0.8]) * shape[::-1]
+    image = np.zeros((*shape, 3), np.uint8)
+    cv2.circle(image, np.rint(spot).astype(int).tolist(), shape[0] // 20, (255, 255, 255), -1)
+    copy = pyramid(image, 240, quick)[0]
+    assert copy.picture.shape[1] == 240
+    y, x = (copy.picture[..., 0] > 127).nonzero()
+    assert np.abs((np.array([x.mean(), y.mean()]) + 0.5) - spot / copy.scale).max() < 1
+
+
 def test_faces_of_the_example_are_still_found_and_no_others():
     found = FaceDetector.from_preset()(RENDERED.parent / "group.jpg")
     assert len(found) == 7

@@ -90,11 +90,17 @@ def test_how_landmarks_tremble_is_learned():
     noise = np.array([[0.0001], [0.002]]) * np.random.default_rng(0).normal(size=(100, 2, 2))
     frames = noise + [[0.3, 0.3], [0.6, 0.6]]
     frames[-3:] += [0.0, 0.005]
-    for error in (0.01, 0.05):
+    for error in (0.01, 0.03):
         smooth = LandmarkFilter(strength_of("light"), np.full((2, 1), error))
         found = [smooth(points, i / RATE) for i, points in enumerate(frames)]
         moved = (found[-1] - found[-4])[:, 1]
         assert moved[0] > 0.0045 and abs(moved[1]) < 0.003
+
+
+def test_a_picture_that_stood_still_is_smoothed_when_it_trembles_again():
+    noise = np.random.default_rng(0).normal(0, 0.2, (100, *FACE.shape))
+    frames = np.concatenate([np.tile(FACE, (500, 1, 1)), FACE + noise])
+    assert trembling(smoothed(frames)[500:]) < 0.5 * trembling(frames[500:])
 
 
 @pytest.mark.parametrize("rate", [25, 60])

@@ -25,7 +25,10 @@ _TRACK = (
     *("portrait", "border", "compared_side", "compared_margin", "motion", "looks", "coast"),
     *("alike", "sure", "times", "well_seen", "like_itself"),
 )
-_SMOOTHING = ("speed_cutoff", "trembling_time", "first_trembling", "most_trembling")
+_SMOOTHING = (
+    *("speed_cutoff", "trembling_time"),
+    *("first_trembling", "most_trembling", "least_trembling"),
+)
 DETECTOR, LANDMARKER = "face_detector", "lotr_s_68"
 
 

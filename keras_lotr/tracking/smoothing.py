@@ -22,7 +22,8 @@ _SPEED_CUTOFF = 5.0
 _USUAL_ERROR = 0.012
 # A landmark's trembling is the mean of the last second, and at first so many expected errors a
 # second. More than 1.5 times of what is usual is a motion, such as a blink, and counts as that.
-_TREMBLING_TIME, _FIRST_TREMBLING, _MOST_TREMBLING = 1.0, 2.0, 1.5
+# A tenth of what it was at first stays, so that a picture that stood still can tremble again.
+_TREMBLING_TIME, _FIRST_TREMBLING, _MOST_TREMBLING, _LEAST_TREMBLING = 1.0, 2.0, 1.5, 0.1
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class LandmarkFilter(OneEuro):
         super().__init__(strength.cutoff, strength.beta)
         self._limit, self._noise = strength.limit, strength.noise
         self._trembling = _FIRST_TREMBLING * error
+        self._least = _LEAST_TREMBLING * self._trembling
 
     def move(self, by):
         """Move what was seen so far by (N, 2), so that this motion is not smoothed."""
@@ -129,7 +131,8 @@ class LandmarkFilter(OneEuro):
         fast = np.maximum(speed - self._noise * self._trembling, 0)
         usual = np.minimum(change, _MOST_TREMBLING * self._trembling)
         share = 1 - np.exp(-elapsed / _TREMBLING_TIME)
-        self._trembling = self._trembling + share * (usual - self._trembling)
+        trembling = self._trembling + share * (usual - self._trembling)
+        self._trembling = np.maximum(trembling, self._least)
         ahead = self.value + elapsed * self._speed * fast / np.maximum(speed, 1e-9)
         cutoff = np.minimum(self._cutoff + self._beta * fast, self._limit)
         return _mixed(ahead, value, cutoff, elapsed)

@@ -57,11 +57,13 @@ export class OneEuro {
 export class LandmarkFilter extends OneEuro {
   #numbers;
   #trembling;
+  #least;
 
   constructor(numbers, errors) {
     super(numbers);
     this.#numbers = numbers;
     this.#trembling = errors.map((error) => numbers.first_trembling * error);
+    this.#least = this.#trembling.map((trembling) => numbers.least_trembling * trembling);
   }
 
   // Move what was seen so far by a matrix, so that this motion is not smoothed.
@@ -78,7 +80,8 @@ export class LandmarkFilter extends OneEuro {
     const usual = this.#trembling[i];
     const fast = Math.max(0, length - noise * usual);
     const share = 1 - Math.exp(-elapsed / time);
-    this.#trembling[i] += share * (Math.min(change, most * usual) - usual);
+    const trembling = usual + share * (Math.min(change, most * usual) - usual);
+    this.#trembling[i] = Math.max(trembling, this.#least[i]);
     const carried = (elapsed * fast) / Math.max(length, 1e-9);
     const ahead = this.value[i].map((value, axis) => value + carried * mean[axis]);
     return mixed(ahead, vector, Math.min(cutoff + beta * fast, limit), elapsed);

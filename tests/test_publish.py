@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,6 +58,19 @@ def test_prepare_and_card(run, tmp_path):
     assert facts["weights_sha256"] == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     assert facts["nme"] == 3.25
     assert facts["trained"]
+
+
+def test_the_preset_in_a_run_is_as_good_as_the_run(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(run)
+    prepare(Path("preset"), tmp_path / "shipped")
+    assert (tmp_path / "shipped" / "history.csv").exists()
+
+
+def test_a_preset_without_its_training(run, tmp_path):
+    (run / "history.csv").unlink()
+    done = CliRunner().invoke(main, ["package-preset", str(run / "preset"), str(tmp_path / "out")])
+    assert done.exit_code == 2 and "There is no history.csv above" in done.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_card_of_untrained_says_so(tmp_path):

@@ -81,13 +81,18 @@ def best_of(run):
     """The preset with the best weights of a run, and the run's history.
 
     Args:
-        run: folder of a run, or `presets/GROUP` in that of a mixture.
+        run: folder of a run, the `preset` in it, or `presets/GROUP` in that of a mixture.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of these.
     """
     if (run / CONFIG).is_file():
-        return run, run.parents[1] / HISTORY
+        for folder in run.absolute().parents[:2]:
+            if (folder / HISTORY).is_file():
+                return run, folder / HISTORY
+        raise ValueError(
+            f"Expected a preset in the folder of its training. There is no {HISTORY} above {run}."
+        )
     if (run / PRESETS).is_dir():
         groups = ", ".join(sorted(path.name for path in (run / PRESETS).iterdir()))
         raise ValueError(

@@ -6,9 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from keras import ops
 from safetensors.numpy import load_file
 
+from keras_lotr.cli import main
 from keras_lotr.detector_training import batches, distillation, onnx
 from keras_lotr.detector_training.distillation import distill, features_loss, maps_loss
 from keras_lotr.detector_training.network import NUM_MAPS, DetectorNetwork
@@ -216,6 +218,19 @@ def test_training_resumes_exactly(short, tmp_path, monkeypatch):
     for key in one:
         np.testing.assert_array_equal(one[key], other[key], err_msg=key)
     DetectorNetwork.from_preset(whole)
+
+
+@pytest.mark.once
+def test_a_photo_counts_as_often_as_the_list_names_it(tmp_path, monkeypatch):
+    photo, taken = str(EXAMPLES / "group.jpg"), []
+    (tmp_path / "list.txt").write_text(f"{photo}\n" * 3)
+    (tmp_path / "yunet.onnx").touch()
+    monkeypatch.setattr(distillation, "distill", lambda photos, *_, **__: taken.extend(photos))
+    listed = str(tmp_path / "list.txt")
+    words = ["train-detector", "--photos", listed, "--held-out", listed, "--output", "no_run"]
+    run = CliRunner().invoke(main, [*words, "--teacher", str(tmp_path / "yunet.onnx")])
+    assert run.exit_code == 0, run.output
+    assert taken == [photo] * 3
 
 
 @needs_teacher

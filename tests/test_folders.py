@@ -35,6 +35,9 @@ def test_list_of_images(tmp_path):
             *(str(tmp_path / "sub/é 1.jpg"), str(tmp_path / "b.jpg")),
             "https://x/y",
         ]
+        assert names(expand([tmp_path / "list.txt"], repeated=True)) == [
+            *("é 1.jpg", "b.jpg", "y", "é 1.jpg")
+        ]
     (tmp_path / "list.txt").write_text("\n")
     with pytest.raises(ValueError, match="There is none in .*list.txt"):
         expand([tmp_path / "list.txt"])

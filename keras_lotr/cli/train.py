@@ -128,7 +128,8 @@ def _folder_of(data):
     "--photos",
     multiple=True,
     required=True,
-    help="Images to train on: a folder, or a text file with a path in each line; repeat for more.",
+    help="Images to train on: a folder, or a text file with a path in each line, an image as often "
+    "as it is to count; repeat for more.",
 )
 @click.option(
     "--held-out", multiple=True, required=True, help="Images to validate on, given likewise."
@@ -184,5 +185,5 @@ def train_detector(photos, held_out, teacher, out, **settings):
     from keras_lotr.training.memory import KeepMemory
 
     settings["callbacks"] = [KeepMemory()]
-    preset = distill(expand(photos), teacher, out, expand(held_out), **settings)
+    preset = distill(expand(photos, repeated=True), teacher, out, expand(held_out), **settings)
     click.echo(f"Best weights: {preset}")

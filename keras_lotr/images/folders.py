@@ -15,21 +15,26 @@ _NOT_READ = (
 )
 
 
-def expand(sources):
+def expand(sources, repeated=False):
     """The images of `find_images`, without what was left out.
+
+    Args:
+        sources: as of `find_images`.
+        repeated: whether an image is there as often as it is named, as in a list by which some are
+            to be learned from more often.
 
     Raises:
         ValueError: a folder without images, or a pattern that matches nothing.
     """
-    return find_images(sources)[0]
+    return find_images(sources, repeated=repeated)[0]
 
 
-def find_images(sources, recursive=False, without=None):
+def find_images(sources, recursive=False, without=None, repeated=False):
     """Files, folders, patterns and URLs -> the list of images, each folder in natural order.
 
     A file is taken as it is, whether it exists or not: reading it tells. In a folder, images are
     told by their endings, and where those are unknown by their first bytes. An image that is named
-    twice, or that is reached on two ways, is there once.
+    twice, or that is reached on two ways, is there once, unless `repeated`.
 
     Args:
         sources: list of str or Path. A folder stands for the images directly in it, a .txt file
@@ -37,6 +42,7 @@ def find_images(sources, recursive=False, without=None):
         recursive: folders with all their subfolders; a link into a folder that was visited
             already is not followed again.
         without: a folder that is not searched where it lies in another one.
+        repeated: whether an image is there as often as it is named.
 
     Returns:
         images: list of str.
@@ -54,7 +60,7 @@ def find_images(sources, recursive=False, without=None):
             reasons = "".join(f" {path} is {reason}." for path, reason in list(others.items())[:3])
             raise ValueError(f"Expected images ({KINDS}). There is none in {source}.{reasons}")
         images += found
-    return _once(images), left_out
+    return images if repeated else _once(images), left_out
 
 
 def _once(images):

@@ -168,6 +168,18 @@ def test_a_track_that_was_led_astray_does_not_take_the_face_of_another(landmarke
     assert tracker._matches(image, [face, own], time) == {in_front: face, covered: own}
 
 
+@pytest.mark.parametrize("misses", [0, 1])
+def test_of_two_tracks_on_one_face_that_which_the_detector_missed_goes(landmarker, misses):
+    """However much it looks like itself; where the detector says nothing, looks do."""
+    tracker = FaceTracker(landmarker)
+    follow(tracker, [[(1, 40, 80, 60), (2, 200 - 4 * i, 80, 60)] for i in range(8)])
+    covered, in_front = tracker._tracks
+    covered.box, covered.misses, in_front._looks = in_front.box, misses, -in_front._last
+    assert in_front.like_itself < covered.like_itself
+    tracker._part(8 / RATE)
+    assert (covered.hidden, in_front.hidden) == (bool(misses), not misses)
+
+
 def test_a_face_that_was_hidden_is_known_again(landmarker):
     hidden = [[]] * 20  # 0.8 s
     frames = [[(1, 100, 60, 70)]] * 12 + hidden + [[(1, 110, 62, 70)]] * 12

@@ -78,8 +78,11 @@ def _certainty():
         "freedom": certainty.FREEDOM,
         "close": certainty.CLOSE,
         "candidate_score": verification.CANDIDATE_SCORE,
+        "sure_quality": verification.SURE_QUALITY,
         "good_quality": verification.GOOD_QUALITY,
         "no_quality": verification.NO_QUALITY,
+        "quality_weight": verification.QUALITY_WEIGHT,
+        "neutral_quality": verification.NEUTRAL_QUALITY,
     }
 
 

@@ -6,10 +6,17 @@ WFLW faces 98.3 % are found then, 95.6 % by the detector's score alone; and of 5
 without a face 1.8 % get one, where 2.6 % did (benchmarks/hard_detection.py).
 """
 
+import math
+
 # Scores of the built-in detector: from which a box is proposed.
 CANDIDATE_SCORE = 0.35
-# Quality from which any candidate is a face, and below which no box is one.
-GOOD_QUALITY, NO_QUALITY = 0.15, 0.02
+# Quality of what is surely a face: any candidate with it is one, and what is followed in a video.
+SURE_QUALITY, GOOD_QUALITY = 0.2, 0.15
+# Quality below which what is followed in a video is no face any more.
+NO_QUALITY = 0.02
+# Of other candidates the odds are weighed: those of the quality count 0.3 of those of the score.
+# This quality speaks neither for a face nor against it.
+QUALITY_WEIGHT, NEUTRAL_QUALITY = 0.3, 0.09
 
 
 def is_face(face, sure_score):
@@ -23,11 +30,23 @@ def is_face(face, sure_score):
 
     >>> from types import SimpleNamespace as Face
     >>> faces = [Face(score=0.4, quality=0.1), Face(score=0.4, quality=0.3),
-    ...          Face(score=0.7, quality=0.1), Face(score=0.7, quality=0.01)]
+    ...          Face(score=0.53, quality=0.15), Face(score=0.6, quality=0.01)]
     >>> [is_face(face, sure_score=0.55) for face in faces]
     [False, True, True, False]
     """
-    if face.score is None:
+    if face.score is None or face.quality >= SURE_QUALITY:
         return True
-    least = NO_QUALITY if face.score >= sure_score else GOOD_QUALITY
-    return face.quality >= least
+    by_quality = log_odds(face.quality) - log_odds(NEUTRAL_QUALITY)
+    return log_odds(face.score) - log_odds(sure_score) + QUALITY_WEIGHT * by_quality >= 0
+
+
+def log_odds(share):
+    """The logarithm of the odds of a probability, which is kept away from 0 and 1.
+
+    Example:
+
+    >>> round(log_odds(0.8), 3), round(log_odds(0.0), 3)
+    (1.386, -6.907)
+    """
+    share = min(max(float(share), 1e-3), 1 - 1e-3)
+    return math.log(share / (1 - share))

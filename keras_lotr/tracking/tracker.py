@@ -199,13 +199,17 @@ class FaceTracker:
             track.update(points.astype(np.float64), known, crop, matrix, timestamp, scheme)
 
     def _part(self, timestamp):
-        """Of two tracks on one face, the one that is less like itself is hidden."""
+        """Of two tracks on one face, the one that the detector missed is hidden.
+
+        If it found both or none of them, the one that is less like itself.
+        """
         tracks = self._visible
         boxes = np.array([track.box for track in tracks]).reshape(-1, 4)
         apart = distances(boxes, boxes) + np.diag(np.full(len(boxes), np.inf))
         for i, j in np.argwhere(np.triu(apart < _SAME)):
             if not (tracks[i].hidden or tracks[j].hidden):
-                min(tracks[i], tracks[j], key=lambda track: track.like_itself).hide()
+                astray = min(tracks[i], tracks[j], key=lambda t: (not t.misses, t.like_itself))
+                astray.hide()
         for i, track in enumerate(tracks):
             if track.hidden or track.misses:
                 continue

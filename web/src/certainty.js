@@ -30,8 +30,14 @@ export function qualityOf(sigma, points, { freedom, close }) {
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
 
-// Whether a box that the detector proposed is a face.
+// Whether a box that the detector proposed is a face: of good quality, or by the odds of both.
 export function isFace({ score, quality }, sureScore, numbers) {
-  if (quality >= numbers.good_quality) return true;
-  return score >= sureScore && quality >= numbers.no_quality;
+  if (quality >= numbers.sure_quality) return true;
+  const byQuality = logOdds(quality) - logOdds(numbers.neutral_quality);
+  return logOdds(score) - logOdds(sureScore) + numbers.quality_weight * byQuality >= 0;
+}
+
+function logOdds(share) {
+  const inside = Math.min(Math.max(share, 1e-3), 1 - 1e-3);
+  return Math.log(inside / (1 - inside));
 }

@@ -141,7 +141,8 @@ export class FaceTracker {
     tracks.forEach((track, i) => track.update(found[i], crops[i], matrices[i], this.#time));
   }
 
-  // Of two tracks on one face, the one that is less like itself is hidden.
+  // Of two tracks on one face, the one that the detector missed is hidden; if it found both or none
+  // of them, the one that is less like itself.
   #part() {
     const { same, free, old } = this.#numbers;
     const tracks = this.#visible;
@@ -151,7 +152,10 @@ export class FaceTracker {
     tracks.forEach((first, i) => {
       for (let j = i + 1; j < tracks.length; j++) {
         if (apart[i][j] >= same || first.hidden || tracks[j].hidden) continue;
-        (first.likeItself <= tracks[j].likeItself ? first : tracks[j]).hide();
+        const second = tracks[j];
+        const isSame = Boolean(first.misses) === Boolean(second.misses);
+        const isFirst = isSame ? first.likeItself <= second.likeItself : first.misses > 0;
+        (isFirst ? first : second).hide();
       }
     });
     tracks.forEach((track, i) => {

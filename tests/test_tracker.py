@@ -296,6 +296,22 @@ def test_what_the_landmarks_say_is_no_face_gets_no_track(landmarker):
     assert not tracker._tracks
 
 
+@pytest.mark.parametrize(("score", "found"), [(0.56, []), (0.9, [0])])
+def test_a_box_that_both_score_and_landmarks_doubt_gets_no_track(landmarker, score, found):
+    landmarker.certain(10.0)  # a quality of about 0.04
+    detect, landmarker.score = landmarker.detector, score
+
+    class Detector:
+        threshold = 0.55
+
+        def __call__(self, image):
+            return detect(image)
+
+    landmarker.detector = Detector()
+    results = numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 10))
+    assert results == [found] * 10
+
+
 def test_a_blurred_face_that_was_never_better_stays(landmarker):
     landmarker.certain(6.0)  # a quality of about 0.1
     assert numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 8)) == [[0]] * 8

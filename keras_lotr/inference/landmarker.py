@@ -242,7 +242,7 @@ class FaceLandmarker:
                 landmarks.append(FaceLandmarks(points, *given, **known))
             if self.crop_photo.proposes:
                 sure = self.crop_photo.proposing.threshold
-                landmarks = [face for face in landmarks if is_face(face, sure)]
+                landmarks = [f for f in landmarks if is_face(f.score, f.quality, sure)]
             yield replace(photo.photo, faces=landmarks)
 
     def landmarks_of(self, crops, matrices):

@@ -19,25 +19,24 @@ NO_QUALITY = 0.02
 QUALITY_WEIGHT, NEUTRAL_QUALITY = 0.3, 0.09
 
 
-def is_face(face, sure_score):
+def is_face(score, quality, sure_score):
     """Whether a proposed box is a face.
 
     Args:
-        face: `FaceLandmarks` with `sigma`; one whose box was given, without a score, is one.
+        score: the detector's; None of a box that was given, which is a face.
+        quality: of the landmarks in the box.
         sure_score: the detector's own threshold.
 
     Example:
 
-    >>> from types import SimpleNamespace as Face
-    >>> faces = [Face(score=0.4, quality=0.1), Face(score=0.4, quality=0.3),
-    ...          Face(score=0.53, quality=0.15), Face(score=0.6, quality=0.01)]
-    >>> [is_face(face, sure_score=0.55) for face in faces]
+    >>> [is_face(*found, sure_score=0.55)
+    ...  for found in ((0.4, 0.1), (0.4, 0.3), (0.53, 0.15), (0.6, 0.01))]
     [False, True, True, False]
     """
-    if face.score is None or face.quality >= SURE_QUALITY:
+    if score is None or quality >= SURE_QUALITY:
         return True
-    by_quality = log_odds(face.quality) - log_odds(NEUTRAL_QUALITY)
-    return log_odds(face.score) - log_odds(sure_score) + QUALITY_WEIGHT * by_quality >= 0
+    by_quality = log_odds(quality) - log_odds(NEUTRAL_QUALITY)
+    return log_odds(score) - log_odds(sure_score) + QUALITY_WEIGHT * by_quality >= 0
 
 
 def log_odds(share):

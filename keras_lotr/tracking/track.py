@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.inference.certainty import quality
-from keras_lotr.inference.verification import GOOD_QUALITY, NO_QUALITY
+from keras_lotr.inference.verification import GOOD_QUALITY, NO_QUALITY, is_face
 from keras_lotr.tracking.crops import BoxesBeside, SteadyCrop, upright_degrees
 from keras_lotr.tracking.smoothing import FaceSmoother
 
@@ -29,6 +29,7 @@ class Track:
         track_id: its number.
         face: `Face`, as the detector found it.
         strength: `smoothing.Strength`; None does not smooth.
+        sure_score: the detector's threshold; None: it has none, and is believed.
 
     Attributes:
         track_id: its number.
@@ -45,8 +46,8 @@ class Track:
             landmarks say so.
     """
 
-    def __init__(self, track_id, face, timestamp, strength):
-        self.track_id, self._strength = track_id, strength
+    def __init__(self, track_id, face, timestamp, strength, sure_score=None):
+        self.track_id, self._strength, self._sure_score = track_id, strength, sure_score
         self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
         self._quality, self._well_seen = None, False
         self._looks = self._last = self._before = self.points = None
@@ -128,8 +129,14 @@ class Track:
 
         A model that does not say how sure it is loses none.
         """
-        least = GOOD_QUALITY if self._well_seen else NO_QUALITY
-        return self._quality is not None and self._quality < least
+        if self._quality is None:
+            return False
+        if self._well_seen:
+            return self._quality < GOOD_QUALITY
+        doubted = self._sure_score is not None and not is_face(
+            self.face.score, self._quality, self._sure_score
+        )
+        return doubted or self._quality < NO_QUALITY
 
     @property
     def doubtful(self):

@@ -1,7 +1,6 @@
 """The modules of the page in web do what the library's and OpenCV's functions do."""
 
 import importlib.util
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -170,5 +169,5 @@ def test_what_is_a_face_is_what_the_library_says():
     values = {"faces": faces, "numbers": static_page.FACTS["landmarker"]["certainty"]}
     expression = "v.faces.map((face) => m.isFace(face, 0.55, v.numbers))"
     found = static_page.run_node("certainty.js", expression, values)
-    assert found == [is_face(SimpleNamespace(**face), 0.55) for face in faces]
+    assert found == [is_face(**face, sure_score=0.55) for face in faces]
     assert {*found} == {True, False}

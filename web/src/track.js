@@ -1,6 +1,7 @@
 // One face of a camera: where it is, where it goes, how it looks, and whether it is still seen, as
 // in keras_lotr/tracking/track.py. `facts`: those of src/facts.json.
 
+import { isFace } from "./certainty.js";
 import { BoxesBeside, SteadyCrop, uprightDegrees } from "./crops.js";
 import { boxOf, cropFromBox, meanOf } from "./geometry.js";
 import { warp } from "./pixels.js";
@@ -117,8 +118,12 @@ export class Track {
 
   // Whether its landmarks say that there is no face, or that it is covered.
   get lost() {
-    const { good_quality: good, no_quality: none } = this.#facts.landmarker.certainty;
-    return this.#quality !== null && this.#quality < (this.#wasWellSeen ? good : none);
+    const numbers = this.#facts.landmarker.certainty;
+    const [quality, sureScore] = [this.#quality, this.#facts.detector.score_threshold];
+    if (quality === null) return false;
+    if (this.#wasWellSeen) return quality < numbers.good_quality;
+    const { score } = this.face;
+    return quality < numbers.no_quality || !isFace({ score, quality }, sureScore, numbers);
   }
 
   // Whether it suddenly looks different: something may be in front, or the scene was cut.

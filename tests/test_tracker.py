@@ -39,6 +39,7 @@ class Landmarker:
     """Stands in for a `FaceLandmarker`: the detector knows the boxes that are not covered."""
 
     landmarks_of = FaceLandmarker.landmarks_of
+    sure_score = None
 
     def __init__(self):
         self.preprocessor, self.flip = Preprocessor("ibug68", 64), False
@@ -299,15 +300,7 @@ def test_what_the_landmarks_say_is_no_face_gets_no_track(landmarker):
 @pytest.mark.parametrize(("score", "found"), [(0.56, []), (0.9, [0])])
 def test_a_box_that_both_score_and_landmarks_doubt_gets_no_track(landmarker, score, found):
     landmarker.certain(10.0)  # a quality of about 0.04
-    detect, landmarker.score = landmarker.detector, score
-
-    class Detector:
-        threshold = 0.55
-
-        def __call__(self, image):
-            return detect(image)
-
-    landmarker.detector = Detector()
+    landmarker.score, landmarker.sure_score = score, 0.55
     results = numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 10))
     assert results == [found] * 10
 

@@ -182,6 +182,11 @@ class FaceLandmarker:
         """Callable: photo -> list of `Face`."""
         return self.crop_photo.loaded
 
+    @property
+    def sure_score(self):
+        """The threshold of a detector whose faces the landmarks verify; None: it is believed."""
+        return self.crop_photo.proposing.threshold if self.crop_photo.proposes else None
+
     def __call__(self, source, boxes=None, box_format="xyxy"):
         many = is_several(source)
         sources = source if many else [source]
@@ -240,9 +245,8 @@ class FaceLandmarker:
                 points, known = next(found)
                 given = face.box, face.score, scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
-            if self.crop_photo.proposes:
-                sure = self.crop_photo.proposing.threshold
-                landmarks = [f for f in landmarks if is_face(f.score, f.quality, sure)]
+            if self.sure_score is not None:
+                landmarks = [f for f in landmarks if is_face(f.score, f.quality, self.sure_score)]
             yield replace(photo.photo, faces=landmarks)
 
     def landmarks_of(self, crops, matrices):

@@ -29,7 +29,7 @@ class Track:
         track_id: its number.
         face: `Face`, as the detector found it.
         strength: `smoothing.Strength`; None does not smooth.
-        sure_score: the detector's threshold; None: it has none, and is believed.
+        sure_score: of the landmarker; None: its detector is believed.
 
     Attributes:
         track_id: its number.

@@ -150,8 +150,8 @@ class FaceTracker:
         taken = set(map(id, matches.values()))
         for face in faces:
             if id(face) not in taken and not (distances(face.box, known) < _OFF).any():
-                sure_score = getattr(self.landmarker.detector, "threshold", None)
-                begun.append(Track(self._next_id, face, timestamp, self._strength, sure_score))
+                settings = self._strength, self.landmarker.sure_score
+                begun.append(Track(self._next_id, face, timestamp, *settings))
                 self._tracks.append(begun[-1])
                 self._next_id += 1
         return begun

@@ -107,6 +107,8 @@ def test_association_is_that_of_the_library():
 class Recorder(Landmarker):
     """Notes what the tracker asks in each frame, and what it was told."""
 
+    sure_score = static_page.FACTS["detector"]["score_threshold"]
+
     def __init__(self):
         super().__init__()
         self.certain(0.5)

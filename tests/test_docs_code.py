@@ -172,7 +172,7 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     # A network that nobody has trained cannot know a face from a shirt.
     monkeypatch.setattr(
         "keras_lotr.inference.landmarker.is_face",
-        lambda score, quality, sure_score: score is None or score >= sure_score,
+        lambda score, quality, sure: None in (score, sure) or score >= sure,
     )
     for variant in VARIANTS:
         monkeypatch.setitem(VARIANTS, variant, (tiny_backbone, 192, {**SETTINGS, **SHALLOW}))

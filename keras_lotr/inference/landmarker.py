@@ -245,9 +245,8 @@ class FaceLandmarker:
                 points, known = next(found)
                 given = face.box, face.score, scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
-            if self.sure_score is not None:
-                landmarks = [f for f in landmarks if is_face(f.score, f.quality, self.sure_score)]
-            yield replace(photo.photo, faces=landmarks)
+            faces = [f for f in landmarks if is_face(f.score, f.quality, self.sure_score)]
+            yield replace(photo.photo, faces=faces)
 
     def landmarks_of(self, crops, matrices):
         """The landmarks in crops, in one call of the model.

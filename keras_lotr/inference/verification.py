@@ -10,7 +10,7 @@ import math
 
 # Scores of the built-in detector: from which a box is proposed.
 CANDIDATE_SCORE = 0.35
-# Quality of what is surely a face: any candidate with it is one, and what is followed in a video.
+# Quality with which any candidate of a photo is a face, and what is followed in a video one.
 SURE_QUALITY, GOOD_QUALITY = 0.2, 0.15
 # Quality below which what is followed in a video is no face any more.
 NO_QUALITY = 0.02
@@ -25,7 +25,7 @@ def is_face(score, quality, sure_score):
     Args:
         score: the detector's; None of a box that was given, which is a face.
         quality: of the landmarks in the box.
-        sure_score: the detector's own threshold.
+        sure_score: the detector's own threshold; None: it is believed.
 
     Example:
 
@@ -33,7 +33,7 @@ def is_face(score, quality, sure_score):
     ...  for found in ((0.4, 0.1), (0.4, 0.3), (0.53, 0.15), (0.6, 0.01))]
     [False, True, True, False]
     """
-    if score is None or quality >= SURE_QUALITY:
+    if score is None or sure_score is None or quality >= SURE_QUALITY:
         return True
     by_quality = log_odds(quality) - log_odds(NEUTRAL_QUALITY)
     return log_odds(score) - log_odds(sure_score) + QUALITY_WEIGHT * by_quality >= 0

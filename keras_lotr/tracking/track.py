@@ -46,7 +46,7 @@ class Track:
             landmarks say so.
     """
 
-    def __init__(self, track_id, face, timestamp, strength, sure_score=None):
+    def __init__(self, track_id, face, timestamp, strength, sure_score):
         self.track_id, self._strength, self._sure_score = track_id, strength, sure_score
         self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
         self._quality, self._well_seen = None, False
@@ -133,10 +133,9 @@ class Track:
             return False
         if self._well_seen:
             return self._quality < GOOD_QUALITY
-        doubted = self._sure_score is not None and not is_face(
+        return self._quality < NO_QUALITY or not is_face(
             self.face.score, self._quality, self._sure_score
         )
-        return doubted or self._quality < NO_QUALITY
 
     @property
     def doubtful(self):

@@ -14,7 +14,9 @@ export class SteadyCrop {
   #degrees;
 
   constructor({ crops, smoothing }) {
-    const filter = () => new OneEuro({ ...smoothing, ...crops, noise: 0 });
+    const { cutoff, beta } = crops;
+    const settings = { cutoff, beta, noise: 0, speed_cutoff: smoothing.speed_cutoff };
+    const filter = () => new OneEuro(settings);
     [this.#center, this.#logSide, this.#angle] = [filter(), filter(), filter()];
   }
 

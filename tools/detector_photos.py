@@ -2,13 +2,13 @@
 rendered ones.
 
     PYTHONPATH=benchmarks python tools/detector_photos.py DATA --rendered FOLDER --out LISTS \\
-        --teacher yunet.onnx
+        [--teacher yunet.onnx]
 
 Held out are the photos of the validation faces, those whose entry says so, and each eighth of the
 others without annotations; crops of a held-out photo are left out of training. Whole photos count
-twice, crowds of small faces six times more: crops are of one large face each. With a teacher,
-photos count four times more in which `face_detector` sees something that the teacher does not, or
-misses what the teacher is sure of.
+twice, crowds of small faces three times: crops are of one large face each. With a teacher, photos
+count four times more in which `face_detector` sees something that the teacher does not, or misses
+what the teacher is sure of.
 """
 
 import json
@@ -21,7 +21,7 @@ from keras_lotr.geometry import overlaps
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import FaceDetector
 
-RENDERED, HARD, CROWDS = 400, 4, 6
+RENDERED, HARD, CROWDS = 400, 4, 3
 
 
 @click.command()

@@ -5,13 +5,13 @@ import time
 import cv2
 import numpy as np
 from inference import resident
+from video_table import SETTINGS
 
 from keras_lotr import FaceLandmarker, FaceTracker
 
 ROUNDS = 12
 PORTRAIT = 0.2  # `min_face_size` of a camera at arm's length
-# In the default settings, with that, and in int8 as well where that is faster.
-WAYS = ("tracked", "tracked, portrait", "tracked, fastest")
+WAYS = tuple(SETTINGS)  # the default settings, with that, and in the fastest precision as well
 
 
 def speed(preset, one, four, mesh):

@@ -23,7 +23,7 @@ _TRACKER = (
 )
 _TRACK = (
     *("portrait", "border", "compared_side", "compared_margin", "motion", "looks", "coast"),
-    *("alike", "sure", "times", "well_seen", "like_itself"),
+    *("alike", "sure", "times", "sure_quality", "well_seen", "like_itself"),
 )
 _SMOOTHING = (
     *("speed_cutoff", "trembling_time"),

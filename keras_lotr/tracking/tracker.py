@@ -32,7 +32,8 @@ class FaceTracker:
     longer finds is hidden: it is not returned, and known again where it should be by now, if it
     looks as it did. So is one whose landmarks say that there is no face, or a covered one, if the
     model says how sure it is. A face whose score is below 0.75 may be a mistake of the detector: it
-    is returned once it was found five times in a row, or its landmarks say that it is a face.
+    is returned once it was found five times in a row and its landmarks do not doubt it, or as soon
+    as they say for certain that it is a face.
 
     A tracker is for one video, and for one thread at a time; a landmarker may be shared between
     trackers. It has no clock of its own and remembers only the faces that are there, so that the

@@ -59,7 +59,8 @@ export class Track {
     const { sure, times } = this.#numbers;
     [this.face, this.misses] = [face, 0];
     this.confirmed += 1;
-    this.sure ||= face.score >= sure || this.confirmed >= times;
+    const isDoubted = this.#quality !== null && this.#quality < this.#goodQuality;
+    this.sure ||= face.score >= sure || (this.confirmed >= times && !isDoubted);
     if (this.hidden) {
       this.hidden = false;
       this.#restart(face, timestamp);
@@ -98,7 +99,7 @@ export class Track {
 
   // Take the landmarks that the network found in a crop.
   update({ points, sigma, visible, quality }, crop, cropFromImage, timestamp) {
-    const { certainty, scheme } = this.#facts.landmarker;
+    const { scheme } = this.#facts.landmarker;
     this.isFresh = !this.points;
     if (!this.isFresh) {
       const elapsed = timestamp - this.#time;
@@ -112,8 +113,12 @@ export class Track {
     this.degrees = uprightDegrees(points, this.#facts.schemes[scheme].five_points);
     this.#quality = quality;
     this.#wasWellSeen ||= quality >= this.#numbers.well_seen;
-    this.sure ||= quality >= certainty.good_quality;
+    this.sure ||= quality >= this.#numbers.sure_quality;
     [this.#before, this.#last] = [this.#last, portrait(crop, this.#numbers)];
+  }
+
+  get #goodQuality() {
+    return this.#facts.landmarker.certainty.good_quality;
   }
 
   // Whether its landmarks say that there is no face, or that it is covered.
@@ -121,7 +126,7 @@ export class Track {
     const numbers = this.#facts.landmarker.certainty;
     const [quality, sureScore] = [this.#quality, this.#facts.detector.score_threshold];
     if (quality === null) return false;
-    if (this.#wasWellSeen) return quality < numbers.good_quality;
+    if (this.#wasWellSeen) return quality < this.#goodQuality;
     const { score } = this.face;
     return quality < numbers.no_quality || !isFace({ score, quality }, sureScore, numbers);
   }

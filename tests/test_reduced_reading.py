@@ -72,17 +72,21 @@ def test_pixels_lie_where_the_matrix_says(orientation):
 @pytest.mark.parametrize("min_face_size", [0.32, 300])
 def test_landmarks_are_those_of_the_whole_photo(min_face_size, orientation, monkeypatch):
     photo = jpeg(orientation=orientation, scale=2)
-    read = []
+    sizes = []
     original = cv2.imdecode
-    monkeypatch.setattr(
-        "keras_lotr.images.decoding.cv2.imdecode",
-        lambda data, flags: read.append(flags) or original(data, flags),
-    )
+
+    def noting_the_size(*arguments):
+        image = original(*arguments)
+        sizes.append(image.shape)
+        return image
+
+    monkeypatch.setattr("keras_lotr.images.decoding.cv2.imdecode", noting_the_size)
     landmarker = FaceLandmarker(
         "lotr_m_68", engine="onnxruntime", threads=1, min_face_size=min_face_size
     )
     (whole,), (reduced,) = landmarker.stream([read_image(photo)]), landmarker.stream([photo])
-    assert read[-1] == cv2.IMREAD_REDUCED_COLOR_2
+    whole_size, reduced_size = sizes
+    assert [2 * side for side in reduced_size[:2]] == [*whole_size[:2]]
     assert (reduced.width, reduced.height) == (whole.width, whole.height)
     (face,), (other,) = whole.faces, reduced.faces
     side = face.box[2] - face.box[0]

@@ -15,11 +15,11 @@ from keras_lotr.images.orientation import ORIENTATION, exif_orientation, has_box
 from keras_lotr.images.plain import is_plain, plain_tiff_size, problem_of
 
 MAX_PIXELS = 100_000_000
-_FLAGS = {
+_FLAGS = {  # OpenCV's flags for reduced colour images say BGR, those for grey ones leave it open
     1: cv2.IMREAD_COLOR_RGB,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB,
 }
 _EXTRA = "pip install 'keras-lotr[heic]'"
 
@@ -75,12 +75,9 @@ def _of_measured(measured, data, kind, name, max_pixels, divisor_of):
     divisor = divisor_of((width, height)) if divisor_of and kind == "JPEG" else 1
     try:
         # From memory OpenCV refuses a file that is cut off; from a file it fills up with grey.
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[divisor])
+        return cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[divisor])
     except cv2.error:
         return None
-    if divisor > 1 and image is not None:
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
-    return image
 
 
 def _by_pillow(measured, data, kind):

@@ -171,7 +171,7 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     monkeypatch.setattr("keras_lotr.presets.files.shipped_folder", lambda: folder / "presets")
     # A network that nobody has trained cannot know a face from a shirt.
     monkeypatch.setattr(
-        "keras_lotr.inference.landmarker.is_face",
+        "keras_lotr.inference.verification.is_face",
         lambda score, quality, sure: None in (score, sure) or score >= sure,
     )
     for variant in VARIANTS:

@@ -1,13 +1,17 @@
 """A model that says how sure its landmarks are decides which proposals are faces."""
 
 import pickle
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 from keras_lotr import FaceLandmarker
+from keras_lotr.datasets import read_samples
 from keras_lotr.inference.detectors import OwnDetector
 from keras_lotr.inference.face_detector import Face, FaceDetector
+from keras_lotr.inference.verification import verified, with_middle
 
 pytestmark = pytest.mark.once
 # Score of the proposal, scale of its landmarks' errors in crop pixels, whether it is a face.
@@ -68,6 +72,47 @@ def test_landmarks_decide(proposals):
     faces = FaceLandmarker(Model())(PHOTO)
     assert proposals == [0.35]
     assert [face.score for face in faces] == [score for score, _, is_face in PROPOSALS if is_face]
+
+
+@pytest.mark.parametrize(
+    ("candidates", "scores"),
+    [
+        ([], [0.0]),
+        ([(0.4, 0.35)], [0.0]),  # a part of the face that fills the photo
+        ([(0.4, 0.1)], [0.0]),
+        ([(0.4, 0.7), (0.5, 0.4)], [0.4, 0.5]),
+        ([(0.9, 0.3)], [0.9]),
+    ],
+)
+def test_a_face_fills_the_photo_or_there_are_smaller_ones(candidates, scores):
+    box = np.float32([0, 0, 9, 9])
+    proposed = with_middle([Face(box, score=score) for score, _ in candidates], (80, 300, 3), 0.55)
+    qualities = [*(quality for _, quality in candidates), 0.5, 0.2]
+    faces = [
+        SimpleNamespace(score=face.score, quality=quality)
+        for face, quality in zip(proposed, qualities, strict=False)
+    ]
+    assert [face.score for face in verified(faces, 0.55)] == scores
+
+
+def test_the_middle_has_to_be_good():
+    faces = [
+        SimpleNamespace(score=face.score, quality=0.25)
+        for face in with_middle([], (80, 300, 3), 0.55)
+    ]
+    assert not verified(faces, 0.55)
+
+
+@pytest.mark.parametrize("side", [640, 2000])
+def test_a_face_that_fills_the_photo_is_found(side):
+    sample = read_samples("examples/rendered_faces", "val", "ibug68")[0]
+    x0, y0, x1, y1 = sample.box.round().astype(int)
+    photo = cv2.resize(sample.image()[y0:y1, x0:x1], (side, side))
+    landmarker = FaceLandmarker("lotr_m_68", engine="onnxruntime", threads=1)
+    assert not any(face.score > 0.55 for face in landmarker.crop_photo.proposing(photo))
+    (face,) = landmarker(photo)
+    truth = (sample.points_image - (x0, y0)) * side / (x1 - x0, y1 - y0)
+    assert np.linalg.norm(face.points - truth, axis=-1).mean() < 0.06 * side
 
 
 def test_a_threshold_is_kept_to(proposals):

@@ -83,6 +83,9 @@ def _certainty():
         "no_quality": verification.NO_QUALITY,
         "quality_weight": verification.QUALITY_WEIGHT,
         "neutral_quality": verification.NEUTRAL_QUALITY,
+        "middles": verification.MIDDLES,
+        "middle_score": verification.MIDDLE_SCORE,
+        "middle_quality": verification.MIDDLE_QUALITY,
     }
 
 

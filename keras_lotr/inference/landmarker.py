@@ -15,7 +15,7 @@ from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.photo_crops import PhotoCropper
 from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.results import FaceLandmarks
-from keras_lotr.inference.verification import is_face
+from keras_lotr.inference.verification import verified
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
@@ -245,8 +245,7 @@ class FaceLandmarker:
                 points, known = next(found)
                 given = face.box, face.score, scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
-            faces = [f for f in landmarks if is_face(f.score, f.quality, self.sure_score)]
-            yield replace(photo.photo, faces=faces)
+            yield replace(photo.photo, faces=verified(landmarks, self.sure_score))
 
     def landmarks_of(self, crops, matrices):
         """The landmarks in crops, in one call of the model.

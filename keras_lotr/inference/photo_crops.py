@@ -13,7 +13,7 @@ from keras_lotr.inference.reduced_reading import (
     read_for_faces,
 )
 from keras_lotr.inference.results import PhotoLandmarks
-from keras_lotr.inference.verification import CANDIDATE_SCORE
+from keras_lotr.inference.verification import CANDIDATE_SCORE, with_middle
 from keras_lotr.preprocessor import Preprocessor
 
 
@@ -80,6 +80,8 @@ class PhotoCropper:
                 faces = faces_of_boxes(boxes, image.shape, box_format)
             else:
                 faces = detector.find(image, divisor) if asks else detector(image)
+                if self.proposes:
+                    faces = with_middle(faces, image.shape, detector.threshold)
         except (ValueError, OSError) as error:
             return PhotoCrops(PhotoLandmarks(source, error=error))
         matrices, crops = crop_faces(image, faces, self.preprocessor)

@@ -57,5 +57,7 @@ def image_from_reduced(divisor):
 def face_in_image(face, matrix):
     """A `Face` of the smaller copy, in pixels of the photo; `matrix`: `image_from_reduced`."""
     corners = geometry.apply(matrix, face.box.reshape(2, 2)).astype(np.float32)
-    five_points = geometry.apply(matrix, face.five_points).astype(np.float32)
-    return replace(face, box=corners.ravel(), five_points=five_points)
+    face = replace(face, box=corners.ravel())
+    if face.five_points is None:
+        return face
+    return replace(face, five_points=geometry.apply(matrix, face.five_points).astype(np.float32))

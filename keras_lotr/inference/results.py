@@ -18,7 +18,8 @@ class FaceLandmarks:
     Attributes:
         points: (N, 2) float32, image pixels; integers are pixel centres.
         box: (4,) float32 x0, y0, x1, y1, image pixels, from which the crop was made.
-        score: 0..1, the detector's confidence; None for a box that was given.
+        score: 0..1, the detector's confidence; 0 for the middle of a photo, of which the landmarks
+            alone say that a face fills it; None for a box that was given.
         scheme: name of the landmark scheme.
         degrees: in-plane rotation of the face in the image, clockwise; the crop is upright.
         sigma: (N, 2, 2) float32, the scale matrix of each landmark's error in squared image pixels,

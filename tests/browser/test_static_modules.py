@@ -1,6 +1,7 @@
 """The modules of the page in web do what the library's and OpenCV's functions do."""
 
 import importlib.util
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from keras_lotr import geometry
 from keras_lotr.inference import certainty
 from keras_lotr.inference.face_detector import Face, merge_cells
 from keras_lotr.inference.face_pyramid import join, pyramid
-from keras_lotr.inference.verification import is_face
+from keras_lotr.inference.verification import is_face, verified, with_middle
 
 pytestmark = pytest.mark.once
 PYRAMID = static_page.FACTS["detector"]["pyramid"]
@@ -165,9 +166,34 @@ def test_certainty_is_that_of_the_library():
 
 
 def test_what_is_a_face_is_what_the_library_says():
-    faces = [{"score": s, "quality": q} for s in (0.36, 0.54, 0.56, 0.9) for q in (0.01, 0.1, 0.2)]
+    scores, qualities = (0.0, 0.36, 0.54, 0.56, 0.9), (0.01, 0.1, 0.2, 0.4)
+    faces = [{"score": s, "quality": q} for s in scores for q in qualities]
     values = {"faces": faces, "numbers": static_page.FACTS["landmarker"]["certainty"]}
     expression = "v.faces.map((face) => m.isFace(face, 0.55, v.numbers))"
     found = static_page.run_node("certainty.js", expression, values)
     assert found == [is_face(**face, sure_score=0.55) for face in faces]
     assert {*found} == {True, False}
+
+
+@pytest.mark.parametrize("scores", [[], [0.4, 0.5], [0.4, 0.9]])
+@pytest.mark.parametrize("quality", [0.2, 0.35, 0.5])
+def test_the_middle_of_a_photo_is_what_the_library_says(scores, quality):
+    boxes = np.float32([[5, 5, 25, 30], [40, 10, 60, 30]])[: len(scores)]
+    proposed = [Face(box, score=score) for box, score in zip(boxes, scores, strict=True)]
+    expected = with_middle(proposed, (60, 91, 3), 0.55)
+    values = {
+        "faces": [{"box": face.box.tolist(), "score": face.score} for face in proposed],
+        "qualities": [0.3, 0.45, quality, 0.4][: len(expected)],
+        "numbers": static_page.FACTS["landmarker"]["certainty"],
+    }
+    expression = """((proposed) => [proposed, m.verified(
+        proposed.map((face, i) => ({ ...face, quality: v.qualities[i] })), 0.55, v.numbers,
+    )])(m.withMiddle(v.faces, { width: 91, height: 60 }, 0.55, v.numbers))"""
+    found, kept = static_page.run_node("certainty.js", expression, values)
+    assert [face["score"] for face in found] == [face.score for face in expected]
+    np.testing.assert_allclose([f["box"] for f in found], [f.box for f in expected], rtol=1e-6)
+    faces = [
+        SimpleNamespace(score=face.score, quality=of_face)
+        for face, of_face in zip(expected, values["qualities"], strict=True)
+    ]
+    assert [face["score"] for face in kept] == [face.score for face in verified(faces, 0.55)]

@@ -30,9 +30,29 @@ export function qualityOf(sigma, points, { freedom, close }) {
   return shares.reduce((sum, share) => sum + share, 0) / shares.length;
 }
 
+// What the detector proposed, and if all of it is doubtful the middle of the photo, twice: one face
+// may fill it.
+export function withMiddle(faces, { width, height }, sureScore, numbers) {
+  if (faces.some(({ score }) => score >= sureScore)) return faces;
+  const [x, y, shorter] = [width / 2, height / 2, Math.min(width, height)];
+  const halves = numbers.middles.map((part) => (part * shorter) / 2);
+  const boxes = halves.map((half) => [x - half, y - half, x + half, y + half]);
+  return [...faces, ...boxes.map((box) => ({ box, score: numbers.middle_score }))];
+}
+
+// The faces among what was proposed. A face fills the photo, or there are smaller ones.
+export function verified(proposed, sureScore, numbers) {
+  const faces = proposed.filter((face) => isFace(face, sureScore, numbers));
+  const others = faces.filter(({ score }) => score !== numbers.middle_score);
+  if (others.length === faces.length) return faces;
+  const surest = faces.reduce((best, face) => (face.quality > best.quality ? face : best));
+  return surest.score === numbers.middle_score ? [surest] : others;
+}
+
 // Whether a box that the detector proposed is a face: of good quality, or by the odds of both.
 export function isFace({ score, quality }, sureScore, numbers) {
-  if (quality >= numbers.sure_quality) return true;
+  const sure = score === numbers.middle_score ? numbers.middle_quality : numbers.sure_quality;
+  if (quality >= sure) return true;
   const byQuality = logOdds(quality) - logOdds(numbers.neutral_quality);
   return logOdds(score) - logOdds(sureScore) + numbers.quality_weight * byQuality >= 0;
 }

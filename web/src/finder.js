@@ -2,7 +2,7 @@
 
 import * as ort from "onnxruntime-web/wasm";
 
-import { isFace } from "./certainty.js";
+import { verified, withMiddle } from "./certainty.js";
 import { findFaces } from "./detector.js";
 import { cropFromBox } from "./geometry.js";
 import { landmarksOf } from "./landmarks.js";
@@ -22,6 +22,7 @@ export async function createFinder(files, facts) {
   const landmarker = await ort.InferenceSession.create(files.landmarker, { externalData });
   const { image_size: size, margin, certainty: numbers } = facts.landmarker;
   const settings = { ...facts.detector, candidate_score: numbers.candidate_score };
+  const sureScore = facts.detector.score_threshold;
 
   async function detect(planes, height, width) {
     const images = new ort.Tensor("float32", planes, [1, 3, height, width]);
@@ -40,7 +41,8 @@ export async function createFinder(files, facts) {
 
   async function find(image, maxSide) {
     const start = performance.now();
-    const proposed = await propose(image, maxSide);
+    const candidates = await propose(image, maxSide);
+    const proposed = withMiddle(candidates, image, sureScore, numbers);
     const middle = performance.now();
     const matrices = proposed.map(({ box }) => cropFromBox(box, size, margin));
     const crops = matrices.map((matrix) => warp(image, matrix, size));
@@ -48,7 +50,7 @@ export async function createFinder(files, facts) {
     const end = performance.now();
     const faces = proposed.map((face, i) => ({ ...face, ...found[i] }));
     return {
-      faces: faces.filter((face) => isFace(face, facts.detector.score_threshold, numbers)),
+      faces: verified(faces, sureScore, numbers),
       seconds: { detector: (middle - start) / 1000, landmarks: (end - middle) / 1000 },
     };
   }

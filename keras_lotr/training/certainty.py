@@ -32,7 +32,7 @@ from keras_lotr.training.certainty_crops import crops_of_faces, see
 from keras_lotr.training.false_boxes import crops_of_nothing, photos_with_boxes
 
 SHARES = {"faces": 0.5, "visibility": 0.35, "nothing": 0.15}  # of the crops
-VISIBILITY_WEIGHT = 1.0  # of its cross-entropy, beside the landmarks' likelihood
+VISIBILITY_WEIGHT = 3.0  # of its cross-entropy, beside the landmarks' likelihood
 
 
 def with_head(preset, hidden_dim=128):
@@ -51,13 +51,14 @@ def with_head(preset, hidden_dim=128):
     return model
 
 
-def training_crops(model, samples, visibility_samples, photos, count, seed=0):
+def training_crops(model, samples, visibility, photos, count, seed=0):
     """What the head of a network is trained on.
 
     Args:
         model: `LOTR`.
         samples: list of `Sample` whose landmarks are true.
-        visibility_samples: list of `Sample` that only say which landmarks are seen.
+        visibility: lists of `Sample` that only say which landmarks are seen; as many crops are made
+            of each list.
         photos: list of (path, (F, 4) boxes of faces), for boxes without a face.
         count: of crops.
         seed: of all that is random.
@@ -66,15 +67,16 @@ def training_crops(model, samples, visibility_samples, photos, count, seed=0):
         `SeenCrops`.
     """
     rng, preprocessor = np.random.default_rng(seed), model.preprocessor
-    given = {"faces": samples, "visibility": visibility_samples, "nothing": photos}
+    given = {"faces": samples, "visibility": visibility, "nothing": photos}
     whole = sum(SHARES[name] for name, found in given.items() if found)
     numbers = {name: round(count * SHARES[name] / whole) * bool(given[name]) for name in given}
+    of_each = numbers["visibility"] // max(1, len(visibility))
     crops = chain(
         crops_of_faces(samples, numbers["faces"], preprocessor, rng),
-        crops_of_faces(visibility_samples, numbers["visibility"], preprocessor, rng, False),
+        *(crops_of_faces(found, of_each, preprocessor, rng, False) for found in visibility),
         crops_of_nothing(photos, numbers["nothing"], model, rng),
     )
-    return see(model, crops, sum(numbers.values()))
+    return see(model, crops, numbers["faces"] + of_each * len(visibility) + numbers["nothing"])
 
 
 def certainty_loss(head):
@@ -175,7 +177,7 @@ def train_certainty(
         out: folder of the new preset, which also has the files of the old one.
         visibility: folders of data sets whose labels also say which landmarks are seen, such as
             rendered faces; their positions are not learned from, so that they may be of a scheme
-            that places landmarks a little differently.
+            that places landmarks a little differently. Each gives the same number of crops.
         photos: folder of photos for boxes without a face; None: there are none of them, and
             `quality` may not know them.
         calibrate_on: tags of the `val` faces that calibrate; empty: all.
@@ -197,7 +199,7 @@ def train_certainty(
     if not groups:
         raise ValueError(f"Expected val faces with a tag of {list(calibrate_on)}. There are none.")
     calibrating = [sample for group in groups for sample in group]
-    seen = [s for folder in visibility for s in visible_samples(folder, "train", scheme)]
+    seen = [visible_samples(folder, "train", scheme) for folder in visibility]
     boxes = [] if photos is None else photos_with_boxes(photos)
     ratios = held_out_ratios(model, samples, calibrating)
     found = training_crops(model, samples, seen, boxes, crops, seed)

@@ -184,8 +184,8 @@ class FaceLandmarker:
 
     @property
     def sure_score(self):
-        """The threshold of a detector whose faces the landmarks verify; None: it is believed."""
-        return self.crop_photo.proposing.threshold if self.crop_photo.proposes else None
+        """See `PhotoCropper.sure_score`."""
+        return self.crop_photo.sure_score
 
     def __call__(self, source, boxes=None, box_format="xyxy"):
         many = is_several(source)

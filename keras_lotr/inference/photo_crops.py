@@ -67,6 +67,11 @@ class PhotoCropper:
             return self.loaded
         return load_detector(self.detector, **self.settings, candidates=CANDIDATE_SCORE)
 
+    @property
+    def sure_score(self):
+        """The threshold of a detector whose faces the landmarks verify; None: it is believed."""
+        return self.proposing.threshold if self.proposes else None
+
     def __call__(self, source, boxes=None, box_format="xyxy"):
         """`PhotoCrops` of a photo; one that cannot be read, or whose boxes are not valid, has the
         error."""
@@ -81,7 +86,7 @@ class PhotoCropper:
             else:
                 faces = detector.find(image, divisor) if asks else detector(image)
                 if self.proposes:
-                    faces = with_middle(faces, image.shape, detector.threshold)
+                    faces = with_middle(faces, image.shape, self.sure_score)
         except (ValueError, OSError) as error:
             return PhotoCrops(PhotoLandmarks(source, error=error))
         matrices, crops = crop_faces(image, faces, self.preprocessor)

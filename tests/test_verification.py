@@ -115,6 +115,15 @@ def test_a_face_that_fills_the_photo_is_found(side):
     assert np.linalg.norm(face.points - truth, axis=-1).mean() < 0.06 * side
 
 
+def test_given_boxes_are_believed_and_load_no_detector(proposals):
+    faces = [Face(np.float32([20, 20, 60, 60]), score=score) for score, *_ in PROPOSALS]
+    landmarker = FaceLandmarker(Model())
+    found = landmarker(PHOTO, boxes=faces)
+    assert [face.score for face in found] == [score for score, *_ in PROPOSALS]
+    assert len(landmarker(PHOTO, boxes=[face.box for face in faces])) == len(PROPOSALS)
+    assert not proposals
+
+
 def test_a_threshold_is_kept_to(proposals):
     faces = FaceLandmarker(Model(), threshold=0.5)(PHOTO)
     assert proposals == [0.5]

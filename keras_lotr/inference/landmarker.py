@@ -245,7 +245,7 @@ class FaceLandmarker:
                 points, known = next(found)
                 given = face.box, face.score, scheme, face.degrees
                 landmarks.append(FaceLandmarks(points, *given, **known))
-            yield replace(photo.photo, faces=verified(landmarks, self.sure_score))
+            yield replace(photo.photo, faces=verified(landmarks, photo.sure_score))
 
     def landmarks_of(self, crops, matrices):
         """The landmarks in crops, in one call of the model.

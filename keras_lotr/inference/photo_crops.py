@@ -26,12 +26,14 @@ class PhotoCrops:
         faces: list of F `Face`, image pixels.
         matrices: list of F (2, 3) `crop_from_image`.
         crops: list of F (S, S, 3) uint8.
+        sure_score: `PhotoCropper.sure_score`; None where the boxes were given.
     """
 
     photo: PhotoLandmarks
     faces: list = ()
     matrices: list = ()
     crops: list = ()
+    sure_score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,7 @@ class PhotoCropper:
             detector = self.proposing  # that it is missing is no fault of the photo
         asks = boxes is None and isinstance(detector, FaceDetector)
         min_face_size = detector.min_face_size if asks else None
+        sure_score = self.sure_score if boxes is None else None
         try:
             image, divisor = read_for_faces(source, min_face_size, self.preprocessor)
             if boxes is not None:
@@ -86,7 +89,7 @@ class PhotoCropper:
             else:
                 faces = detector.find(image, divisor) if asks else detector(image)
                 if self.proposes:
-                    faces = with_middle(faces, image.shape, self.sure_score)
+                    faces = with_middle(faces, image.shape, sure_score)
         except (ValueError, OSError) as error:
             return PhotoCrops(PhotoLandmarks(source, error=error))
         matrices, crops = crop_faces(image, faces, self.preprocessor)
@@ -97,7 +100,7 @@ class PhotoCropper:
             faces = [face_in_image(face, larger) for face in faces]
         height, width = (side * divisor for side in image.shape[:2])
         photo = PhotoLandmarks(source, width=width, height=height)
-        return PhotoCrops(photo, faces, matrices, crops)
+        return PhotoCrops(photo, faces, matrices, crops, sure_score)
 
 
 def crop_faces(image, faces, preprocessor):

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ class FaceLandmarks:
         """
         return None if self.sigma is None else certainty.ellipses(self.sigma, level)
 
-    @property
+    @cached_property
     def quality(self):
         """0..1, the share of landmarks expected within 5 % of the face's size; None without sigma.
 

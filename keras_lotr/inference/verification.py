@@ -54,8 +54,10 @@ def verified(faces, sure_score):
 
     Args:
         faces: list of `FaceLandmarks`.
-        sure_score: as of `is_face`.
+        sure_score: as of `is_face`; None: all of them are faces.
     """
+    if sure_score is None:
+        return faces
     faces = [face for face in faces if is_face(face.score, face.quality, sure_score)]
     others = [face for face in faces if face.score != MIDDLE_SCORE]
     if len(others) == len(faces):

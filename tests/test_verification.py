@@ -87,7 +87,7 @@ def test_landmarks_decide(proposals):
 def test_a_face_fills_the_photo_or_there_are_smaller_ones(candidates, scores):
     box = np.float32([0, 0, 9, 9])
     proposed = with_middle([Face(box, score=score) for score, _ in candidates], (80, 300, 3), 0.55)
-    qualities = [*(quality for _, quality in candidates), 0.5, 0.2]
+    qualities = [*(quality for _, quality in candidates), 0.5, 0.19]
     faces = [
         SimpleNamespace(score=face.score, quality=quality)
         for face, quality in zip(proposed, qualities, strict=False)
@@ -97,7 +97,7 @@ def test_a_face_fills_the_photo_or_there_are_smaller_ones(candidates, scores):
 
 def test_the_middle_has_to_be_good():
     faces = [
-        SimpleNamespace(score=face.score, quality=0.25)
+        SimpleNamespace(score=face.score, quality=0.19)
         for face in with_middle([], (80, 300, 3), 0.55)
     ]
     assert not verified(faces, 0.55)

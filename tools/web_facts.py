@@ -85,7 +85,6 @@ def _certainty():
         "neutral_quality": verification.NEUTRAL_QUALITY,
         "middles": verification.MIDDLES,
         "middle_score": verification.MIDDLE_SCORE,
-        "middle_quality": verification.MIDDLE_QUALITY,
     }
 
 

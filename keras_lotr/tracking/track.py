@@ -17,7 +17,7 @@ _LOOKS = 0.4  # seconds over which the looks are averaged
 _COAST = 0.35  # seconds after which a hidden face has mostly stopped
 _ALIKE = 0.55  # two portraits of a face, one frame apart, are more alike
 _SURE = 0.75  # score of what is no mistake of the detector
-_TIMES = 5  # what it found so often in a row is none either, unless the landmarks doubt it
+_TIMES = 5  # what it found so often in a row is none either, if the landmarks once saw it well
 _SURE_QUALITY = 0.5  # of landmarks that are no mistake of the network either
 _WELL_SEEN = 2 * GOOD_QUALITY  # a face that once had this quality has it again when it is seen
 _LIKE_ITSELF = 0.7  # nothing is in front of a face that is as much like its average looks
@@ -43,8 +43,8 @@ class Track:
         hidden: whether it is not seen at present.
         misses: how often in a row the detector did not find it.
         confirmed: how often the detector found it.
-        sure: whether it is a face for certain: found with a high score, or several times without
-            doubts of its landmarks, or its landmarks say so.
+        sure: whether it is a face for certain: found with a high score, or several times and once
+            well seen by its landmarks, or they alone say so.
     """
 
     def __init__(self, track_id, face, timestamp, strength, sure_score):
@@ -67,8 +67,7 @@ class Track:
         """The detector found it."""
         self.face, self.misses = face, 0
         self.confirmed += 1
-        doubted = self._quality is not None and self._quality < GOOD_QUALITY
-        often = self.confirmed >= _TIMES and not doubted
+        often = self.confirmed >= _TIMES and (self._quality is None or self._well_seen)
         self.sure |= face.score is None or face.score >= _SURE or often
         if self.hidden:
             self.hidden = False

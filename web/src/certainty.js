@@ -51,8 +51,7 @@ export function verified(proposed, sureScore, numbers) {
 
 // Whether a box that the detector proposed is a face: of good quality, or by the odds of both.
 export function isFace({ score, quality }, sureScore, numbers) {
-  const sure = score === numbers.middle_score ? numbers.middle_quality : numbers.sure_quality;
-  if (quality >= sure) return true;
+  if (quality >= numbers.sure_quality) return true;
   const byQuality = logOdds(quality) - logOdds(numbers.neutral_quality);
   return logOdds(score) - logOdds(sureScore) + numbers.quality_weight * byQuality >= 0;
 }

@@ -59,8 +59,8 @@ export class Track {
     const { sure, times } = this.#numbers;
     [this.face, this.misses] = [face, 0];
     this.confirmed += 1;
-    const isDoubted = this.#quality !== null && this.#quality < this.#goodQuality;
-    this.sure ||= face.score >= sure || (this.confirmed >= times && !isDoubted);
+    const isOften = this.confirmed >= times && (this.#quality === null || this.#wasWellSeen);
+    this.sure ||= face.score >= sure || isOften;
     if (this.hidden) {
       this.hidden = false;
       this.#restart(face, timestamp);

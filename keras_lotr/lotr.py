@@ -4,7 +4,6 @@ Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> h
 """
 
 import copy
-from dataclasses import asdict
 from functools import partial
 
 import keras
@@ -302,7 +301,7 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
             "num_decoder_layers": self.num_decoder_layers,
             "head_hidden_dim": self.head_hidden_dim,
             "dropout": self.dropout,
-            "preprocessor": asdict(self.preprocessor),
+            "preprocessor": self.preprocessor.to_dict(),
             # Absent without the head, so that older versions read such presets.
             **({} if self.certainty_dim is None else {"certainty_dim": self.certainty_dim}),
             **super().get_config(),

@@ -1,6 +1,6 @@
 """The preprocessor: what a landmark model wants to see, whatever runs it. No Keras is needed."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 from keras_lotr.schemes import get_scheme
 
@@ -11,7 +11,7 @@ _SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
 
 @dataclass(frozen=True)
 class Preprocessor:
-    """How faces are cropped for a model, and which landmarks it predicts.
+    """What happens to a photo before a model sees its faces, and which landmarks it predicts.
 
     It is stored in `preprocessor.json` of a preset and in the metadata of an exported file.
 
@@ -19,11 +19,15 @@ class Preprocessor:
         scheme: name of the landmark scheme.
         image_size: side of the crop in pixels.
         margin: side of the crop, divided by the longer side of the box around the landmarks.
+        detector_decides: whether the detector alone decides what is a face. If not, a model that
+            says how sure its landmarks are has its say (`keras_lotr.inference.verification`), but
+            one that never saw a photo knows too little of small and blurred faces.
     """
 
     scheme: str
     image_size: int
     margin: float = 1.3
+    detector_decides: bool = False
 
     def __post_init__(self):
         get_scheme(self.scheme)
@@ -32,6 +36,23 @@ class Preprocessor:
             raise ValueError(f"Expected image_size 1..{MAX_IMAGE_SIZE}. Received: {size!r}")
         if not isinstance(margin, int | float) or not 0.1 <= margin <= 10:
             raise ValueError(f"Expected a margin 0.1..10. Received: {margin!r}")
+        if not isinstance(self.detector_decides, bool):
+            raise ValueError(
+                f"Expected detector_decides as true or false. Received: {self.detector_decides!r}"
+            )
+
+    def to_dict(self):
+        """Its entries, for a config or a JSON file; `detector_decides` only where it is true.
+
+        Example:
+
+        >>> Preprocessor("ibug68", 192).to_dict()
+        {'scheme': 'ibug68', 'image_size': 192, 'margin': 1.3}
+        """
+        entries = asdict(self)
+        if not self.detector_decides:
+            del entries["detector_decides"]
+        return entries
 
     @classmethod
     def default(cls, num_landmarks, image_size):
@@ -49,7 +70,7 @@ class Preprocessor:
         Example:
 
         >>> Preprocessor.from_dict({"scheme": "ibug68", "image_size": 192, "channels": "RGB"})
-        Preprocessor(scheme='ibug68', image_size=192, margin=1.3)
+        Preprocessor(scheme='ibug68', image_size=192, margin=1.3, detector_decides=False)
         """
         names = {field.name for field in fields(cls)}
         try:

@@ -26,6 +26,7 @@ from keras_lotr.evaluation.figures import draw_reliability, draw_sparsification
 from keras_lotr.evaluation.judged import judge
 from keras_lotr.geometry import overlaps
 from keras_lotr.inference.certainty import radius
+from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.training.certainty import fit_head, visible_samples
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
@@ -232,6 +233,23 @@ def test_no_faces_to_calibrate_on(preset, data, tmp_path):
     result = CliRunner().invoke(main, [*map(str, command), "--calibrate-on", "nobody"])
     assert result.exit_code == 2
     assert "nobody" in result.output
+
+
+def test_other_faces_calibrate_and_the_detector_decides(preset, data, tmp_path):
+    other = write_faces(tmp_path / "other", ["val"] * 6)
+    command = ["train-certainty", preset, "--data", data, "--output", tmp_path / "out"]
+    command += ["--crops", 64, "--epochs", 1, "--calibrate-with", other, "--detector-decides"]
+    command = [*map(str, command)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "out" / "metadata.json").read_text())["certainty"]
+    assert told["calibrated_on"].startswith("3 faces")
+    assert OnnxModel(tmp_path / "out" / "model.onnx").preprocessor.detector_decides
+    model = LOTR.from_preset(tmp_path / "out")
+    assert model.preprocessor.detector_decides
+    calibrating = halves(read_samples(other, "val", "ibug68"))[0]
+    assert calibrate(model, [calibrating]) == pytest.approx(told["factors"], abs=1e-3)
+    assert calibrate(model, [halves(read_samples(data, "val", "ibug68"))[0]]) != told["factors"]
 
 
 def test_predict_marks_or_drops(trained, tmp_path):

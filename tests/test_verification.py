@@ -12,6 +12,7 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.inference.detectors import OwnDetector
 from keras_lotr.inference.face_detector import Face, FaceDetector
 from keras_lotr.inference.verification import verified, with_middle
+from keras_lotr.preprocessor import Preprocessor
 
 pytestmark = pytest.mark.once
 # Score of the proposal, scale of its landmarks' errors in crop pixels, whether it is a face.
@@ -24,8 +25,6 @@ class Model:
     num_landmarks, image_size, has_certainty = 68, 64, True
 
     def __init__(self):
-        from keras_lotr.preprocessor import Preprocessor
-
         self.preprocessor = Preprocessor("ibug68", 64)
 
     def predict_points(self, crops, flip=False):
@@ -113,6 +112,14 @@ def test_a_face_that_fills_the_photo_is_found(side):
     (face,) = landmarker(photo)
     truth = (sample.points_image - (x0, y0)) * side / (x1 - x0, y1 - y0)
     assert np.linalg.norm(face.points - truth, axis=-1).mean() < 0.06 * side
+
+
+def test_a_model_that_never_saw_a_photo_leaves_it_to_the_detector(proposals):
+    model = Model()
+    model.preprocessor = Preprocessor("ibug68", 64, detector_decides=True)
+    faces = FaceLandmarker(model)(PHOTO)
+    assert proposals == [0.55]
+    assert [face.score for face in faces] == [score for score, *_ in PROPOSALS if score >= 0.55]
 
 
 def test_given_boxes_are_believed_and_load_no_detector(proposals):

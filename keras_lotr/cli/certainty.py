@@ -30,6 +30,14 @@ from keras_lotr.quiet import start_keras
     "--calibrate-on", multiple=True,
     help="Tag of the val faces that calibrate, such as a set; repeat for more [all].",
 )  # fmt: skip
+@click.option(
+    "--calibrate-with", multiple=True,
+    help="Data set whose val faces calibrate, instead of those of --data; repeat.",
+)  # fmt: skip
+@click.option(
+    "--detector-decides", is_flag=True,
+    help="The detector alone decides what is a face: for a network that never saw a photo.",
+)  # fmt: skip
 @click.option("--output", type=Path, required=True, help="Folder of the new preset.")
 @click.option(
     "--crops", type=click.IntRange(64), default=9000, show_default=True,
@@ -40,18 +48,17 @@ from keras_lotr.quiet import start_keras
     help="Number of times that each crop is learned from.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all that is random.")
-def train_certainty(preset, data, visibility, photos, calibrate_on, output, crops, epochs, seed):
+def train_certainty(preset, data, photos, output, **settings):
     """Teach PRESET how sure its landmarks are and which are seen; the landmarks stay the same."""
     landmark_preset(preset)
-    check_exists("data set", *data, *visibility, *([photos] if photos else []))
+    folders = *settings["visibility"], *settings["calibrate_with"], *([photos] if photos else [])
+    check_exists("data set", *data, *folders)
     start_keras(to_train=True)
     from keras_lotr.export.onnx import export_onnx
     from keras_lotr.lotr import LOTR
     from keras_lotr.training import certainty
 
-    told = certainty.train_certainty(
-        preset, data, output, visibility, photos, calibrate_on, crops, epochs, seed=seed
-    )
+    told = certainty.train_certainty(preset, data, output, photos=photos, **settings)
     try:
         export_onnx(LOTR.from_preset(output), output / ONNX, weights=output / WEIGHTS)
     except ImportError as error:

@@ -1,7 +1,6 @@
 """A LOTR as an ONNX file that is all that `FaceLandmarker` needs, the same from every backend."""
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 from keras import ops
@@ -87,4 +86,4 @@ def _check_features(model, graph, inputs, batch):
 
 def facts(model):
     """The preprocessor as JSON, which travels in exported files."""
-    return json.dumps({**asdict(model.preprocessor), "channels": "RGB"})
+    return json.dumps({**model.preprocessor.to_dict(), "channels": "RGB"})

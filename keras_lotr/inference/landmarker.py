@@ -118,6 +118,7 @@ class FaceLandmarker:
         settings = {k: v for k, v in settings.items() if v is not None}
         builtin = isinstance(detector, str) and detector in BUILTIN
         verifies = builtin and threshold is None and getattr(model, "has_certainty", False)
+        verifies = verifies and not self.preprocessor.detector_decides
         self.crop_photo = PhotoCropper(self.preprocessor, detector, settings, verifies)
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
             raise ValueError(

@@ -1,7 +1,7 @@
 """Presets: a folder with a model's numbers, its preprocessor, its history and its weights."""
 
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from keras_lotr.arguments import arguments_of, refuse_unknown, with_current_names
@@ -177,7 +177,7 @@ class PresetMixin:
         check_loadable(self, content)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CONFIG, content)
-        preprocessor = {**asdict(self.preprocessor), "channels": "RGB", "range": [0, 255]}
+        preprocessor = {**self.preprocessor.to_dict(), "channels": "RGB", "range": [0, 255]}
         write_json(folder / PREPROCESSOR, preprocessor)
         for name in (ONNX, ONNX_INT8):
             (folder / name).unlink(missing_ok=True)  # it would be of other weights

@@ -7,6 +7,7 @@ trained on what the decoder made of it.
 import contextlib
 import hashlib
 import shutil
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -35,14 +36,21 @@ SHARES = {"faces": 0.5, "visibility": 0.35, "nothing": 0.15}  # of the crops
 VISIBILITY_WEIGHT = 3.0  # of its cross-entropy, beside the landmarks' likelihood
 
 
-def with_head(preset, hidden_dim=128):
+def with_head(preset, hidden_dim=128, detector_decides=False):
     """The network of a preset with a fresh certainty head; its landmarks are the preset's.
+
+    Args:
+        preset: name or folder.
+        hidden_dim: width of the head.
+        detector_decides: see `Preprocessor`.
 
     Raises:
         ValueError: as `LOTR.from_preset`.
     """
     source = LOTR.from_preset(preset, certainty_dim=None)
-    model = LOTR.from_config({**source.get_config(), "certainty_dim": hidden_dim})
+    preprocessor = replace(source.preprocessor, detector_decides=detector_decides)
+    changes = {"certainty_dim": hidden_dim, "preprocessor": preprocessor.to_dict()}
+    model = LOTR.from_config({**source.get_config(), **changes})
     others = [v for v in model.variables if "lotr_certainty" not in v.path]
     by_path = {v.path: v for v in source.variables}
     for variable in others:
@@ -162,9 +170,11 @@ def train_certainty(
     visibility=(),
     photos=None,
     calibrate_on=(),
+    calibrate_with=(),
     crops=9000,
     epochs=10,
     hidden_dim=128,
+    detector_decides=False,
     seed=0,
     verbose=2,
 ):
@@ -173,7 +183,7 @@ def train_certainty(
     Args:
         preset: name or folder of a preset with trained weights.
         data: folders of data sets whose `train` split has true landmarks of the preset's scheme;
-            one half of the faces of their `val` splits calibrates.
+            one half of the faces of their `val` splits calibrates, unless others do.
         out: folder of the new preset, which also has the files of the old one.
         visibility: folders of data sets whose labels also say which landmarks are seen, such as
             rendered faces; their positions are not learned from, so that they may be of a scheme
@@ -181,7 +191,10 @@ def train_certainty(
         photos: folder of photos for boxes without a face; None: there are none of them, and
             `quality` may not know them.
         calibrate_on: tags of the `val` faces that calibrate; empty: all.
+        calibrate_with: folders of data sets whose `val` faces calibrate instead of those of `data`:
+            a network that learned from rendered faces is less sure in photos. Empty: `data`.
         crops, epochs, hidden_dim: how much is learned, and the width of the head.
+        detector_decides: see `Preprocessor`; for a network that never saw a photo.
         seed: of all that is random.
         verbose: as of `keras.Model.fit`.
 
@@ -191,10 +204,10 @@ def train_certainty(
     Raises:
         ValueError: the preset or a data set cannot be read.
     """
-    model = with_head(preset, hidden_dim)
+    model = with_head(preset, hidden_dim, detector_decides)
     scheme = model.preprocessor.scheme
     samples = [s for folder in data for s in read_samples(folder, "train", scheme)]
-    groups = [calibrating_faces(folder, scheme, calibrate_on) for folder in data]
+    groups = [calibrating_faces(f, scheme, calibrate_on) for f in calibrate_with or data]
     groups = [group for group in groups if group]
     if not groups:
         raise ValueError(f"Expected val faces with a tag of {list(calibrate_on)}. There are none.")

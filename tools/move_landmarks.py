@@ -98,15 +98,31 @@ def fit(preset, data, only, output):
 def apply(offsets, shards, output):
     """Copy rendered SHARDS to OUTPUT with moved landmarks."""
     table = np.array(json.loads(offsets.read_text(encoding="utf-8"))["offsets"])
+
+    def move(labels):
+        angles = (labels[name].astype(float) for name in ANGLES)
+        return moved(labels["points98"].astype(float), *angles, table)
+
     for shard in sorted(shards.glob("shard-*")):
-        with np.load(shard / "labels.npz") as file:
-            labels = dict(file)
-        missing = [name for name in ANGLES if name not in labels]
+        with np.load(shard / "labels.npz") as labels:
+            missing = [name for name in ANGLES if name not in labels]
         if missing:
             raise click.ClickException(f"Expected {', '.join(missing)} in the labels of {shard}.")
-        angles = (labels[name].astype(float) for name in ANGLES)
+    write_moved(shards, output, move)
+
+
+def write_moved(shards, output, move):
+    """Copy rendered shards with other landmarks.
+
+    Args:
+        shards, output: folders.
+        move: function, the labels of a shard -> its landmarks (F, 98, 2).
+    """
+    for shard in sorted(shards.glob("shard-*")):
         shutil.copytree(shard, output / shard.name)
-        points = moved(labels["points98"].astype(float), *angles, table)
+        with np.load(shard / "labels.npz") as file:
+            labels = dict(file)
+        points = move(labels)
         labels["points98"] = points.astype(np.float32)
         # The 68 landmarks are the same places, as far as the 98 have them.
         if "points68" in labels:

@@ -1,5 +1,6 @@
 """The tracker, on drawn faces that a detector and a network of a few lines find."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -295,6 +296,12 @@ def test_what_the_landmarks_say_is_no_face_gets_no_track(landmarker):
     tracker = FaceTracker(landmarker)
     assert numbers(follow(tracker, [[(1, 100, 60, 70)]] * 8)) == [[]] * 8
     assert not tracker._tracks
+
+
+def test_a_model_that_never_saw_a_photo_leaves_it_to_the_detector(landmarker):
+    landmarker.certain(40.0)
+    landmarker.preprocessor = replace(landmarker.preprocessor, detector_decides=True)
+    assert numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 8)) == [[0]] * 8
 
 
 @pytest.mark.parametrize(("score", "found"), [(0.56, []), (0.9, [0])])

@@ -31,6 +31,7 @@ class Track:
         face: `Face`, as the detector found it.
         strength: `smoothing.Strength`; None does not smooth.
         sure_score: of the landmarker; None: its detector is believed.
+        detector_decides: of its preprocessor; the landmarks then say nothing of what is a face.
 
     Attributes:
         track_id: its number.
@@ -47,8 +48,9 @@ class Track:
             well seen by its landmarks, or they alone say so.
     """
 
-    def __init__(self, track_id, face, timestamp, strength, sure_score):
+    def __init__(self, track_id, face, timestamp, strength, sure_score, detector_decides=False):
         self.track_id, self._strength, self._sure_score = track_id, strength, sure_score
+        self._detector_decides = detector_decides
         self.hidden, self.misses, self.confirmed, self.sure = False, 0, 0, False
         self._quality, self._well_seen = None, False
         self._looks = self._last = self._before = self.points = None
@@ -119,7 +121,7 @@ class Track:
             sigma = known.get("sigma")
             self.smoothed = self._smooth(points, crop, crop_from_image, timestamp, sigma)
         self.degrees = upright_degrees(points, scheme, self.degrees)
-        if "sigma" in known:
+        if "sigma" in known and not self._detector_decides:
             self._quality = quality(known["sigma"], points)
             self._well_seen |= self._quality >= _WELL_SEEN
             self.sure |= self._quality >= _SURE_QUALITY

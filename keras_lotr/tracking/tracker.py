@@ -151,8 +151,9 @@ class FaceTracker:
         taken = set(map(id, matches.values()))
         for face in faces:
             if id(face) not in taken and not (distances(face.box, known) < _OFF).any():
-                settings = self._strength, self.landmarker.sure_score
-                begun.append(Track(self._next_id, face, timestamp, *settings))
+                landmarker = self.landmarker
+                settings = landmarker.sure_score, landmarker.preprocessor.detector_decides
+                begun.append(Track(self._next_id, face, timestamp, self._strength, *settings))
                 self._tracks.append(begun[-1])
                 self._next_id += 1
         return begun

@@ -51,7 +51,7 @@ export function count(faces) {
 // One sentence about an image.
 export function summary(faces, { detector, landmarks }) {
   if (!faces.length) {
-    return "No face was found. Faces should be upright, not tiny, and not seen from the side.";
+    return "No face was found. Faces should be upright and not tiny.";
   }
   const [all, first, second] = [detector + landmarks, detector, landmarks].map((s) => s.toFixed(2));
   return `${count(faces)} in ${all} s: detector ${first} s, landmarks ${second} s.`;

@@ -192,7 +192,7 @@ def train_certainty(
             `quality` may not know them.
         calibrate_on: tags of the `val` faces that calibrate; empty: all.
         calibrate_with: folders of data sets whose `val` faces calibrate instead of those of `data`:
-            a network that learned from rendered faces is less sure in photos. Empty: `data`.
+            a network that learned from rendered faces errs more in photos. Empty: `data`.
         crops, epochs, hidden_dim: how much is learned, and the width of the head.
         detector_decides: see `Preprocessor`; for a network that never saw a photo.
         seed: of all that is random.

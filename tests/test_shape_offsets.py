@@ -1,6 +1,5 @@
 """Landmarks of rendered faces, moved by what the shape of a face says (tools/shape_offsets.py)."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -30,8 +29,7 @@ def faces():
 
 @pytest.fixture(scope="module")
 def shipped():
-    table = json.loads((TOOLS / "shape_offsets_98.json").read_text())
-    return ShapeOffsets(*(table[name] for name in ("mean", "components", "limits", "offsets")))
+    return ShapeOffsets.read(TOOLS / "shape_offsets_98.json")
 
 
 def test_components_are_those_of_both_sides(faces):

@@ -5,12 +5,13 @@ renderer also depends on the face: on a turned one they draw the contour elsewhe
 is moved once more, by a linear function of the first components of the face's shape. It is fitted
 on annotated photos to what a preset that learned from moved rendered faces does differently there:
 
-    python tools/shape_offsets.py fit lotr_m_synthetic_98 --data FACES --data HARD \\
+    python tools/shape_offsets.py fit lotr_m_synthetic_98 --data FACES \\
         --rendered MOVED --output shape_offsets.json
     python tools/shape_offsets.py apply shape_offsets.json MOVED MOVED_AGAIN
 """
 
 import json
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from move_landmarks import LEFT_EYE, RIGHT_EYE, SCHEME, write_moved
 
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
+from keras_lotr.evaluation.shape_modes import alignment, centered, mean_shape
 from keras_lotr.lotr import LOTR
 from keras_lotr.schemes import get_scheme
 
@@ -27,19 +29,27 @@ LIMIT = 1.5  # standard deviations in photos; beyond them the offsets stay
 MOST = 0.3  # distances of the eyes; of a difference that is larger, the label is wrong
 
 
+@dataclass
 class ShapeOffsets:
     """A displacement of each landmark that depends on the shape of the face.
 
-    Args:
+    Attributes:
         mean: (N, 2) the mean shape, outer corners of the eyes one apart.
         components: (K, N, 2) orthonormal.
         limits: (K,) what the numbers of a shape are clipped to.
         offsets: (1 + K, N, 2), for 1 and for each number of the shape.
     """
 
-    def __init__(self, mean, components, limits, offsets):
-        self.mean, self.components = np.asarray(mean), np.asarray(components)
-        self.limits, self.offsets = np.asarray(limits), np.asarray(offsets)
+    mean: np.ndarray
+    components: np.ndarray
+    limits: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def read(cls, path):
+        """Those that `fit` wrote."""
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{field.name: np.array(table[field.name]) for field in fields(cls)})
 
     def __call__(self, points):
         """Landmarks (F, N, 2) of faces of any size and rotation, moved."""
@@ -49,13 +59,20 @@ class ShapeOffsets:
 
     def numbers(self, shapes):
         """1 and the clipped numbers (F, 1 + K) of upright shapes (F, N, 2)."""
-        found = np.einsum("fnj,knj->fk", shapes - self.mean, self.components)
-        clipped = np.clip(found, -self.limits, self.limits)
-        return np.concatenate([np.ones((len(shapes), 1)), clipped], 1)
+        return with_one(coefficients(shapes, self.mean, self.components), self.limits)
 
     def to_dict(self):
-        names = ("mean", "components", "limits", "offsets")
-        return {name: np.round(getattr(self, name), 5).tolist() for name in names}
+        return {name: np.round(array, 5).tolist() for name, array in vars(self).items()}
+
+
+def coefficients(shapes, mean, components):
+    """How much of each component (K, N, 2) upright shapes (F, N, 2) have: (F, K)."""
+    return np.einsum("fnj,knj->fk", shapes - mean, components)
+
+
+def with_one(numbers, limits):
+    """1 and the clipped numbers (F, 1 + K) of shapes."""
+    return np.column_stack([np.ones(len(numbers)), np.clip(numbers, -limits, limits)])
 
 
 def turned(points, factors):
@@ -66,11 +83,8 @@ def turned(points, factors):
 
 def upright(points, mean):
     """Shapes (F, N, 2) laid on a centred mean shape, and the complex factors (F,) that did it."""
-    centred = points - points.mean(1, keepdims=True)
-    plane = centred[..., 0] + 1j * centred[..., 1]
-    target = mean[:, 0] + 1j * mean[:, 1]
-    factors = (plane.conj() @ target) / (np.abs(plane) ** 2).sum(1)
-    return turned(centred, factors), factors
+    factors = alignment(centered(points), centered(mean[None])[0])
+    return turned(points - points.mean(1, keepdims=True), factors), factors
 
 
 def mirrored(points):
@@ -80,14 +94,12 @@ def mirrored(points):
 
 def components_of(points):
     """The mean shape (N, 2) and the first components (K, N, 2) of faces and their mirror images."""
-    mean = points.mean(0) - points.mean((0, 1))
-    for _ in range(3):
-        shapes, _ = upright(points, mean)
-        shapes = np.concatenate([shapes, mirrored(shapes)])
-        mean = shapes.mean(0)
-        mean = mean / np.linalg.norm(mean[RIGHT_EYE] - mean[LEFT_EYE])
-    shapes = upright(np.concatenate([points, mirrored(points)]), mean)[0] - mean
-    values, vectors = np.linalg.eigh(np.cov(shapes.reshape(len(shapes), -1).T))
+    points = np.concatenate([points, mirrored(points)])
+    shapes = centered(points)
+    mean = mean_shape(shapes, shapes.mean(0))
+    mean = np.stack([mean.real, mean.imag], -1) / np.abs(mean[RIGHT_EYE] - mean[LEFT_EYE])
+    shapes = upright(points, mean)[0] - mean
+    _, vectors = np.linalg.eigh(np.cov(shapes.reshape(len(shapes), -1).T))
     return mean, vectors.T[::-1][:COMPONENTS].reshape(-1, *mean.shape)
 
 
@@ -103,10 +115,10 @@ def fitted(truth, predicted, mean, components):
     way = np.clip(turned(truth - predicted, factors), -MOST, MOST)
     shapes = np.concatenate([shapes, mirrored(shapes)])
     way = np.concatenate([way, mirrored(way)])
-    found = np.einsum("fnj,knj->fk", shapes - mean, components)
-    offsets = ShapeOffsets(mean, components, LIMIT * found.std(0), None)
-    solved = np.linalg.lstsq(offsets.numbers(shapes), way.reshape(len(way), -1), rcond=None)[0]
-    return ShapeOffsets(mean, components, offsets.limits, solved.reshape(-1, *mean.shape))
+    numbers = coefficients(shapes, mean, components)
+    limits = LIMIT * numbers.std(0)
+    solved = np.linalg.lstsq(with_one(numbers, limits), way.reshape(len(way), -1), rcond=None)[0]
+    return ShapeOffsets(mean, components, limits, solved.reshape(-1, *mean.shape))
 
 
 @click.group(help=__doc__)
@@ -138,9 +150,7 @@ def fit(preset, data, rendered, output):
 @click.argument("output", type=Path)
 def apply(offsets, shards, output):
     """Copy rendered SHARDS, moved by constants before, to OUTPUT with landmarks moved again."""
-    table = json.loads(offsets.read_text(encoding="utf-8"))
-    names = ("mean", "components", "limits", "offsets")
-    move = ShapeOffsets(*(table[name] for name in names))
+    move = ShapeOffsets.read(offsets)
     write_moved(shards, output, lambda labels: move(labels["points98"].astype(float)))
 
 

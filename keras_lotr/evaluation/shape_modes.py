@@ -48,12 +48,8 @@ def shape_mode_slopes(truth, predicted, count=10):
     if complete.sum() < 2:
         return []
     truth, predicted = truth[complete][:, known], predicted[complete][:, known]
-    truth, predicted = _centered(truth), _centered(predicted)
-    mean = truth[0]
-    for _ in range(_ROUNDS):
-        aligned = _aligned(truth, mean)
-        mean = aligned.mean(0)
-        mean /= np.linalg.norm(mean)
+    truth, predicted = centered(truth), centered(predicted)
+    mean = mean_shape(truth, truth[0])
     aligned = _aligned(truth, mean)
     center = aligned.mean(0)
     variations = _as_real(aligned - center)
@@ -66,16 +62,34 @@ def shape_mode_slopes(truth, predicted, count=10):
     return ((of_truth * of_predicted).sum(0)[learned] / power[learned]).tolist()
 
 
-def _centered(points):
+def centered(points):
     """(F, N, 2) -> (F, N) complex, around 0: a rotation with scale is then one factor."""
     z = points[..., 0] + 1j * points[..., 1]
     return z - z.mean(1, keepdims=True)
 
 
-def _aligned(shapes, target):
-    """Each shape turned and scaled to be nearest to the target in least squares (Umeyama 1991)."""
+def alignment(shapes, target):
+    """The factor (F,) that turns and scales each shape to be nearest to the target.
+
+    Args:
+        shapes: (F, N) complex, as of `centered`.
+        target: (N,) complex; nearest in least squares (Umeyama 1991).
+    """
     power = np.maximum((np.abs(shapes) ** 2).sum(1), np.finfo(float).tiny)
-    return shapes * ((shapes.conj() @ target) / power)[:, None]
+    return (shapes.conj() @ target) / power
+
+
+def mean_shape(shapes, start):
+    """The mean (N,) of shapes (F, N) that are aligned to it, of norm 1 and turned like `start`."""
+    mean = start
+    for _ in range(_ROUNDS):
+        mean = _aligned(shapes, mean).mean(0)
+        mean /= np.linalg.norm(mean)
+    return mean
+
+
+def _aligned(shapes, target):
+    return shapes * alignment(shapes, target)[:, None]
 
 
 def _as_real(shapes):

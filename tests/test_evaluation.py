@@ -56,6 +56,22 @@ def test_summary_by_hand():
     assert got["nme"] == 8
     assert got["failure_rate"] == {"8": 66.667, "10": 33.333}
     assert got["auc"] == {"8": round(100 * (1 - 3 / 8) / 3, 3), "10": round((70 + 10) / 3, 3)}
+    assert got["nme_error"] == round(np.std([3, 9, 12], ddof=1) / 3**0.5, 4)
+    assert summary(np.full((1, 2), 4.0, np.float32))["nme_error"] is None
+
+
+def test_halves_and_standard_error(preset, rendered_faces):
+    results, faces = evaluate(preset, rendered_faces, "val")
+    nme = [face["nme"] for face in faces]
+    sets = [face["tags"].split(" ")[0] for face in faces]
+    first = [sets[:i].count(name) % 2 == 0 for i, name in enumerate(sets)]
+    halves = [np.mean([e for e, f in zip(nme, first, strict=True) if f == half])
+              for half in (True, False)]  # fmt: skip
+    assert results["nme_of_halves"] == pytest.approx(halves, abs=1e-3)
+    assert results["nme_error"] == pytest.approx(np.std(nme, ddof=1) / len(nme) ** 0.5, abs=1e-3)
+    shown = as_text(results)
+    assert f"{results['nme']:8.2f}{results['nme_error']:7.2f}" in shown
+    assert "NME % of two halves: {:.2f} and {:.2f}".format(*results["nme_of_halves"]) in shown
 
 
 def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
@@ -69,8 +85,8 @@ def test_command_writes_json_and_csv(preset, rendered_faces, tmp_path):
     assert list(results) == [
         "preset", "data", "split", "only", "scheme", "converted_from", "normalizer", "flip",
         "boxes", "not_detected",
-        "faces", "points", "nme", "failure_rate", "auc", "without_normalizer", "regions", "subsets",
-        "landmarks", "shape_modes", "openness",
+        "faces", "points", "nme", "nme_error", "failure_rate", "auc", "without_normalizer",
+        "nme_of_halves", "regions", "subsets", "landmarks", "shape_modes", "openness",
     ]  # fmt: skip
     with open(output.with_suffix(".csv"), newline="") as file:
         rows = list(csv.DictReader(file))

@@ -20,6 +20,7 @@ from tiny import (
 from keras_lotr import LOTR
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
+from keras_lotr.datasets.sets import halves
 from keras_lotr.evaluation import certainty as evaluation
 from keras_lotr.evaluation.certainty import left_of, ranking
 from keras_lotr.evaluation.figures import draw_reliability, draw_sparsification
@@ -31,7 +32,6 @@ from keras_lotr.training.certainty import fit_head, visible_samples
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
     calibrate,
-    halves,
     held_out_ratios,
     weighted_quantile,
 )

@@ -1,6 +1,6 @@
 """`keras-lotr report certainty`: whether what a model says of its own errors is true.
 
-Everything is measured on the reporting half of the val faces, see `certainty_calibration.halves`.
+Everything is measured on the reporting half of the val faces, see `datasets.sets.halves`.
 """
 
 from dataclasses import replace
@@ -10,13 +10,13 @@ import numpy as np
 from keras_lotr.conversions import sources_of
 from keras_lotr.datasets import NoFaces, facesynth, read_samples
 from keras_lotr.datasets.gaps import in_scheme
+from keras_lotr.datasets.sets import halves, sets_of
 from keras_lotr.evaluation import pose_check
 from keras_lotr.evaluation.judged import judge
 from keras_lotr.evaluation.ranking import area_under_roc, correlation, rank_correlation
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.certainty import radius
 from keras_lotr.lotr import LOTR
-from keras_lotr.training.certainty_calibration import halves, sets_of
 from keras_lotr.training.false_boxes import false_box, half_face, photos_with_boxes
 
 LEVELS = tuple(round(0.05 * i, 2) for i in range(1, 20))

@@ -14,6 +14,7 @@ from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.datasets.detector_boxes import detector_boxes
 from keras_lotr.datasets.gaps import in_scheme
+from keras_lotr.datasets.sets import halves
 from keras_lotr.evaluation.openness import openness_found
 from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 from keras_lotr.inference.onnx_model import OnnxModel
@@ -58,8 +59,9 @@ def evaluate(
 
     Returns:
         Two values, `results` and `faces`. `results` is a dict, the content of `results.json`: the
-        number of faces and of labelled landmarks; NME, failure rates and AUC in per cent, of all
-        faces and of each subset; the NME of each region and landmark (None without any label);
+        number of faces and of labelled landmarks; NME, its standard error, failure rates and AUC in
+        per cent, of all faces and of each subset; the NME of two halves, every other face of each
+        set; the NME of each region and landmark (None without any label);
         `shape_mode_slopes`; `openness_found`; the scheme of the labels if they were converted; and
         the faces without a normaliser. `faces` has a dict for each face, with its file, its NME
         and that of each region.
@@ -84,6 +86,7 @@ def evaluate(
         "not_detected": measured.not_detected,
         **summary(errors),
         "without_normalizer": [Path(sample.path).name for sample in measured.left_out],
+        "nme_of_halves": _nme_of_halves(samples, measured.nme),
         "regions": _regions(errors, scheme, digits=3),
         "subsets": {
             tag: summary(errors[[tag in sample.tags for sample in samples]])
@@ -208,7 +211,11 @@ def mean_of_measured(errors, axis):
 
 
 def summary(errors):
-    """Faces, labelled points, NME, failure rates and AUCs of (F, N) errors, rounded for reading."""
+    """Faces, labelled points, NME, failure rates and AUCs of (F, N) errors, rounded for reading.
+
+    `nme_error` is the standard error of the NME: how much it varies between sets of so many faces.
+    It is None for a single face.
+    """
     nme = mean_of_measured(errors, 1)
 
     def mean_of(function):
@@ -221,9 +228,17 @@ def summary(errors):
         "faces": len(errors),
         "points": int((~np.isnan(errors)).sum()),
         "nme": round(float(nme.mean()), 4),
+        "nme_error": round(float(nme.std(ddof=1)) / len(nme) ** 0.5, 4) if len(nme) > 1 else None,
         "failure_rate": mean_of(failures),
         "auc": mean_of(area_under_ced),
     }
+
+
+def _nme_of_halves(samples, nme):
+    """The NME of `halves`; None for one without a face."""
+    of_face = dict(zip(map(id, samples), nme, strict=True))
+    means = (np.mean([of_face[id(s)] for s in half]) if half else None for half in halves(samples))
+    return [mean if mean is None else round(float(mean), 4) for mean in means]
 
 
 def _regions(errors, scheme, digits):

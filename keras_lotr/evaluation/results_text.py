@@ -12,18 +12,21 @@ def as_text(results):
         f"{results['points']} landmarks), {results['scheme']}, normalised by "
         f"{results['normalizer']}, {flip} flip averaging",
         *_remarks(results),
-        f"{'':14}{'faces':>7}{'NME %':>8}{'FR@8':>8}{'FR@10':>8}{'AUC@8':>8}{'AUC@10':>8}",
+        f"{'':14}{'faces':>7}{'NME %':>8}{'+-':>7}{'FR@8':>8}{'FR@10':>8}{'AUC@8':>8}{'AUC@10':>8}",
     ]
     for name, part in {"all": results, **results["subsets"]}.items():
         rates, areas = part["failure_rate"], part["auc"]
+        error = "" if part["nme_error"] is None else f"{part['nme_error']:.2f}"
         lines.append(
-            f"{name:14}{part['faces']:7}{part['nme']:8.2f}{rates['8']:8.2f}{rates['10']:8.2f}"
+            f"{name:14}{part['faces']:7}{part['nme']:8.2f}{error:>7}{rates['8']:8.2f}{rates['10']:8.2f}"
             f"{areas['8']:8.2f}{areas['10']:8.2f}"
         )
     regions = ", ".join(f"{name} {value:.2f}" for name, value in results["regions"].items())
+    halves = " and ".join(f"{nme:.2f}" for nme in results["nme_of_halves"] if nme is not None)
     slopes = " ".join(f"{slope:.2f}" for slope in results["shape_modes"])
     slopes = slopes or "none, for lack of two faces with all landmarks"
-    lines += [f"NME % by region: {regions}", f"Slopes of shape modes: {slopes}"]
+    lines += [f"NME % of two halves: {halves}", f"NME % by region: {regions}"]
+    lines += [f"Slopes of shape modes: {slopes}"]
     return "\n".join([*lines, *_openness(results)])
 
 

@@ -18,6 +18,7 @@ from keras import ops
 from keras_lotr.conversions import sources_of
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.gaps import in_scheme
+from keras_lotr.datasets.sets import halves
 from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.lotr import LOTR
@@ -26,7 +27,6 @@ from keras_lotr.presets.layout import layout_of
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
     calibrate,
-    halves,
     held_out_ratios,
 )
 from keras_lotr.training.certainty_crops import crops_of_faces, see

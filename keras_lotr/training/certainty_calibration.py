@@ -11,25 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.sets import sets_of
 from keras_lotr.inference.certainty import distances, radius
 from keras_lotr.schemes import get_scheme
-from keras_lotr.training.certainty_crops import set_of
 
 LEVEL = 0.9  # of the true landmarks, how many lie in their ellipses
 _COMPARED = 150  # faces of a set; more do not change a median
 _MOST = 3.0  # times that a ratio may be
-
-
-def halves(samples):
-    """The calibrating and the reporting half of held-out faces: every other face of each set."""
-    found = sets_of(samples).values()
-    return tuple([s for of_set in found for s in of_set[start::2]] for start in (0, 1))
-
-
-def sets_of(samples):
-    """{name of a set: its samples}."""
-    names = dict.fromkeys(map(set_of, samples))
-    return {name: [s for s in samples if set_of(s) == name] for name in names}
 
 
 def held_out_ratios(model, samples, held_out):

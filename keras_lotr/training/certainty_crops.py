@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_lotr.datasets.augmentation import Augmentation, cover, random_crop
 from keras_lotr.datasets.labels_json import HALF_DOUBT
+from keras_lotr.datasets.sets import set_of
 from keras_lotr.fused.graph import FusedModel
 
 AUGMENTATION = Augmentation(rotation=20.0, blur=0.3, cutout=0.0)
@@ -112,11 +113,6 @@ def random_crop_of(sample, preprocessor, rng, with_points=True):
     seen = np.where(hidden, 0, seen)
     points = points if with_points else np.full_like(points, np.nan)
     return crop, points, seen, set_of(sample)
-
-
-def set_of(sample):
-    """The name of the set that a sample is of, its first tag; "" if it has none."""
-    return next(iter(sample.tags), "")
 
 
 def _doubted(sample, rng):

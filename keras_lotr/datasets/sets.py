@@ -1,0 +1,28 @@
+"""The sets that a data set consists of, and its two halves."""
+
+from collections import Counter
+
+
+def set_of(sample):
+    """The name of the set that a sample is of, its first tag; "" if it has none."""
+    return next(iter(sample.tags), "")
+
+
+def sets_of(samples):
+    """{name of a set: its samples}."""
+    names = dict.fromkeys(map(set_of, samples))
+    return {name: [s for s in samples if set_of(s) == name] for name in names}
+
+
+def halves(samples):
+    """Every other sample of each set, beginning with the first, and the others.
+
+    Of held-out faces the first half calibrates a certainty head, and the second says how true it is
+    then (`keras_lotr.training.certainty_calibration`, `keras_lotr.evaluation.certainty`).
+    """
+    found, counts = ([], []), Counter()
+    for sample in samples:
+        name = set_of(sample)
+        found[counts[name] % 2].append(sample)
+        counts[name] += 1
+    return found

@@ -5,7 +5,8 @@
 ../shared/facesynth, the renderer, needs numba. Each clip is NAME.mp4 (H.264, 640 x 480) and
 NAME.npz: `ids` (F,), `times` (T,) in seconds, `points98` (T, F, 98, 2), `points68` (T, F, 68, 2) in
 pixels, NaN where a face is not in the frame, and `visible98` (T, F, 98). A clip that is there is
-left as it is. `benchmarks/video.py` measures on them.
+left as it is. `benchmarks/video.py` measures on them. `--frames FOLDER` writes one frame of each
+second of the clips as a photo, for `keras-lotr train-certainty --photos`.
 """
 
 from fractions import Fraction
@@ -20,6 +21,7 @@ from video_scene import Moment, Person, develop, exposure
 
 WIDTH, HEIGHT = 640, 480
 _QUALITY = "24"  # of x264: compressed as by a telephone
+_FRAMES = slice(5, None, 24)  # those that are photos
 # Who is alone in a clip, with the seed. Settings are chosen on the clips of c and d only.
 PEOPLE = {"a": 33, "b": 40, "c": 47, "d": 49}
 
@@ -203,17 +205,30 @@ def labels(faces):
     }
 
 
+def write_frames(path, folder):
+    """Write one of 24 frames of a clip as FOLDER/NAME_NUMBER.jpg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path)) as file:
+        for i, frame in list(enumerate(file.decode(video=0)))[_FRAMES]:
+            frame.to_image().save(folder / f"{path.stem}_{i:03}.jpg", quality=92)
+
+
 @click.command()
 @click.option("--output", type=Path, required=True, help="Folder for the clips.")
 @click.option("--only", default="", help="Only clips whose names begin so.")
-def main(output, only):
+@click.option("--frames", type=Path, help="Folder for single frames of the clips.")
+def main(output, only, frames):
     output.mkdir(parents=True, exist_ok=True)
     renderer = Renderer(256)
     for name, clip in clips().items():
         path = output / f"{name}.mp4"
-        if name.startswith(only) and not path.exists():
+        if not name.startswith(only):
+            continue
+        if not path.exists():
             render(renderer, path, *clip)
             click.echo(f"{path}: {round(clip[1] * clip[2])} frames, {len(clip[0])} faces")
+        if frames:
+            write_frames(path, frames)
 
 
 if __name__ == "__main__":

@@ -119,6 +119,31 @@ def _common_areas(box, boxes):
     return np.prod(np.maximum(high - low, 0), axis=1)
 
 
+def part_of_box(box, part, degrees=0.0):
+    """The box of a part of a face, of the box of the whole face.
+
+    Args:
+        box: x0, y0, x1, y1 in image pixels, around a face that is turned.
+        part: (4,) x0, y0, x1, y1, where the part is in the box of an upright face, in its sides.
+        degrees: turn of the face, clockwise: 0, 90, 180 or 270.
+
+    Returns:
+        (4,) float64 x0, y0, x1, y1.
+
+    Example:
+
+    >>> lower_half = (0, 0.5, 1, 1)
+    >>> part_of_box((10, 10, 50, 90), lower_half).tolist()
+    [10.0, 50.0, 50.0, 90.0]
+    >>> part_of_box((10, 10, 90, 50), lower_half, degrees=90).tolist()
+    [10.0, 10.0, 50.0, 50.0]
+    """
+    low, high = np.asarray(box, np.float64).reshape(2, 2)
+    sides = high - low if degrees % 180 == 0 else (high - low)[::-1]
+    corners = (np.reshape(part, (2, 2)) - 0.5) * sides
+    return box_of(apply(similarity([0, 0], (low + high) / 2, degrees=degrees), corners)).round(9)
+
+
 def crop_from_box(box, size, margin, degrees=0.0):
     """The similarity of a crop: a square of `margin` times the longer side of the box, centred.
 

@@ -22,12 +22,18 @@ class Preprocessor:
         detector_decides: whether the detector alone decides what is a face. If not, a model that
             says how sure its landmarks are has its say (`keras_lotr.inference.verification`), but
             one that never saw a photo knows too little of small and blurred faces.
+        landmarks_in_box: x0, y0, x1, y1 of the box around landmarks that cover a part of the face
+            only, in sides of the box that the library's detector finds; None: they are the same.
+
+    Raises:
+        ValueError: an entry is out of its range, or the scheme is unknown.
     """
 
     scheme: str
     image_size: int
     margin: float = 1.3
     detector_decides: bool = False
+    landmarks_in_box: tuple = None
 
     def __post_init__(self):
         get_scheme(self.scheme)
@@ -40,9 +46,11 @@ class Preprocessor:
             raise ValueError(
                 f"Expected detector_decides as true or false. Received: {self.detector_decides!r}"
             )
+        if self.landmarks_in_box is not None:
+            object.__setattr__(self, "landmarks_in_box", _checked_part(self.landmarks_in_box))
 
     def to_dict(self):
-        """Its entries, for a config or a JSON file; `detector_decides` only where it is true.
+        """Its entries, for a config or a JSON file; those that most models do not need only if set.
 
         Example:
 
@@ -52,6 +60,8 @@ class Preprocessor:
         entries = asdict(self)
         if not self.detector_decides:
             del entries["detector_decides"]
+        if self.landmarks_in_box is None:
+            del entries["landmarks_in_box"]
         return entries
 
     @classmethod
@@ -70,13 +80,29 @@ class Preprocessor:
         Example:
 
         >>> Preprocessor.from_dict({"scheme": "ibug68", "image_size": 192, "channels": "RGB"})
-        Preprocessor(scheme='ibug68', image_size=192, margin=1.3, detector_decides=False)
+        Preprocessor(scheme='ibug68', image_size=192, margin=1.3, detector_decides=False, \
+landmarks_in_box=None)
         """
         names = {field.name for field in fields(cls)}
         try:
             return cls(**{k: v for k, v in entries.items() if k in names})
         except (AttributeError, TypeError) as error:
             raise ValueError(str(error)) from None
+
+
+def _checked_part(part):
+    """Four floats x0, y0, x1, y1, of a box that is not far from the face's."""
+    try:
+        part = tuple(map(float, part))
+    except (TypeError, ValueError):
+        part = ()
+    inside = len(part) == 4 and all(-2 <= side <= 3 for side in part)
+    if not inside or part[0] >= part[2] or part[1] >= part[3]:
+        raise ValueError(
+            "Expected landmarks_in_box as x0, y0, x1, y1 in sides of the face's box, such as "
+            f"(0.2, 0.6, 0.8, 0.9). Received: {part}"
+        )
+    return part
 
 
 def flip_averaged(predict, crops, preprocessor):

@@ -1,5 +1,7 @@
 """Boxes of a face detector for labelled faces: to train and to measure with."""
 
+import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,15 +10,22 @@ import pytest
 from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
-from keras_lotr import Face
+from keras_lotr import Face, FaceDetector, FaceLandmarker
 from keras_lotr.cli import main
 from keras_lotr.datasets import detector_boxes as boxes_module
 from keras_lotr.datasets import read_samples
-from keras_lotr.datasets.detector_boxes import detector_boxes, with_detector_boxes
+from keras_lotr.datasets.detector_boxes import (
+    detector_boxes,
+    landmarks_in_box,
+    with_detector_boxes,
+)
 from keras_lotr.evaluation import evaluate
+from keras_lotr.images.reading import read_image
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.training import Recipe, train
 
-RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+RENDERED, ASTRONAUT = EXAMPLES / "rendered_faces", EXAMPLES / "astronaut.jpg"
 
 
 class Detector:
@@ -109,5 +118,81 @@ def test_training_sees_both_boxes(samples, rendered_faces, tmp_path, monkeypatch
 
 
 def test_recipe():
-    with pytest.raises(ValueError, match="Expected detector_boxes as true or false. Received: 1"):
-        replace(Recipe(), detector_boxes=1)
+    with pytest.raises(ValueError, match="Expected detector_boxes as true, .* Received: 'yes'"):
+        replace(Recipe(), detector_boxes="yes")
+
+
+def mouths(split):
+    """The rendered faces, of which only the mouth is labelled."""
+    return [
+        replace(s, points_image=s.points_image[48:], scheme="plain20", box=None, visibility=None)
+        for s in read_samples(RENDERED, split, "ibug68")
+    ]
+
+
+def test_landmarks_of_a_part_of_the_face():
+    faces = mouths("val")
+    part = landmarks_in_box(faces)
+    x0, y0, x1, y1 = part
+    assert 0.2 < x0 < 0.4 < 0.6 < x1 < 0.8 and 0.5 < y0 < 0.7 < y1 < 0.9
+    plain, moved = (detector_boxes(faces, landmarks_in_box=p) for p in (None, part))
+    assert sum(box is not None for box in plain) < 0.2 * len(faces)
+    assert sum(box is not None for box in moved) >= 0.8 * len(faces)
+
+
+def test_nothing_is_known_of_faces_that_are_not_found(samples):
+    assert landmarks_in_box(samples, Detector(samples, {})) is None
+
+
+def test_a_users_own_detector_gives_the_boxes_of_the_users_landmarks(samples):
+    found = detector_boxes(samples[:1], Detector(samples, {0}), landmarks_in_box=(0, 0, 0.5, 0.5))
+    np.testing.assert_array_equal(found[0], samples[0].box + 4)
+
+
+@pytest.mark.usefixtures("tiny_variant")
+def test_a_training_of_a_part_of_the_face_says_where_it_is(tmp_path):
+    """Its boxes are those of the mouth, also those that the detector finds in a photo."""
+    columns = [f"{axis}{i}" for i in range(20) for axis in "xy"]
+    lines = [",".join(["image", *columns, "split"])]
+    for split in ("train", "val"):
+        for sample in mouths(split)[:12]:
+            lines.append(",".join([sample.path, *map(str, sample.points_image.ravel()), split]))
+    (tmp_path / "mouths.csv").write_text("\n".join(lines))
+    recipe = Recipe(scheme="plain20", epochs=1, batch_size=4, warmup_steps=1)
+    preset = train(recipe, [tmp_path / "mouths.csv"], tmp_path / "run", verbose=0)
+    landmarker = FaceLandmarker.from_preset(preset)
+    x0, y0, x1, y1 = landmarker.preprocessor.landmarks_in_box
+    (whole,) = FaceDetector.from_preset()(ASTRONAUT)
+    sides = np.tile(whole.box[2:] - whole.box[:2], 2)
+    expected = np.tile(whole.box[:2], 2) + np.array([x0, y0, x1, y1]) * sides
+    for detector in ("builtin", FaceDetector.from_preset()):
+        (face,) = FaceLandmarker(landmarker.model, detector)(ASTRONAUT)
+        np.testing.assert_allclose(face.box, expected, atol=0.1)
+    own = FaceLandmarker(landmarker.model, lambda image: [whole])
+    np.testing.assert_array_equal(own(ASTRONAUT)[0].box, whole.box)
+    np.testing.assert_array_equal(landmarker(ASTRONAUT, boxes=[whole])[0].box, whole.box)
+
+
+def test_a_detector_of_a_part_can_be_pickled_and_turns_with_the_face():
+    part = (0.3, 0.6, 0.7, 0.8)
+    detect = pickle.loads(pickle.dumps(FaceDetector.from_preset(rotations=(0, 90)).of_part(part)))
+    image = read_image(ASTRONAUT)
+    (face,) = detect(image)
+    (turned,) = detect(np.ascontiguousarray(np.rot90(image, -1)))  # clockwise
+    assert turned.degrees == 90
+    x0, y0, x1, y1 = face.box
+    last = len(image) - 1
+    np.testing.assert_allclose(turned.box, [last - y1, x0, last - y0, x1], atol=2)
+
+
+@pytest.mark.parametrize("part", [(0, 0, 1), (0.5, 0, 0.5, 1), (0, 0, 9, 1), ("a", 0, 1, 1), 3])
+def test_a_part_that_is_no_box(part):
+    with pytest.raises(ValueError, match="Expected landmarks_in_box as x0, y0, x1, y1 in sides"):
+        Preprocessor("ibug68", 64, landmarks_in_box=part)
+
+
+def test_the_part_is_kept_in_json():
+    preprocessor = Preprocessor("ibug68", 64, landmarks_in_box=[0, 0.5, 1, 1])
+    entries = json.loads(json.dumps(preprocessor.to_dict()))
+    assert Preprocessor.from_dict(entries) == preprocessor
+    assert "landmarks_in_box" not in Preprocessor("ibug68", 64).to_dict()

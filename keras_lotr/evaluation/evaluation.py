@@ -158,7 +158,8 @@ def measure(
     samples, left_out = _with_normalizer(samples, preprocessor.scheme, normalizer)
     not_detected = None
     if boxes == "detector":
-        samples, not_detected = _with_boxes(samples, detector_boxes(samples))
+        found = detector_boxes(samples, landmarks_in_box=preprocessor.landmarks_in_box)
+        samples, not_detected = _with_boxes(samples, found)
     truth, predicted = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]

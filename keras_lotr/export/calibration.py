@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_lotr.images.folders import expand
 from keras_lotr.images.reading import read_image
-from keras_lotr.inference.detectors import load_detector
+from keras_lotr.inference.detectors import load_detector, of_part
 from keras_lotr.inference.photo_crops import crop_faces
 
 MAX_CROPS = 128
@@ -29,7 +29,7 @@ def calibration_crops(sources, preprocessor):
     >>> calibration_crops(["examples/astronaut.jpg"], Preprocessor("ibug68", 64)).shape
     (1, 64, 64, 3)
     """
-    detect, crops = load_detector(), []
+    detect, crops = of_part(load_detector(), preprocessor.landmarks_in_box), []
     for picture in expand(sources):
         image = read_image(picture)
         crops += crop_faces(image, detect(image), preprocessor)[1]

@@ -52,6 +52,19 @@ def load_detector(detector="builtin", **settings):
     return FaceDetector(detector, **settings)
 
 
+def of_part(detector, landmarks_in_box):
+    """A detector whose boxes are those of landmarks that cover a part of the face only.
+
+    Args:
+        detector: as `load_detector` returns it. A user's own stays as it is: its boxes are to be
+            those of the user's landmarks.
+        landmarks_in_box: of the `Preprocessor`.
+    """
+    if landmarks_in_box is None or not isinstance(detector, FaceDetector):
+        return detector
+    return detector.of_part(landmarks_in_box)
+
+
 def check_detector(detector, **settings):
     """Refuse what can be refused before a detector is loaded; arguments as of `load_detector`.
 

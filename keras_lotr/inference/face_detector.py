@@ -3,12 +3,13 @@
 import math
 import numbers
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from keras_lotr.geometry import part_of_box
 from keras_lotr.images.reading import is_several, read_image
 from keras_lotr.inference.detector_network import load_network
 from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
@@ -80,6 +81,8 @@ class FaceDetector:
         score_threshold: the former name of `threshold`.
         candidates: 0..1, a lower score from which faces are returned as well, for somebody who can
             tell which of them are faces; None: none. The other faces stay as they are.
+        landmarks_in_box: (4,) x0, y0, x1, y1, where the landmarks lie that are wanted, in sides of
+            the box of an upright face: their boxes are returned. None: those of the whole faces.
 
     Call arguments:
         source: an image, as `read_image` takes it (a path, an RGB array, ...), or an iterable of
@@ -112,6 +115,7 @@ class FaceDetector:
         score_threshold=None,
         min_face_size=None,
         candidates=None,
+        landmarks_in_box=None,
     ):
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no face detector {path}.")
@@ -121,6 +125,7 @@ class FaceDetector:
         self.path, self.rotations = os.path.abspath(path), tuple(rotations)
         self.threshold, self.nms_threshold = threshold, nms_threshold
         self.candidates = threshold if candidates is None else candidates
+        self.landmarks_in_box = landmarks_in_box
         self._network = load_network(self.path, min(threshold, self.candidates))
 
     @classmethod
@@ -153,7 +158,14 @@ class FaceDetector:
     def __reduce__(self):  # the network cannot be pickled
         max_side = self.max_side if self.min_face_size is None else None
         settings = self.threshold, self.nms_threshold, max_side, self.rotations, None
-        return type(self), (self.path, *settings, self.min_face_size, self.candidates)
+        more = self.min_face_size, self.candidates, self.landmarks_in_box
+        return type(self), (self.path, *settings, *more)
+
+    def of_part(self, landmarks_in_box):
+        """This detector with other `landmarks_in_box`; both share the network."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), landmarks_in_box=landmarks_in_box)
+        return other
 
     def __call__(self, source):
         if is_several(source):
@@ -175,6 +187,10 @@ class FaceDetector:
         levels = pyramid(image, self._longer_side(image.shape[:2], divisor), quick)
         looks = [self._look(level, degrees) for degrees in self.rotations for level in levels]
         faces = join(looks, self.nms_threshold, self.threshold)
+        if (part := self.landmarks_in_box) is not None:
+            boxes = (part_of_box(face.box, part, face.degrees) for face in faces)
+            pairs = zip(faces, boxes, strict=True)
+            faces = [replace(face, box=box.astype(np.float32)) for face, box in pairs]
         return sorted(faces, key=lambda face: -np.prod(face.box[2:] - face.box[:2]))
 
     def _longer_side(self, shape, divisor):

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from keras_lotr import geometry
 from keras_lotr.inference.boxes import check_box, check_boxes
-from keras_lotr.inference.detectors import check_detector, load_detector
+from keras_lotr.inference.detectors import check_detector, load_detector, of_part
 from keras_lotr.inference.face_detector import Face, FaceDetector
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
@@ -60,14 +60,18 @@ class PhotoCropper:
     @cached_property
     def loaded(self):
         """Callable: photo -> list of `Face` that the detector is sure of."""
-        return load_detector(self.detector, **self.settings)
+        return self._of_landmarks(load_detector(self.detector, **self.settings))
 
     @cached_property
     def proposing(self):
         """The detector, or one that proposes more than that is sure of."""
         if not self.proposes:
             return self.loaded
-        return load_detector(self.detector, **self.settings, candidates=CANDIDATE_SCORE)
+        settings = {**self.settings, "candidates": CANDIDATE_SCORE}
+        return self._of_landmarks(load_detector(self.detector, **settings))
+
+    def _of_landmarks(self, detector):
+        return of_part(detector, self.preprocessor.landmarks_in_box)
 
     @property
     def sure_score(self):

@@ -28,19 +28,23 @@ class Group:
         scheme: name of the landmark scheme.
         mean_shape: (N, 2), mean landmarks as fractions of the crop.
         tables: (N, D) arrays by their keys (`mean_shape.TABLES`).
+        landmarks_in_box: of the `Preprocessor`.
     """
 
     name: str
     scheme: str
     mean_shape: np.ndarray
     tables: dict = field(repr=False)
+    landmarks_in_box: tuple = None
 
     @classmethod
     def of_model(cls, name, model):
         """The landmarks of a `LOTR` as they are."""
         named = named_weights(model)
         tables = {key: ops.convert_to_numpy(named[key].value) for key in TABLES}
-        return cls(name, model.preprocessor.scheme, model.mean_shape, tables)
+        preprocessor = model.preprocessor
+        own = preprocessor.scheme, model.mean_shape, tables, preprocessor.landmarks_in_box
+        return cls(name, *own)
 
     def as_scheme(self, scheme, mean_shape):
         """Landmarks of another scheme, each of which starts as the nearest of these.
@@ -160,7 +164,8 @@ class LOTRMixture(keras.Model):
         group = self.groups[number]
         count = len(group.mean_shape)
         config = copy.deepcopy(self.trunk_config)  # Keras empties what it reads
-        preprocessor = replace(self.preprocessor, scheme=group.scheme)
+        own = {"scheme": group.scheme, "landmarks_in_box": group.landmarks_in_box}
+        preprocessor = replace(self.preprocessor, **own)
         config |= {"num_landmarks": count, "mean_shape": group.mean_shape}
         model = LOTR.from_config({**config, "preprocessor": preprocessor})
         own = named_weights(self)
@@ -170,9 +175,11 @@ class LOTRMixture(keras.Model):
         return model
 
     def get_config(self):
+        names = ("name", "scheme", "landmarks_in_box")
         groups = [
-            {"name": g.name, "scheme": g.scheme, "mean_shape": g.mean_shape.astype(float).tolist()}
-            for g in self.groups
+            {name: getattr(group, name) for name in names}
+            | {"mean_shape": group.mean_shape.astype(float).tolist()}
+            for group in self.groups
         ]
         trunk = copy.deepcopy(dict(self.trunk_config))
         return {"name": self.name, "trunk": trunk, "groups": groups}
@@ -185,7 +192,8 @@ class LOTRMixture(keras.Model):
         for entry in config["groups"]:
             mean_shape = np.array(entry["mean_shape"], np.float32)
             unset = dict.fromkeys(TABLES, np.zeros((len(mean_shape), width), np.float32))
-            groups.append(Group(entry["name"], entry["scheme"], mean_shape, unset))
+            own = entry["name"], entry["scheme"], mean_shape, unset, entry["landmarks_in_box"]
+            groups.append(Group(*own))
         return cls(trunk, groups, name=config["name"])
 
 

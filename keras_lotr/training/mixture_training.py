@@ -20,6 +20,7 @@ from keras_lotr.training.starting_model import (
     freeze,
     is_preset,
     mean_shape_of,
+    part_of_face,
     start_of,
     starting_model,
     trained_model,
@@ -185,7 +186,8 @@ def build_mixture(recipe, faces, init):
             if group.scheme != source.scheme:
                 mean_shape = mean_shape_of(of_group, recipe.margin)
                 source = source.as_scheme(group.scheme, mean_shape)
-            groups.append(replace(source, name=group.name))
+            part = part_of_face(group.scheme, of_group)
+            groups.append(replace(source, name=group.name, landmarks_in_box=part))
         return LOTRMixture(trunk, groups)
 
 
@@ -196,6 +198,7 @@ def _batches(recipe, train, model, workers):
     shares = sum(
         (g.shares_of(by_name) for g, by_name in zip(recipe.groups, train, strict=True)), []
     )
-    faces = augmented_batches(recipe, lists, sum(map(len, lists)), shares=shares)
+    parts = [model.groups[i].landmarks_in_box for i in group_of_list]
+    faces = augmented_batches(recipe, lists, sum(map(len, lists)), parts, shares=shares)
     sizes = {group.name: len(group.mean_shape) for group in model.groups}
     return MixtureBatches(faces, group_of_list, sizes, workers=workers, max_queue_size=16)

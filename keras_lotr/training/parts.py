@@ -41,17 +41,18 @@ class TrainingParts:
     loss_weights: dict = None
 
 
-def augmented_batches(recipe, groups, number, **settings):
+def augmented_batches(recipe, groups, number, landmarks_in_box, **settings):
     """The batches that a recipe trains on.
 
     Args:
         recipe: `Recipe`.
         groups: lists of `Sample`.
         number: faces of an epoch, if the recipe does not say it.
+        landmarks_in_box: of the `Preprocessor`, for each list.
         **settings: further arguments of `LandmarkBatches`.
     """
-    if recipe.detector_boxes:
-        groups = [with_detector_boxes(samples) for samples in groups]
+    parts = zip(groups, landmarks_in_box, strict=True)
+    groups = [_with_boxes_of(recipe, samples, part) for samples, part in parts]
     return LandmarkBatches(
         groups,
         recipe.size,
@@ -63,6 +64,12 @@ def augmented_batches(recipe, groups, number, **settings):
         part=place_in_group(),
         **settings,
     )
+
+
+def _with_boxes_of(recipe, samples, part):
+    """Samples with the boxes that a recipe asks for, of landmarks that cover a part of the face."""
+    wanted = part is not None if recipe.detector_boxes is None else recipe.detector_boxes
+    return with_detector_boxes(samples, landmarks_in_box=part) if wanted else samples
 
 
 def header(recipe, parts, out):

@@ -74,7 +74,8 @@ class Recipe:
         samples_per_epoch: None: as many as the first data folder has, times the folders.
         augmentation: fields of `Augmentation`.
         detector_boxes: half of the crops are made with the boxes of the built-in detector (where
-            it finds the face), not with those of the data set.
+            it finds the face), not with those of the data set. None: only if the landmarks cover a
+            part of the face (`Preprocessor.landmarks_in_box`).
         dtype: "mixed_bfloat16" computes in 16 bits and keeps weights in 32, for GPUs since Ampere
             and TPUs; None: Keras' own.
         seed: of weights and data.
@@ -105,7 +106,7 @@ class Recipe:
     epochs: int = 100
     samples_per_epoch: int = None
     augmentation: dict = field(default_factory=dict)
-    detector_boxes: bool = False
+    detector_boxes: bool = None
     dtype: str = None
     seed: int = 0
     mixture: list = field(default_factory=list)
@@ -181,9 +182,9 @@ class Recipe:
             if getattr(self, name) not in choices:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
         get_scheme(self.scheme)
-        if not isinstance(self.detector_boxes, bool):
+        if self.detector_boxes not in (None, True, False):
             raise ValueError(
-                f"Expected detector_boxes as true or false. Received: {self.detector_boxes!r}"
+                f"Expected detector_boxes as true, false or null. Received: {self.detector_boxes!r}"
             )
         for name, (kind, least, below) in _NUMBERS.items():
             self._check_number(name, kind, least, below)

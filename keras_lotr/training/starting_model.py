@@ -6,10 +6,12 @@ import keras
 import numpy as np
 
 from keras_lotr.backbones.pretrained import load_backbone_weights
+from keras_lotr.datasets.detector_boxes import landmarks_in_box
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import resolve
 from keras_lotr.presets.preset import Preprocessor, load_preprocessor
 from keras_lotr.presets.weights import load_fitting_weights
+from keras_lotr.schemes import SCHEMES
 from keras_lotr.training.recipe import can_be_had
 
 _MOST_FACES = 200_000
@@ -75,9 +77,22 @@ def build(recipe, groups, init):
         model = trained_model(recipe, init, num_landmarks=len(mean_shape), mean_shape=shape)
     else:
         model = starting_model(recipe, mean_shape, init)
-    model.preprocessor = Preprocessor(recipe.scheme, recipe.size, recipe.margin)
+    part = part_of_face(recipe.scheme, groups)
+    model.preprocessor = Preprocessor(
+        recipe.scheme, recipe.size, recipe.margin, landmarks_in_box=part
+    )
     freeze(model, recipe, init)
     return model
+
+
+def part_of_face(scheme, groups):
+    """The `landmarks_in_box` of a scheme, as the faces of these lists say.
+
+    The detector's boxes are those of the landmarks of `SCHEMES`, and nothing is measured for them.
+    """
+    if scheme in SCHEMES:
+        return None
+    return landmarks_in_box(max(groups, key=len))
 
 
 def is_preset(init):

@@ -112,7 +112,9 @@ def _parts(recipe, data, out, init, reader, workers, only):
     with seeded(recipe.seed), dtype_policy(recipe.dtype):
         model = build(recipe, groups, init)
     number = len(groups[0]) * len(groups)
-    batches = augmented_batches(recipe, groups, number, workers=workers, max_queue_size=16)
+    settings = {"workers": workers, "max_queue_size": 16}
+    parts = [model.preprocessor.landmarks_in_box] * len(groups)
+    batches = augmented_batches(recipe, groups, number, parts, **settings)
     crops, points = validation_crops(faces, recipe, recipe.scheme)
 
     def keep():

@@ -120,22 +120,28 @@ def _distance(y_true, y_pred):
     """Along x and y, in pixels; 0, and without a slope, at a landmark that has no label."""
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
-    check_same_shape(y_true, y_pred)
+    y_true = of_same_shape(y_true, y_pred)
     labelled = ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)
     # NaN must not enter the difference: its slope would be NaN whatever is chosen afterwards.
     distance = ops.abs(y_pred - ops.where(labelled, y_true, 0.0))
     return ops.where(labelled, distance, 0.0)
 
 
-def check_same_shape(y_true, y_pred):
-    """Refuse what would be broadcast, such as one landmark (B, 1, 2) beside 68."""
-    for axis in (-2, -1):
-        true, predicted = y_true.shape[axis], y_pred.shape[axis]
-        if None not in (true, predicted) and true != predicted:
-            raise ValueError(
-                "Expected y_true and y_pred of the same shape (B, N, 2). "
-                f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
-            )
+def of_same_shape(y_true, y_pred):
+    """Labels; refuses what would be broadcast, such as one landmark (B, 1, 2) beside 68.
+
+    TensorFlow forgets the number of landmarks when a second `fit` has labels of another shape. It
+    finds out while it runs then.
+    """
+    shapes = [y.shape[axis] for axis in (-2, -1) for y in (y_true, y_pred)]
+    if None in shapes:
+        return ops.reshape(y_true, ops.shape(y_pred))
+    if shapes[::2] != shapes[1::2]:
+        raise ValueError(
+            "Expected y_true and y_pred of the same shape (B, N, 2). "
+            f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
+        )
+    return y_true
 
 
 def _mean(losses):
@@ -152,6 +158,12 @@ def spread_weight(sample_weight, values):
     weight = ops.cast(sample_weight, values.dtype)
     if weight.shape != ():
         weight = ops.reshape(weight, (ops.shape(values)[0], -1))
+        number, landmarks = weight.shape[-1], values.shape[-1]
+        if None not in (number, landmarks) and number not in (1, landmarks):
+            raise ValueError(
+                f"Expected a sample_weight of shape (B,) or (B, {landmarks}), for each face or "
+                f"each landmark. Received: {number} for each face"
+            )
     return weight * ops.ones_like(values)
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_lotr.losses import check_same_shape, spread_weight
+from keras_lotr.losses import of_same_shape, spread_weight
 from keras_lotr.schemes import get_scheme, scheme_config
 
 
@@ -39,7 +39,7 @@ def landmark_errors(y_true, y_pred, scheme, normalizer=None):
             f"Expected {scheme.num_landmarks} landmarks ({scheme.name}). Received: "
             f"y_true of shape {tuple(y_true.shape)}"
         )
-    check_same_shape(y_true, y_pred)
+    y_true = of_same_shape(y_true, y_pred)
     labelled = ops.all(ops.isfinite(y_true), axis=-1)
     unit = _normalizer(y_true, labelled, scheme, normalizer)[:, None]
     error = 100 * _norm(y_pred - y_true) / unit

@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 from tiny import jax_float64, value_and_slope
 
-from keras_lotr import SmoothWing, Wing, smooth_wing, wing
+from keras_lotr import NormalizedMeanError, SmoothWing, Wing, smooth_wing, wing
 from keras_lotr.losses import opening_loss
 
 LOSSES = [Wing, SmoothWing]
@@ -305,6 +305,24 @@ def test_labels_of_another_shape_are_not_laid_along_the_landmarks(loss, shape):
     for pair in ((np.zeros(shape, "float32"), points), (points, np.zeros(shape, "float32"))):
         with pytest.raises(ValueError, match=r"the same shape \(B, N, 2\)"):
             loss(*pair)
+
+
+@pytest.mark.parametrize("metrics", [[], [NormalizedMeanError("plain5")]])
+def test_labels_of_another_shape_are_refused_after_a_fit_with_the_right_ones(metrics):
+    """TensorFlow traces such a fit without the number of landmarks and would broadcast one."""
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(10), layers.Reshape((5, 2))])
+    model.compile("sgd", "mse" if metrics else SmoothWing(), metrics=metrics)
+    x, y = np.zeros((4, 3), "float32"), np.zeros((4, 5, 2), "float32")
+    model.fit(x, y, verbose=0)
+    with pytest.raises(Exception, match="shape"):  # of TensorFlow an error of its own
+        model.fit(x, y[:, :1], verbose=0)
+
+
+def test_weights_of_another_number_of_landmarks():
+    truth, points, _ = faces_with_gaps()
+    count = len(points[0])
+    with pytest.raises(ValueError, match=rf"shape \(B,\) or \(B, {count}\).* Received: 3 for each"):
+        SmoothWing()(truth, points, np.ones((len(points), 3), "float32"))
 
 
 def test_fit_refuses_labels_of_another_shape():

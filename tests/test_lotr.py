@@ -346,3 +346,13 @@ def test_plain_loss_functions_take_the_weights_that_their_classes_take(tiny_lotr
     weighted = model.test_on_batch(random_crops(3), points, np.full(shape, 0.5, np.float32))
     plain = model.test_on_batch(random_crops(3), points)
     np.testing.assert_allclose(weighted, plain / 2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 2), (2, 6, 2), (2, 10), (2, 5, 3)])
+def test_landmarks_that_the_model_does_not_have_are_refused_in_every_fit(tiny_lotr, shape):
+    model, crops = tiny_lotr(5, **SHALLOW), random_crops()
+    model.compile("sgd", SmoothWing())
+    model.fit(crops, np.zeros((2, 5, 2), "float32"), verbose=0)
+    for of in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"Expected landmarks of shape \(B, 5, 2\).* Received"):
+            of(crops, np.zeros(shape, "float32"), verbose=0)

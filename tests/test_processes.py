@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,3 +116,20 @@ def test_command(tmp_path):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "Expected --workers with --engine onnxruntime" in result.output
+
+
+def test_a_script_without_a_main_guard_is_told(tmp_path):
+    """Each process imports the script, which would start processes again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import keras_lotr\n"
+        "landmarker = keras_lotr.FaceLandmarker('lotr_s_68', threads=1)\n"
+        f"images = [{str(Path(EXAMPLES[0]).resolve())!r}]\n"
+        "for photo in landmarker.stream(images, workers=1):\n"
+        "    print('found', photo.faces, photo.error)\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 1 and "found" not in run.stdout
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError: The processes that look at images could not start.")
+    assert 'if __name__ == "__main__":' in last

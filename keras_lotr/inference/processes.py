@@ -17,6 +17,11 @@ KILLED = (
     "smaller, or take fewer workers."
 )
 
+NOT_STARTED = (
+    "The processes that look at images could not start. Each imports the script that starts them: "
+    'put what that script does below `if __name__ == "__main__":`.'
+)
+
 _landmarker = None  # of this process, if it is one of the pool
 
 
@@ -34,6 +39,10 @@ def stream_in_processes(landmarker, photos, box_format, workers):
 
     Yields:
         `PhotoLandmarks` in the order of the photos.
+
+    Raises:
+        ValueError: no number of processes, or a landmarker that cannot be pickled.
+        RuntimeError: the processes cannot start; mostly for want of a main guard in a script.
     """
     if not isinstance(workers, int) or workers < 1:
         raise ValueError(f"Expected workers as a number of processes. Received: {workers!r}")
@@ -72,7 +81,12 @@ def stream_in_processes(landmarker, photos, box_format, workers):
 def _pool(content, workers):
     # A process that is forked would share locks of the libraries' threads.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, context, initializer=_start, initargs=(content,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(content,))
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool:
+        raise RuntimeError(NOT_STARTED) from None
+    return pool
 
 
 def _is_finished(future):

@@ -226,3 +226,32 @@ class TestFaceLandmarks:
         assert Path(tmp_path / "new/a.pts").read_text().startswith("version: 1")
         with pytest.raises(ValueError, match=r"Expected a file \.json, \.csv, \.pts.*a\.txt"):
             self.face.save(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("points", np.zeros((5, 2))),
+        ("points", np.zeros(136)),
+        ("box", [0, 0, 9]),
+        ("sigma", np.zeros((68, 3))),
+        ("visible", np.zeros(5)),
+    ],
+)
+def test_a_face_whose_arrays_do_not_fit_its_scheme(name, value):
+    given = {"points": np.zeros((68, 2)), "box": [0, 0, 9, 9], name: value}
+    with pytest.raises(ValueError, match=rf"Expected {name} of shape .* \(ibug68\)\. Received: \("):
+        FaceLandmarks(score=None, scheme="ibug68", **given)
+
+
+def test_a_dictionary_of_images():
+    landmarker = FaceLandmarker("lotr_s_68", engine="onnxruntime")
+    with pytest.raises(ValueError, match=r"Received a dictionary: give its values, list\(images"):
+        landmarker({"anna": "anna.jpg"})
+
+
+def test_a_stack_of_images():
+    landmarker = FaceLandmarker("lotr_s_68", engine="onnxruntime")
+    photo = keras_lotr.read_image("examples/astronaut.jpg")
+    first, second = landmarker(np.stack([photo, photo[:, ::-1]]))
+    assert first == landmarker(photo) and len(second) == 1

@@ -1,6 +1,7 @@
 """Whatever a user has as an image -> (H, W, 3) uint8 RGB, upright."""
 
 import os
+from collections.abc import Mapping
 
 from keras_lotr.images.arrays import image_of_array, is_array
 from keras_lotr.images.decoding import decode, image_of_pil
@@ -74,7 +75,7 @@ def check_several(sources):
     ValueError: Expected several images, as a list or another iterable. Received one, of type str:
     write [image]
     """
-    if _is_one(sources) and getattr(sources, "ndim", 0) < 4:
+    if _is_one(sources):
         raise ValueError(
             "Expected several images, as a list or another iterable. Received one, of type "
             f"{type(sources).__name__}: write [image]"
@@ -86,12 +87,21 @@ def is_several(source):
 
     Example:
 
+    An array of four axes is several. A dictionary is none: its keys would be taken for images.
+
     >>> is_several(["a.jpg", "b.jpg"]), is_several("a.jpg")
     (True, False)
     """
+    if isinstance(source, Mapping):
+        raise ValueError(
+            "Expected an image or several of them. Received a dictionary: give its values, "
+            "list(images.values())"
+        )
     return not _is_one(source) and hasattr(source, "__iter__")
 
 
 def _is_one(source):
     one = isinstance(source, str | os.PathLike | bytes | bytearray | memoryview)
-    return one or hasattr(source, "read") or hasattr(source, "convert") or is_array(source)
+    if one or hasattr(source, "read") or hasattr(source, "convert"):
+        return True
+    return is_array(source) and getattr(source, "ndim", 0) < 4

@@ -31,6 +31,9 @@ class FaceLandmarks:
     `face["left_eye"]` are the landmarks of a region. Faces with the same values are equal. The
     arrays are read-only.
 
+    Raises:
+        ValueError: an array does not fit the scheme, or the scheme is unknown.
+
     Example:
 
     >>> face = FaceLandmarks([[10, 20], [30, 40]], [10, 20, 30, 40], 0.9, "plain2")
@@ -55,6 +58,18 @@ class FaceLandmarks:
                 array = np.array(getattr(self, name), np.float32)
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
+        self._check_shapes()
+
+    def _check_shapes(self):
+        count = get_scheme(self.scheme).num_landmarks
+        shapes = {"points": (count, 2), "box": (4,), "sigma": (count, 2, 2), "visible": (count,)}
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array is not None and array.shape != shape:
+                raise ValueError(
+                    f"Expected {name} of shape {shape} for a face of {count} landmarks "
+                    f"({self.scheme}). Received: {array.shape}"
+                )
 
     def __repr__(self):
         score = "" if self.score is None else f", score {self.score:.2f}"

@@ -94,3 +94,20 @@ def test_missing_library(name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=f"to_{name} needs {name}: pip install {name}"):
         getattr(keras_lotr, f"to_{name}")([])
+
+
+def test_pandas_table_of_faces_that_say_how_sure_they_are():
+    pytest.importorskip("pandas")
+    sigma = np.stack([np.array([[4, 1], [1, 9]]) * (i + 1) for i in range(5)])
+    sure = FaceLandmarks(
+        np.arange(10).reshape(5, 2) * 40, [0, 0, 360, 400], 0.9, "plain5", sigma=sigma,
+        visible=np.linspace(0, 1, 5),
+    )  # fmt: skip
+    plain = FaceLandmarks(np.zeros((5, 2)), [0, 0, 9, 9], 0.9, "plain5")
+    table = keras_lotr.to_pandas([sure, plain])
+    assert table["sigma_xx"][:5].tolist() == [4, 8, 12, 16, 20]
+    assert table["sigma_xy"][:5].tolist() == [1, 2, 3, 4, 5]
+    assert table["sigma_yy"][4] == 45 and table["visible"][1] == 0.25
+    assert table["quality"][:5].tolist() == [sure.quality] * 5
+    assert table.loc[5:, ["visible", "sigma_xx", "quality"]].isna().to_numpy().all()
+    assert "visible" not in keras_lotr.to_pandas([plain])

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from keras_lotr.images.reading import read_image
 from keras_lotr.schemes import get_scheme
 from keras_lotr.sentences import list_of_faces
 
@@ -45,7 +46,7 @@ def draw(
     """Draw landmarks, each region in its own colour, with sizes that follow that of the face.
 
     Args:
-        image: (H, W, 3) uint8 RGB; it is not changed.
+        image: as `read_image` takes it, such as a path or an RGB array; it is not changed.
         faces: list of `FaceLandmarks`, or a single one. Landmarks that are NaN are not drawn, and
             lines end there. Those that are more probably hidden than seen are hollow.
         points: whether to draw a dot at each landmark.
@@ -63,7 +64,7 @@ def draw(
         (H, W, 3) uint8 RGB array.
 
     Raises:
-        ValueError: the image has another shape or dtype.
+        OSError, ValueError: as of `read_image`.
         TypeError: the faces are something else, such as arrays of points.
 
     Example:
@@ -72,12 +73,7 @@ def draw(
     >>> draw(np.zeros((48, 64, 3), np.uint8), []).shape
     (48, 64, 3)
     """
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(
-            "Expected an image (H, W, 3) uint8 RGB, as read_image gives it. "
-            f"Received: shape {image.shape}, {image.dtype}"
-        )
+    image = read_image(image)
     canvas, faces = np.array(image, order="C"), list_of_faces(faces)
     visible = _VISIBLE * max(1, max(image.shape[:2]) / shown)
     wanted = {"points": points, "contours": contours, "numbers": numbers, "boxes": boxes}

@@ -51,7 +51,9 @@ def to_pandas(faces):
 
     Returns:
         `pandas.DataFrame` with the columns face, landmark (numbers from 0), region (the smallest
-        one: left_eye rather than eyes), x, y (image pixels) and score (of the face).
+        one: left_eye rather than eyes), x, y (image pixels) and score (of the face). If a face has
+        them, also visible, sigma_xx, sigma_xy and sigma_yy (squared image pixels) and quality (of
+        the face), NaN for faces without.
 
     Raises:
         ImportError: pandas is not installed.
@@ -62,7 +64,8 @@ def to_pandas(faces):
     except ImportError:
         raise ImportError("to_pandas needs pandas: pip install pandas") from None
     columns = {name: [] for name in ("face", "landmark", "region", "x", "y", "score")}
-    for number, face in enumerate(list_of_faces(faces)):
+    faces = list_of_faces(faces)
+    for number, face in enumerate(faces):
         count = len(face.points)
         columns["face"] += [number] * count
         columns["landmark"] += range(count)
@@ -70,7 +73,24 @@ def to_pandas(faces):
         columns["x"] += face.points[:, 0].tolist()
         columns["y"] += face.points[:, 1].tolist()
         columns["score"] += [np.nan if face.score is None else float(face.score)] * count
+    if any(face.sigma is not None for face in faces):
+        columns |= _certainty_columns(faces)
     return pandas.DataFrame(columns)
+
+
+def _certainty_columns(faces):
+    """How sure the landmarks are, of all faces one after the other."""
+    columns = {name: [] for name in ("visible", "sigma_xx", "sigma_xy", "sigma_yy", "quality")}
+    for face in faces:
+        known = np.full((len(face), 5), np.nan)
+        if face.sigma is not None:
+            known[:, 1:4] = face.sigma.reshape(-1, 4)[:, [0, 1, 3]]
+            known[:, 4] = face.quality
+        if face.visible is not None:
+            known[:, 0] = face.visible
+        for column, values in zip(columns.values(), known.T, strict=True):
+            column += values.tolist()
+    return columns
 
 
 def _smallest_regions(scheme):

@@ -135,3 +135,9 @@ def test_hidden_landmarks_are_hollow_and_ellipses_are_drawn():
     assert (around != seen).any()
     grey = draw(image, [face_of()], grey=[True])
     assert (np.ptp(grey.astype(int), axis=-1) < 20).all()
+
+
+@pytest.mark.parametrize("level", [1, -0.1, "90", None, float("nan")])
+def test_a_level_that_is_no_probability(level):
+    with pytest.raises(ValueError, match="Expected a level 0 <= level < 1, such as 0.9. Received"):
+        radius(level)

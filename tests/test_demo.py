@@ -18,7 +18,7 @@ from keras_lotr import FaceLandmarker, read_image
 from keras_lotr.cli import main
 from keras_lotr.demo import service as demo
 from keras_lotr.demo.camera import Camera
-from keras_lotr.demo.service import ATTENTION, DRAWN, Service, Settings, checked_image
+from keras_lotr.demo.service import ATTENTION, DRAWN, Service, Settings, checked_image, fit
 from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.publishing.space import publish_space, space_files
 from keras_lotr.video.annotate import annotate_video
@@ -325,3 +325,9 @@ def test_folders_that_are_no_spaces(tmp_path):
     (tmp_path / "README.md").write_text("---\nsdk: docker\n---\n")
     with pytest.raises(ValueError, match="Expected `sdk: gradio` or `sdk: static`"):
         space_files(tmp_path)
+
+
+@pytest.mark.parametrize("shape", [(1, 5000, 3), (5000, 1, 3)])
+def test_a_thin_image_is_made_smaller(shape):
+    fitted = fit(np.zeros(shape, np.uint8))
+    assert max(fitted.shape) <= 2000 and min(fitted.shape[:2]) == 1

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny import SIZE, random_crops, randomize, tiny_lotr
 
-from keras_lotr import FaceLandmarker, SmoothWing
+from keras_lotr import FaceDetector, FaceLandmarker, SmoothWing
 from keras_lotr.export.exporter import export
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.results import FaceLandmarks
@@ -191,3 +191,11 @@ def test_faces_are_values():
         face.points[0] = 3
     with pytest.raises(ValueError, match="Expected a face with points, box"):
         FaceLandmarks.from_dict({"scheme": "plain2"})
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras", "onnxruntime"])
+def test_a_detector_is_no_landmark_model(engine):
+    with pytest.raises(ValueError, match="face_detector is a face detector's|DetectorNetwork"):
+        FaceLandmarker("face_detector", engine=engine)
+    with pytest.raises(TypeError, match="Received: FaceDetector$"):
+        FaceLandmarker(FaceDetector.from_preset())

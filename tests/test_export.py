@@ -176,6 +176,8 @@ def test_bad_settings(settings, message, tmp_path):
 def test_the_ending_of_another_format(tmp_path):
     with pytest.raises(ValueError, match=r"with .onnx for the format onnx. .tflite stands for"):
         export(tiny_lotr(5), tmp_path / "model.tflite")
+    with pytest.raises(ValueError, match=r"with .onnx for the format onnx. .pb stands for none."):
+        export(tiny_lotr(5), tmp_path / "model.pb")
     assert not list(tmp_path.iterdir())
 
 

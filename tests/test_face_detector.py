@@ -296,3 +296,8 @@ class TestOwnDetector:
     def test_wrong_box(self, box):
         with pytest.raises(ValueError, match="Expected a detector that returns"):
             load_detector(lambda image: [box])(self.image)
+
+
+def test_a_network_of_another_kind_is_refused_at_once():
+    with pytest.raises(ValueError, match="a face detector like YuNet. .*model.onnx has other outp"):
+        FaceDetector("presets/lotr_s_68/model.onnx")

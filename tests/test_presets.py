@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny import SIZE, assert_same_weights, random_crops, randomize, tiny_backbone, weights_of
 
-from keras_lotr import LOTR
+from keras_lotr import LOTR, FaceDetector
 from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO
 from keras_lotr.presets.config import FORMAT_VERSION
 from keras_lotr.presets.preset import (
@@ -421,3 +421,10 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path, layer, sentence):
     with pytest.raises(ValueError, match=sentence):
         model.save_to_preset(tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("preset", [None, 3])
+def test_a_preset_that_is_no_name(preset):
+    for load in (LOTR.from_preset, FaceDetector.from_preset):
+        with pytest.raises(TypeError, match=rf"Expected a preset: a name.* Received: {preset}"):
+            load(preset)

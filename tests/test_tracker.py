@@ -323,3 +323,9 @@ def test_only_landmarks_that_are_sure_make_a_face_sure_at_once(landmarker, sigma
     landmarker.score = 0.6
     results = numbers(follow(FaceTracker(landmarker), [[(1, 100, 60, 70)]] * 7))
     assert results == [[]] * frames + [[0]] * (7 - frames)
+
+
+@pytest.mark.parametrize("given", ["lotr_s_68", None])
+def test_a_tracker_of_no_landmarker(given):
+    with pytest.raises(TypeError, match=r"Expected a FaceLandmarker.*: (None|'lotr_s_68')"):
+        FaceTracker(given)

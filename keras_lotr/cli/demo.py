@@ -1,5 +1,6 @@
 """`keras-lotr demo`: presets in a browser."""
 
+import errno
 import socket
 
 import click
@@ -33,8 +34,7 @@ from keras_lotr.quiet import start_keras
 def demo(preset, engine, host, port):
     """Try presets in a browser: images, the camera, videos."""
     landmark_preset(preset)
-    if port is not None:
-        _check_port(host, port)
+    _check_address(host, port or 0)
     if engine == "keras":
         start_keras()
     try:
@@ -49,13 +49,19 @@ def demo(preset, engine, host, port):
     page.block_thread()
 
 
-def _check_port(host, port):
-    """Refuse an address that cannot be had; Gradio would name an argument of its own."""
+def _check_address(host, port):
+    """Refuse an address that cannot be had; Gradio would name an argument of its own, or wait.
+
+    Args:
+        port: 0: any free one will do.
+    """
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
+        of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
         raise OSError(
-            f"The demo cannot be served at {host}:{port}: {error.strerror}. Take another --port."
+            f"The demo cannot be served at {host}:{port}: {error.strerror}. Take another "
+            f"{'--port' if of_port else '--host'}."
         ) from None

@@ -62,8 +62,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
         reader = next((name for name, module in READERS.items() if module.is_here(folder)), None)
         if reader is None:
             raise ValueError(
-                f"{folder} is no data set of a known kind. Say which with a reader, one of "
-                f"{list(READERS)}."
+                f"{folder} is no data set of a known kind. Say which with `reader`, in commands "
+                f"with --data-format, one of {list(READERS)}."
             )
     reader = FORMER_READERS.get(reader, reader)
     if reader not in READERS:

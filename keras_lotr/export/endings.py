@@ -23,7 +23,7 @@ def format_of(path):
 
 
 def check_ending(path, format):
-    """Refuse the ending of another format.
+    """Refuse the ending of another format, or of none; a SavedModel is a folder of any name.
 
     Example:
 
@@ -32,9 +32,12 @@ def check_ending(path, format):
     ValueError: Expected a path that ends with .onnx for the format onnx. .tflite stands for litert.
     Received: face.tflite
     """
-    meant = format_of(path)
-    if meant not in (None, format):
-        raise ValueError(
-            f"Expected a path that ends with {ENDINGS[format]} for the format {format}. "
-            f"{ENDINGS[meant]} stands for {meant}. Received: {path}"
-        )
+    meant, ending = format_of(path), Path(path).suffix
+    other = ending and format != "saved_model"
+    if meant == format or not (meant or other):
+        return
+    stands = f"{ENDINGS[meant]} stands for {meant}" if meant else f"{ending} stands for none"
+    raise ValueError(
+        f"Expected a path that ends with {ENDINGS[format]} for the format {format}. {stands}. "
+        f"Received: {path}"
+    )

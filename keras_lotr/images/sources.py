@@ -13,6 +13,7 @@ from keras_lotr.images.names import shortened
 _MAX_DOWNLOAD_BYTES = 50_000_000
 _TIMEOUT_SECONDS = 20
 # What may stand in a URL as it is; "%" begins what is escaped already.
+_STORAGES = ("s3", "gs", "hdfs", "abfs")  # that `keras_lotr.ray` reads
 _SAFE_IN_URLS = "%/:=&?~#+!$,;'@()*[]"
 
 
@@ -101,7 +102,11 @@ def _hint(name):
     name = os.fsdecode(name)
     scheme = re.match(r"([a-z][a-z0-9+.-]+)://", name.lower())
     if scheme:
-        return f" Addresses {scheme[1]}:// are not read: fetch it yourself and give its bytes."
+        storages = ", or predict with --ray" if scheme[1] in _STORAGES else ""
+        return (
+            f" Addresses {scheme[1]}:// are not read: fetch it yourself and give its bytes"
+            f"{storages}."
+        )
     if len(name) > 500 and re.fullmatch(r"[A-Za-z0-9+/=\s]+", name):
         return " For base64 write 'data:image/jpeg;base64,' in front, or give the decoded bytes."
     return ""

@@ -9,6 +9,8 @@ that the network predicts. The square of the Mahalanobis distance d of the true 
 with probability p, and the network is calibrated so that this holds for p = 0.9.
 """
 
+import numbers
+
 import numpy as np
 
 FREEDOM = 8.0
@@ -53,7 +55,7 @@ def radius(level):
     >>> round(radius(0.9), 3)
     2.495
     """
-    if not 0 <= level < 1:
+    if not isinstance(level, numbers.Real) or not 0 <= level < 1:
         raise ValueError(f"Expected a level 0 <= level < 1, such as 0.9. Received: {level!r}")
     return float(np.sqrt(FREEDOM * ((1 - level) ** (-2 / FREEDOM) - 1)))
 

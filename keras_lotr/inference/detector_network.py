@@ -40,9 +40,13 @@ def load_network(path, threshold):
     except (ImportError, ValueError):  # OpenCV says what is no such network
         return OpenCVNetwork(path, threshold)
     has_maps = {output.name for output in session.get_outputs()}.issuperset(_MAPS)
+    if not has_maps:
+        raise ValueError(
+            f"Expected the .onnx file of a face detector like YuNet. {path} has other outputs."
+        )
     # YuNet's own file is of 640 x 640 pixels, which only OpenCV can change.
     any_size = all(isinstance(side, str) for side in session.get_inputs()[0].shape[2:])
-    if has_maps and any_size:
+    if any_size:
         return OnnxruntimeNetwork(session, threshold)
     return OpenCVNetwork(path, threshold)
 

@@ -107,8 +107,7 @@ class FaceLandmarker:
         if not hasattr(model, "predict_points"):
             raise TypeError(
                 "Expected a LOTR, an OnnxModel, the name or folder of a preset, or an .onnx file. "
-                f"Received: {type(model).__name__}. Of what keras.models.clone_model makes of a "
-                "LOTR only a plain network is left: LOTR.from_config(model.get_config()) copies it."
+                f"Received: {type(model).__name__}{_hint(model)}"
             )
         self.model, self.flip = model, flip
         given = preprocessor or contract
@@ -274,6 +273,16 @@ class FaceLandmarker:
                 known["sigma"] = scale_matrices(sure[number, :, :3], image_from_crop)
                 known["visible"] = sure[number, :, 3]
             yield points.astype(np.float32), known
+
+
+def _hint(model):
+    """Why a Keras model is no LOTR, perhaps."""
+    if not hasattr(model, "get_config"):
+        return ""
+    return (
+        ". Of what keras.models.clone_model makes of a LOTR only a plain network is left: "
+        "LOTR.from_config(model.get_config()) copies it."
+    )
 
 
 def _checked(preprocessor, model):

@@ -13,7 +13,7 @@ from keras_lotr.inference.onnx_session import (
     weights_path,
 )
 from keras_lotr.preprocessor import Preprocessor
-from keras_lotr.presets.files import ONNX, ONNX_INT8, WEIGHTS, resolve
+from keras_lotr.presets.files import ONNX, ONNX_INT8, PREPROCESSOR, WEIGHTS, resolve
 from keras_lotr.running.crop_batches import NO_CERTAINTY, predict_points
 from keras_lotr.schemes import get_scheme
 
@@ -94,6 +94,11 @@ class OnnxModel:
             OSError: the preset cannot be had from the Hub.
         """
         files, wanted = resolve(preset, token), FILES[precision]
+        if (preprocessor := files.json(PREPROCESSOR)) and "scheme" not in preprocessor:
+            raise ValueError(
+                f"Expected a preset of landmarks. {files.name} is a face detector's: give it as "
+                "the detector."
+            )
         path = files.path(wanted)
         if path is None:
             options = " --int8 --calibration PHOTOS" if precision == "int8" else ""
@@ -138,7 +143,7 @@ class OnnxModel:
     def predict_certainty(self, crops, flip=False, batch_size=64):
         """Landmarks of many crops, and how sure each is; see `LOTR.predict_certainty`."""
         if not self.has_certainty:
-            raise ValueError(NO_CERTAINTY.format(model=self._name))
+            raise ValueError(NO_CERTAINTY)
         found = self._predict(self._outputs, 6, crops, flip, batch_size)
         return found[..., :2], found[..., 2:]
 

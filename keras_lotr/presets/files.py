@@ -123,7 +123,13 @@ def resolve(preset, token=None, usable=None):
     Raises:
         ValueError: for an unknown name, with the nearest usable ones, and for a file.
         OSError: the Hub cannot be asked; the sentence says why.
+        TypeError: no name and no path.
     """
+    if not isinstance(preset, str | os.PathLike):
+        raise TypeError(
+            "Expected a preset: a name that `keras-lotr presets` lists, a folder, or "
+            f"hf://org/name[@revision]. Received: {preset!r}"
+        )
     preset = os.fspath(preset)
     if preset.startswith(hub.PREFIX):
         return _on_the_hub(preset, token)

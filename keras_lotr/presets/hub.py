@@ -194,6 +194,8 @@ def _broken_transfer(error, cannot):
         return ConnectionError(
             f"{cannot}the server redirects in a circle. Check HF_ENDPOINT and proxies."
         )
+    if name in ("UnsupportedProtocol", "InvalidURL"):
+        return ConnectionError(f"{cannot}HF_ENDPOINT is no address. Check it; https://... is one.")
     if name == "FileMetadataError":
         return ConnectionError(f"{cannot}the server is no Hub. Check HF_ENDPOINT and proxies.")
     if isinstance(error, OSError) and error.errno is not None:  # disk full, no right to write

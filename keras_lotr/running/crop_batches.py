@@ -8,8 +8,8 @@ from keras_lotr.preprocessor import flip_averaged
 _LOWEST, _HIGHEST = -64, 320
 
 NO_CERTAINTY = (
-    "Expected a network that was trained to say how sure its landmarks are. {model} was not: train "
-    "that with `keras-lotr train-certainty`."
+    "Expected a network that was trained to say how sure its landmarks are. This one was not: "
+    "train that with `keras-lotr train-certainty`."
 )
 
 

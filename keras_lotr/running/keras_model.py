@@ -66,7 +66,7 @@ class KerasModel:
     def predict_certainty(self, crops, flip=False, batch_size=64):
         """See `LOTR.predict_certainty`."""
         if not self._model.has_certainty:
-            raise ValueError(NO_CERTAINTY.format(model=self._model.name))
+            raise ValueError(NO_CERTAINTY)
         found = self._predict(self._with_certainty, 6, crops, flip, batch_size)
         return found[..., :2], found[..., 2:]
 

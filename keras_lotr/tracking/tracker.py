@@ -73,6 +73,11 @@ class FaceTracker:
     """
 
     def __init__(self, landmarker, every=5, smooth="light", hold=1.0):
+        if not hasattr(landmarker, "landmarks_of"):
+            raise TypeError(
+                "Expected a FaceLandmarker, such as FaceLandmarker('lotr_s_68'). "
+                f"Received: {landmarker!r}"
+            )
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"Expected every as a number of frames, 1 or more. Received: {every}")
         if not 0 <= hold < math.inf:

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -213,6 +214,13 @@ def test_a_folder_that_cannot_be_written(rendered_faces, tmp_path):
 def test_nothing_to_resume(rendered_faces, tmp_path):
     with pytest.raises(ValueError, match=rf"nothing to resume in .*no {CHECKPOINT}"):
         start(RUN, rendered_faces, tmp_path / "new", resume=True)
+
+
+def test_a_run_that_is_done_is_told(whole, rendered_faces, tmp_path, capsys):
+    done = shutil.copytree(whole, tmp_path / "done")
+    train(replace(RUN, epochs=2), [rendered_faces], done, resume=True, verbose=2)
+    assert "This run has 3 epochs already, and 2 are asked for" in capsys.readouterr().out
+    assert history_of(done) == history_of(whole)
 
 
 # === Exact resume ===

@@ -120,6 +120,8 @@ def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="a
     if resume:
         checkpoint.restore(model)
         batches.start(len(checkpoint.history))
+    if (done := len(checkpoint.history)) >= epochs and verbose:
+        print(f"This run has {done} epochs already, and {epochs} are asked for: nothing is left.")
     if verbose == "auto":
         verbose = int(sys.stdout.isatty())
         checkpoint.prints = not verbose

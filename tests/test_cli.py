@@ -350,3 +350,39 @@ except RuntimeError:
 def test_notes_are_shown_if_they_come_with_an_error():
     run = in_a_process("-c", REAL_ERROR)
     assert run.stderr == "the reason\nthe end\n"
+
+
+# === Completion by the shell, and numbers ===
+def completed(arguments, incomplete):
+    from click.shell_completion import ShellComplete
+
+    shell = ShellComplete(main, {}, "keras-lotr", "_KERAS_LOTR_COMPLETE")
+    return [(item.value, item.type) for item in shell.get_completions(arguments, incomplete)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict"], ["video"], ["predict", "--output"], ["evaluate", "lotr_m_68", "--data"],
+     ["train", "recipe.json", "--data"], ["export", "lotr_m_68", "--output"]],
+)  # fmt: skip
+def test_the_shell_completes_names_of_files(arguments):
+    (found,) = completed(arguments, "ph")
+    assert found == ("ph", "file")
+
+
+@pytest.mark.parametrize("arguments", [["export"], ["evaluate"], ["predict", "--preset"]])
+def test_the_shell_completes_names_of_presets(arguments):
+    found = completed(arguments, "lotr_s_6")
+    assert found == [("lotr_s_68", "plain"), ("lotr_s_6", "file")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict", "examples/astronaut.jpg", "--min-quality", "nan"],
+     ["predict", "examples/astronaut.jpg", "--threshold", "nan"],
+     ["report", "ced", "results/rendered_faces.json", "--limit", "nan"],
+     ["report", "samples", "lotr_m_68", "--data", "examples/rendered_faces", "--band", "nan"]],
+)  # fmt: skip
+def test_nan_is_no_limit(arguments):
+    run = CliRunner().invoke(main, arguments)
+    assert run.exit_code == 2 and "Expected a number. Received: nan" in run.output

@@ -6,6 +6,7 @@ import click
 
 from keras_lotr.cli.checks import check_exists, landmark_preset
 from keras_lotr.cli.options import engine, examples, file_with, measured_model, only, reader
+from keras_lotr.cli.types import NAME, PATH, PRESET_NAME
 from keras_lotr.presets.files import ONNX, WEIGHTS
 from keras_lotr.quiet import start_keras
 
@@ -16,29 +17,29 @@ from keras_lotr.quiet import start_keras
         "train-certainty lotr_m_98 --data FACES --calibrate-on wflw --output NEW",
     )
 )
-@click.argument("preset")
+@click.argument("preset", type=PRESET_NAME)
 @click.option(
-    "--data", multiple=True, required=True,
+    "--data", type=NAME, multiple=True, required=True,
     help="Data set whose landmarks are true; half of its val faces calibrate. Repeat for more.",
 )  # fmt: skip
 @click.option(
-    "--visibility", multiple=True,
+    "--visibility", type=NAME, multiple=True,
     help="Data set that only says which landmarks are seen, such as rendered faces; repeat.",
 )  # fmt: skip
-@click.option("--photos", help="Folder of photos, for boxes without a face.")
+@click.option("--photos", type=NAME, help="Folder of photos, for boxes without a face.")
 @click.option(
     "--calibrate-on", multiple=True,
     help="Tag of the val faces that calibrate, such as a set; repeat for more [all].",
 )  # fmt: skip
 @click.option(
-    "--calibrate-with", multiple=True,
+    "--calibrate-with", type=NAME, multiple=True,
     help="Data set whose val faces calibrate, instead of those of --data; repeat.",
 )  # fmt: skip
 @click.option(
     "--detector-decides", is_flag=True,
     help="The detector alone decides what is a face: for a network that never saw a photo.",
 )  # fmt: skip
-@click.option("--output", type=Path, required=True, help="Folder of the new preset.")
+@click.option("--output", type=PATH, required=True, help="Folder of the new preset.")
 @click.option(
     "--crops", type=click.IntRange(64), default=9000, show_default=True,
     help="Random crops that are learned from.",
@@ -73,15 +74,17 @@ def train_certainty(preset, data, photos, output, **settings):
         "report certainty lotr_m_68 --data FACES --figures results",
     )
 )
-@click.argument("preset")
-@click.option("--data", multiple=True, required=True, help="Data set with val faces; repeat.")
-@click.option("--rendered", help="Folder of rendered faces, whose angles are known.")
-@click.option("--photos", help="Folder of photos, for boxes without a face.")
+@click.argument("preset", type=PRESET_NAME)
 @click.option(
-    "--output", type=Path, default=Path("results/certainty.json"), show_default=True,
+    "--data", type=NAME, multiple=True, required=True, help="Data set with val faces; repeat."
+)
+@click.option("--rendered", type=NAME, help="Folder of rendered faces, whose angles are known.")
+@click.option("--photos", type=NAME, help="Folder of photos, for boxes without a face.")
+@click.option(
+    "--output", type=PATH, default=Path("results/certainty.json"), show_default=True,
     callback=file_with(".json"), help="JSON file of all that is measured.",
 )  # fmt: skip
-@click.option("--figures", type=Path, help="Folder for reliability.png and sparsification.png.")
+@click.option("--figures", type=PATH, help="Folder for reliability.png and sparsification.png.")
 def report_certainty(preset, data, rendered, photos, output, figures):
     """Whether it is true what PRESET says of its errors, of hidden landmarks and of false boxes."""
     landmark_preset(preset)
@@ -106,8 +109,8 @@ def report_certainty(preset, data, rendered, photos, output, figures):
         "review lotr_m_98 --data FACES --only helen --count 100 --output helen.html",
     )
 )
-@click.argument("preset")
-@click.option("--data", required=True, help="Folder, COCO or CSV file of the data set.")
+@click.argument("preset", type=PRESET_NAME)
+@click.option("--data", type=NAME, required=True, help="Folder, COCO or CSV file of the data set.")
 @click.option(
     "--split", type=click.Choice(["train", "val", "test"]), default="train",
     show_default=True, help="Part of the data set.",
@@ -123,7 +126,7 @@ def report_certainty(preset, data, rendered, photos, output, figures):
     help="Number of faces shown.",
 )
 @click.option(
-    "--output", type=Path, default=Path("review.html"), show_default=True,
+    "--output", type=PATH, default=Path("review.html"), show_default=True,
     callback=file_with(".html"), help="Page to write.",
 )  # fmt: skip
 def review(preset, data, split, reader, only, engine, count, output):

@@ -7,12 +7,17 @@ import click
 
 from keras_lotr.cli.checks import landmark_preset
 from keras_lotr.cli.options import examples
+from keras_lotr.cli.types import PRESET_NAME
 from keras_lotr.quiet import start_keras
 
 
 @click.command(epilog=examples("demo --engine onnxruntime", "demo --preset lotr_m_98 --port 8000"))
 @click.option(
-    "--preset", default="lotr_m_68", show_default=True, help="Preset that is selected at first."
+    "--preset",
+    type=PRESET_NAME,
+    default="lotr_m_68",
+    show_default=True,
+    help="Preset that is selected at first.",
 )
 @click.option(
     "--engine",

@@ -7,6 +7,7 @@ import click
 
 from keras_lotr.cli.checks import landmark_preset
 from keras_lotr.cli.options import examples
+from keras_lotr.cli.types import NAME, PATH, PRESET_NAME
 from keras_lotr.export.endings import ENDINGS, check_ending, format_of
 from keras_lotr.quiet import quiet_stderr, start_keras
 
@@ -25,7 +26,7 @@ def _batch(context, parameter, value):
         "export lotr_m_68 --int8 --calibration 'examples/rendered_faces/*/*.jpg'",
     )
 )
-@click.argument("preset")
+@click.argument("preset", type=PRESET_NAME)
 @click.option(
     "--format",
     "kind",
@@ -35,7 +36,7 @@ def _batch(context, parameter, value):
 )
 @click.option(
     "--output",
-    type=Path,
+    type=PATH,
     help="File to write, for saved_model a new folder [PRESET.onnx, .tflite, .xml, _saved_model].",
 )
 @click.option(
@@ -49,6 +50,7 @@ def _batch(context, parameter, value):
 @click.option("--int8", is_flag=True, help="Weights and activations in 8 bits: less time (onnx).")
 @click.option(
     "--calibration",
+    type=NAME,
     multiple=True,
     help="Images of faces that --int8 takes its ranges from: a file, folder or pattern; repeat "
     "for more.",

@@ -3,6 +3,7 @@
 import click
 
 from keras_lotr.cli.checks import check_exists, landmark_preset
+from keras_lotr.cli.types import NAME, PRESET_NAME, Number
 from keras_lotr.presets.files import ONNX
 from keras_lotr.quiet import start_keras
 
@@ -75,8 +76,10 @@ def annotated_faces(command):
             "--split", type=click.Choice(["train", "val", "test"]), default="test",
             show_default=True, help="Part of the data set.",
         ),
-        click.option("--data", required=True, help="Folder, COCO or CSV file of the data set."),
-        click.argument("preset"),
+        click.option(
+            "--data", type=NAME, required=True, help="Folder, COCO or CSV file of the data set."
+        ),
+        click.argument("preset", type=PRESET_NAME),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -116,12 +119,12 @@ def what_finds_landmarks(default=PRESET):
                 "faces [640].",
             ),
             click.option(
-                "--min-face-size", type=float, metavar="SIZE",
+                "--min-face-size", type=Number(), metavar="SIZE",
                 help="In place of --max-side: the smallest face to find, in pixels of the image, "
                 "or below 1 as a part of its shorter side; larger is faster.",
             ),
             click.option(
-                "--threshold", type=click.FloatRange(0, 1),
+                "--threshold", type=Number(0, 1),
                 help="Least score of a face, 0 to 1 [the detector's own].",
             ),
             click.option(
@@ -130,7 +133,7 @@ def what_finds_landmarks(default=PRESET):
                 "YuNet's.",
             ),
             click.option(
-                "--preset", default=default, show_default=True,
+                "--preset", type=PRESET_NAME, default=default, show_default=True,
                 help="Landmark model: a name of `keras-lotr presets`, a preset's folder, "
                 "hf://org/name[@revision], or an .onnx file of `keras-lotr export`.",
             ),

@@ -2,11 +2,11 @@
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
 from keras_lotr.cli.options import examples, landmarker_of, what_finds_landmarks
+from keras_lotr.cli.types import NAME, PATH, Number
 
 # Those of `keras_lotr.inference.formats`, which imports more than a command line needs.
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
@@ -26,17 +26,18 @@ def _formats(context, parameter, value):
         "predict photos --recursive --draw --output found",
     )
 )
-@click.argument("source", nargs=-1, required=True)
+@click.argument("source", nargs=-1, required=True, type=NAME)
 @what_finds_landmarks()
 @click.option("--recursive", is_flag=True, help="Folders are searched with all their subfolders.")
 @click.option(
     "--boxes",
-    type=Path,
+    type=PATH,
     help="File of the box around each face's landmarks: an earlier --output, JSON {name: boxes}, "
     "COCO, or a table whose columns tell; no detector is used then.",
 )
 @click.option(
     "--output",
+    type=NAME,
     help="Folder for a file of each image, or a .json, .jsonl, .csv, .parquet or .pts file for all "
     "[JSON to standard output]. Until it is done, what was found is in OUTPUT.part.",
 )
@@ -71,7 +72,7 @@ def _formats(context, parameter, value):
     help="With --ray: N GPUs run the network [the CPUs do].",
 )
 @click.option(
-    "--min-quality", type=click.FloatRange(0, 1),
+    "--min-quality", type=Number(0, 1),
     help="Faces below this quality, 0 to 1, are marked (low_quality, drawn in grey); for presets "
     "that say how sure they are.",
 )  # fmt: skip

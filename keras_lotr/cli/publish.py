@@ -1,11 +1,10 @@
 """`keras-lotr package-preset`, `model-card`, `publish`, `publish-space`: from a run to the Hub."""
 
-from pathlib import Path
-
 import click
 
 from keras_lotr.cli.checks import check_exists
 from keras_lotr.cli.options import examples
+from keras_lotr.cli.types import NAME, PATH, PRESET_NAME
 from keras_lotr.presets.files import resolve
 from keras_lotr.presets.hub import Handle
 from keras_lotr.quiet import start_keras
@@ -20,11 +19,11 @@ dry_run = click.option("--dry-run", is_flag=True, help="List of what would be up
         "package-preset runs/mine my_model", "package-preset runs/mine my_model --float16"
     ),
 )
-@click.argument("run", type=Path)
-@click.argument("folder", type=Path)
+@click.argument("run", type=PATH)
+@click.argument("folder", type=PATH)
 @click.option("--float16", is_flag=True, help="Weights in 16 bits: half the size.")
 @click.option(
-    "--calibration", multiple=True,
+    "--calibration", type=NAME, multiple=True,
     help="Images of faces, as of `keras-lotr export`, for an .onnx file in int8 beside the other.",
 )  # fmt: skip
 def package_preset(run, folder, float16, calibration):
@@ -41,9 +40,9 @@ def package_preset(run, folder, float16, calibration):
     "model-card",
     epilog=examples("model-card my_model", "model-card presets/lotr_m_68 --examples examples"),
 )
-@click.argument("folder", type=Path)
+@click.argument("folder", type=PATH)
 @click.option(
-    "--examples", type=Path, help="Folder of rendered faces, on which samples.jpg shows the model."
+    "--examples", type=PATH, help="Folder of rendered faces, on which samples.jpg shows the model."
 )
 def model_card(folder, examples):
     """Fill in metadata.json of a preset FOLDER and write its card, README.md, from its files."""
@@ -61,7 +60,7 @@ def model_card(folder, examples):
         "publish my_model hf://me/my_model --tag v1", "publish --all --org us --dry-run"
     )
 )
-@click.argument("preset", required=False)
+@click.argument("preset", required=False, type=PRESET_NAME)
 @click.argument("handle", required=False)
 @click.option("--all", "everything", is_flag=True, help="All presets that have weights.")
 @click.option("--org", help="With --all: user or organisation that gets them, with their names.")
@@ -112,7 +111,7 @@ def publish(preset, handle, everything, org, private, revision, tag, create_pr, 
         "publish-space demo hf://me/faces --dry-run", "publish-space demo hf://me/faces"
     )
 )
-@click.argument("folder", type=Path)
+@click.argument("folder", type=PATH)
 @click.argument("handle")
 @click.option(
     "--private/--public",

@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from keras_lotr.cli.options import BOXES, annotated_faces, examples, file_with, measured_model
+from keras_lotr.cli.types import PATH, Number
 from keras_lotr.quiet import start_keras
 
 _FIGURES = (".png", ".svg", ".pdf", ".jpg")
-RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
+RESULTS = click.argument("results", nargs=-1, required=True, type=PATH)
 
 
 @click.command(
@@ -24,7 +25,7 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=Path)
 )  # fmt: skip
 @click.option(
     "--output",
-    type=Path,
+    type=PATH,
     callback=file_with(".json"),
     help="JSON file of all results; a CSV of the faces beside it.",
 )
@@ -44,7 +45,7 @@ def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes,
 def output(name, *endings):
     """The option that says where to write; without it `results/NAME`."""
     return click.option(
-        "--output", type=Path, default=Path("results") / name, show_default=True,
+        "--output", type=PATH, default=Path("results") / name, show_default=True,
         callback=file_with(*endings), help=f"File to write ({', '.join(endings)}).",
     )  # fmt: skip
 
@@ -78,7 +79,7 @@ def table(results, output):
 @RESULTS
 @click.option(
     "--limit",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=10,
     show_default=True,
     help="Largest NME of the plot, in per cent.",
@@ -145,7 +146,7 @@ def _rising(context, parameter, value):
 @click.option(
     "--band",
     multiple=True,
-    type=float,
+    type=Number(),
     callback=_rising,
     help="Border between two rows, as an NME in per cent; repeat in rising order [5 and 6].",
 )

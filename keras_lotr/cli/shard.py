@@ -1,19 +1,18 @@
 """`keras-lotr shard`: a thin call of `keras_lotr.datasets.shard_writing`."""
 
-from pathlib import Path
-
 import click
 
 from keras_lotr.cli.checks import check_exists
 from keras_lotr.cli.options import examples, reader
+from keras_lotr.cli.types import NAME, PATH
 
 
 @click.command(
     epilog=examples("shard --data FOLDER --output shards", "train lotr_m_68 --data shards")
 )
-@click.option("--data", required=True, help="Folder, COCO or CSV file of the data set.")
+@click.option("--data", type=NAME, required=True, help="Folder, COCO or CSV file of the data set.")
 @click.option(
-    "--output", "--out", "out", type=Path, required=True, help="Folder to write, new or empty."
+    "--output", "--out", "out", type=PATH, required=True, help="Folder to write, new or empty."
 )
 @click.option("--scheme", help="Landmark scheme to read, such as wflw98 [the data set's own].")
 @reader

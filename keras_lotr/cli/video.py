@@ -3,7 +3,6 @@
 import signal
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import click
 
@@ -14,6 +13,7 @@ from keras_lotr.cli.options import (
     landmarker_of,
     what_finds_landmarks,
 )
+from keras_lotr.cli.types import PATH
 
 _STOPPED = 130  # what a shell says of a command that Ctrl-C ended
 
@@ -40,13 +40,13 @@ def how_faces_are_followed(command):
         "video in.mp4 out.mp4 --points out.csv", "video in.mp4 out.webm --smooth strong --every 1"
     )
 )
-@click.argument("source", type=Path)
-@click.argument("output", type=Path)
+@click.argument("source", type=PATH)
+@click.argument("output", type=PATH)
 @what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
 @click.option(
     "--points",
-    type=Path,
+    type=PATH,
     callback=file_with(".json", ".jsonl", ".csv", ".parquet"),
     help="File for the faces of each frame: .json, .jsonl, .csv or .parquet.",
 )
@@ -112,7 +112,7 @@ def ctrl_c():
 @click.option(
     "--camera", type=click.IntRange(0), default=0, show_default=True, help="Number of the camera."
 )
-@click.option("--virtual", type=Path, help="A video that is played as if it were the camera.")
+@click.option("--virtual", type=PATH, help="A video that is played as if it were the camera.")
 def webcam(camera, virtual, smooth, every, **how):
     """Show the camera with the landmarks of all faces, live, until q or Esc is pressed."""
     from keras_lotr.tracking.tracker import FaceTracker

@@ -2,9 +2,10 @@
 
     python tools/hard_faces.py --data FOLDER
 
-Writes results/hard_faces.json, {preset: [{"set", "normalizer", "boxes", "faces", "nme", "fr10"}]},
-which `tools/make_tables.py` reads. Each preset is measured on the sets that have its own landmark
-order: the error on converted labels would measure the difference of two definitions as well.
+Writes results/hard_faces.json, {preset: [{"set", "normalizer", "boxes", "faces", "nme",
+"nme_error", "fr10"}]}, which `tools/make_tables.py` reads. Each preset is measured on the sets that
+have its own landmark order: the error on converted labels would measure the difference of two
+definitions as well.
 """
 
 import json
@@ -65,6 +66,7 @@ def row(name, data, split, of, normalizer, boxes):
         "boxes": boxes,
         "faces": results["faces"],
         "nme": results["nme"],
+        "nme_error": results["nme_error"],
         "fr10": results["failure_rate"]["10"],
     }
     print(name, found)

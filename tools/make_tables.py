@@ -112,16 +112,16 @@ def summary():
         measured, ms = files.json(RESULTS) or {}, stage.get(f"{stage_of(files)}, onnxruntime")
         cells = (
             *(name, landmarks, f"{facts['parameters'] / 1e6:.1f} M"),
-            per_cent(measured.get("nme") if measured.get("data") == EASY else None),
-            per_cent(nme_on(hard.get(name, []), "wflw")),
+            per_cent(measured if measured.get("data") == EASY else None),
+            per_cent(row_on(hard.get(name, []), "wflw")),
             *(f"{ms:.1f}" if ms else "-", facts["licence"]),
         )
         yield f"| {' | '.join(map(str, cells))} |"
 
 
-def nme_on(rows, name):
-    """NME on a set with ground-truth boxes, of the rows of a preset; None if it is not there."""
-    found = [r["nme"] for r in rows if (r["set"], r["boxes"]) == (name, "ground-truth")]
+def row_on(rows, name):
+    """That of a set with ground-truth boxes, of the rows of a preset; None if it is not there."""
+    found = [r for r in rows if (r["set"], r["boxes"]) == (name, "ground-truth")]
     return found[0] if found else None
 
 
@@ -133,7 +133,7 @@ def hard_faces():
         for r in rows:
             yield (
                 f"| {name} | {r['set']} | {r['normalizer']} | {r['boxes']} | {r['faces']} "
-                f"| {r['nme']:.2f} % | {r['fr10']:.1f} % |"
+                f"| {per_cent(r)} | {r['fr10']:.1f} % |"
             )
 
 
@@ -151,8 +151,9 @@ def stage_of(files):
     return STAGES[variant] if known else None
 
 
-def per_cent(nme):
-    return "-" if nme is None else f"{nme:.2f} %"
+def per_cent(measured):
+    """NME and its standard error; a dash where nothing is measured."""
+    return f"{measured['nme']:.2f} ± {measured['nme_error']:.2f} %" if measured else "-"
 
 
 def runs():

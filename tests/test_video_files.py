@@ -100,20 +100,32 @@ def test_sound_that_webm_cannot_have_is_encoded_anew(tmp_path):
     assert max(np.abs(frame.to_ndarray()).max() for frame in frames) > 0.05
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_rotation_is_obeyed(tmp_path, degrees):
-    path = write(tmp_path / "in.mp4", [0, 40])
+# Of [a, b, c, d], (x, y) is shown at (a x + c y, b x + d y); then where the white corner is.
+MATRICES = {
+    "as it is": ([1, 0, 0, 1], (2, 2)),
+    "90 degrees": ([0, 1, -1, 0], (2, -3)),
+    "180 degrees": ([-1, 0, 0, -1], (-3, -3)),
+    "270 degrees": ([0, -1, 1, 0], (-3, 2)),
+    "mirrored": ([-1, 0, 0, 1], (2, -3)),
+    "upside down": ([1, 0, 0, -1], (-3, 2)),
+    "rows as columns": ([0, 1, 1, 0], (2, 2)),
+    "the other diagonal": ([0, -1, -1, 0], (-3, -3)),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_rotation_and_mirroring_are_obeyed(tmp_path, name):
+    path, ((a, b, c, d), corner) = write(tmp_path / "in.mp4", [0, 40]), MATRICES[name]
     data = bytearray(path.read_bytes())
     # The matrix of the track's header, 40 bytes behind the time it was made, as telephones set it.
     at = data.index(b"tkhd") + 44
-    turn = np.rint([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))]).astype(int)
-    matrix = np.array([turn[0], turn[1], 0, -turn[1], turn[0], 0, 0, 0, 16384], ">i4") * 65536
+    matrix = np.array([a, b, 0, c, d, 0, 0, 0, 16384], ">i4") * 65536
     data[at : at + 36] = matrix.astype(">i4").tobytes()
     path.write_bytes(data)
     image = frames_of(path)[0].image
-    assert image.shape == ((48, 64, 3) if degrees == 180 else (64, 48, 3))
-    corner = {90: image[2, -3], 180: image[-3, -3], 270: image[-3, 2]}[degrees]
-    assert corner.min() > 230
+    assert image.shape == ((48, 64, 3) if a else (64, 48, 3))
+    white = {(y, x) for y in (2, -3) for x in (2, -3) if image[y, x].min() > 230}
+    assert white == {corner}
 
 
 def jpegs(path, sizes):

@@ -6,14 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_lotr.video.display_matrix import matrix_of, upright
 from keras_lotr.video.library import pyav
 
 MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
-_TURNS = {
-    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    180: cv2.ROTATE_180,
-    270: cv2.ROTATE_90_CLOCKWISE,
-}
 _WHOLE = 0.98  # what files say of their frames is an estimate in some kinds
 
 
@@ -35,7 +31,7 @@ class Frame:
 class VideoReader:
     """A video file. Only one frame is in memory at a time.
 
-    Frames are turned as the file says. One pixel is added to an odd side. Frames of more than 3840
+    Frames are turned and mirrored as the file says. One pixel is added to an odd side. Frames of more than 3840
     pixels are made smaller. If the size changes within the video, frames are fitted into the first
     one's, with black beside. A timestamp that goes back, or is missing, becomes that of the frame
     before and the usual time of a frame.
@@ -144,10 +140,7 @@ class VideoReader:
             )
 
     def _frame(self, frame):
-        image = frame.to_ndarray(format="rgb24")
-        turn = round(frame.rotation) % 360
-        if turn in _TURNS:
-            image = cv2.rotate(image, _TURNS[turn])
+        image = upright(frame.to_ndarray(format="rgb24"), matrix_of(frame))
         pts = self._time_of(frame)
         return Frame(self._fitted(image), float(pts * self.time_base), pts)
 

@@ -82,7 +82,7 @@ def test_a_video_that_breaks_off(video, tmp_path):
     result = run(tmp_path / "cut.webm", out, "--points", points)
     assert result.exit_code == 1
     said, done = result.stderr.splitlines()
-    assert "cut.webm breaks off" in said and said.endswith(f"{out} has those before it.")
+    assert "cut.webm breaks off" in said and said.endswith(f"{out} has the frames before that.")
     count = len(points.read_text().splitlines())
     assert done.startswith(f"keras-lotr: {count} frames") and 3 < count < 20
     assert cv2.VideoCapture(str(out)).read()[0]

@@ -86,7 +86,7 @@ def video(source, output, points, smooth, every, **how):
     ended = "stopped after " if done.stopped else ""
     what = f"{ended}{done.frames} frames, {numbers['faces']} faces"
     click.echo(f"keras-lotr: {what}, written to {output}", err=True)
-    if done.stopped or done.broken:
+    if done.stopped or done.broken or done.damaged:
         sys.exit(_STOPPED if done.stopped else 1)
 
 

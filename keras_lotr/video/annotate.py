@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keras_lotr.images.drawing import draw, write_text
 from keras_lotr.tracking.tracker import FaceTracker
-from keras_lotr.video.reading import VideoReader
+from keras_lotr.video.reading import VideoReader, count_frames
 from keras_lotr.video.writing import VideoWriter, check_ending
 from keras_lotr.writing import replaced
 
@@ -23,11 +23,12 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
             `FaceLandmarker`, which treats each frame alone.
         source: path of a video that FFmpeg reads (MP4, WebM, AVI, MOV, ...), see `VideoReader`.
         output: the file to write, .mp4, .m4v, .mov, .mkv (H.264) or .webm (VP9); left as it was
-            after an error. Of a video that breaks off it gets what was read, with a warning.
+            after an error. Of a video that breaks off, or is damaged, it gets what was read, with
+            a warning.
         overlays: which of `draw`'s overlays, {"boxes": True, ...}.
         max_frames: a longer video is refused; None takes a video of any length.
         progress: function that is called with the number of frames that are done and the number of
-            all frames, as far as the file says it.
+            all frames, a guess where the file does not say it.
 
     Returns:
         The faces of each frame: list of lists of `FaceLandmarks`, in pixels of the output.
@@ -65,19 +66,21 @@ class Done:
     Attributes:
         frames: how many were written.
         broken: a sentence if the video breaks off before its end, else None.
+        damaged: a sentence if frames of it are damaged, else None.
         notes: sentences about what was mended in it.
         stopped: whether it was stopped before its end.
     """
 
     frames: int = 0
     broken: str | None = None
+    damaged: str | None = None
     notes: list = field(default_factory=list)
     stopped: bool = False
 
     @property
     def sentences(self):
         """All that is to be told."""
-        return [*self.notes, *([self.broken] if self.broken else [])]
+        return [*self.notes, *filter(None, (self.damaged, self.broken))]
 
 
 def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, stop=None):
@@ -97,14 +100,16 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
     if os.path.exists(output) and os.path.exists(source) and os.path.samefile(source, output):
         raise ValueError(f"Expected another file as output than the video itself: {output}")
     with VideoReader(source) as reader, replaced(output) as unfinished:
-        if max_frames is not None and reader.said > max_frames:
-            raise _too_long(source, max_frames, reader.said)
+        if max_frames is not None and reader.expected > max_frames:
+            count = count_frames(source)  # what is expected may be a guess
+            if count > max_frames:
+                raise _too_long(source, max_frames, count)
         with VideoWriter(unfinished, reader) as writer:
             for frame, faces in _with_faces(finder, reader.frames(writer.write_sound)):
                 done.frames += 1
                 if max_frames is not None and done.frames > max_frames:
                     raise _too_long(source, max_frames)
-                on_faces(frame, faces, max(done.frames, reader.said))
+                on_faces(frame, faces, max(done.frames, reader.expected))
                 drawn = draw(frame.image, faces, **(overlays or {}))
                 write_numbers(drawn, faces)
                 writer.write(drawn, frame.pts)
@@ -113,9 +118,9 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
                     break
         if not done.frames:
             raise ValueError(f"Expected a video. {source} has no frame that can be read.")
-        done.broken, done.notes = reader.broken, reader.notes
+        done.broken, done.damaged, done.notes = reader.broken, reader.damaged, reader.notes
         if done.broken:
-            done.broken += f" {output} has those before it."
+            done.broken += f" {output} has the frames before that."
     return done
 
 
@@ -144,6 +149,6 @@ def write_numbers(image, faces):
             write_text(image, str(face.track_id), (x, y), scale, 5 * scale, 2 * scale)
 
 
-def _too_long(source, max_frames, said=None):
-    has = f"has {said}" if said else "is longer"
+def _too_long(source, max_frames, count=None):
+    has = f"has {count}" if count else "is longer"
     return ValueError(f"Expected a video of at most {max_frames} frames. {source} {has}.")

@@ -1,16 +1,17 @@
 """A video file -> its frames, upright, each with its timestamp, one at a time."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from keras_lotr.video.completeness import Completeness
 from keras_lotr.video.display_matrix import matrix_of, upright
 from keras_lotr.video.library import pyav
 
 MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
-_WHOLE = 0.98  # what files say of their frames is an estimate in some kinds
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +32,23 @@ class Frame:
 class VideoReader:
     """A video file. Only one frame is in memory at a time.
 
-    Frames are turned and mirrored as the file says. One pixel is added to an odd side. Frames of more than 3840
-    pixels are made smaller. If the size changes within the video, frames are fitted into the first
-    one's, with black beside. A timestamp that goes back, or is missing, becomes that of the frame
-    before and the usual time of a frame.
+    Frames are turned and mirrored as the file says. One pixel is added to an odd side. Frames of
+    more than 3840 pixels are made smaller. If the size changes within the video, frames are fitted
+    into the first one's, with black beside. A timestamp that goes back, or is missing, becomes that
+    of the frame before and the usual time of a frame.
 
     Args:
         source: path of a video that FFmpeg reads: MP4, WebM, MOV, MKV, AVI, ...
 
     Attributes:
-        said: the number of frames, as far as the file says; 0 if it does not.
+        expected: about how many frames there will be, a guess in files that state no number, such
+            as MKV and WebM; 0 if nothing is known.
         rate: frames a second, on average; a Fraction.
         time_base: seconds of a unit of `pts`; a Fraction.
         sound: the stream of sound, of PyAV; None if there is none.
         read: number of frames that were read so far.
         broken: a sentence if the file breaks off, else None.
+        damaged: a sentence if frames are damaged, else None.
         notes: sentences about what was mended.
 
     Raises:
@@ -77,8 +80,10 @@ class VideoReader:
         self.time_base = stream.time_base
         self.sound = next(iter(self._container.streams.audio), None)
         length = (self._container.duration or 0) / self._av.time_base
-        self.said = stream.frames or round(length * self.rate)
-        self.broken, self.notes, self.read = None, [], 0
+        self._completeness = Completeness(self._container, stream, length, self.rate)
+        self.expected = self._completeness.expected
+        self.broken = self.damaged = None
+        self.notes, self.read = [], 0
         self._size = self._first_shape = self._last = None
         self._mended = self._resized = 0
 
@@ -97,9 +102,11 @@ class VideoReader:
         Yields:
             `Frame`.
         """
-        for packet in self._packets(on_sound):
+        for packet in self._packets():
+            self._completeness.see_packet(packet)
             if packet.stream is not self._stream:
-                on_sound(packet)
+                if packet.stream is self.sound and on_sound is not None:
+                    on_sound(packet)
                 continue
             try:
                 decoded = packet.decode()
@@ -110,24 +117,30 @@ class VideoReader:
                 continue
             for frame in decoded:
                 self.read += 1
+                self._completeness.see_frame(frame)
                 yield self._frame(frame)
-        if self.read < self.said * _WHOLE - 1:
+        if not self.broken:
             self._break_off()
         self._tell()
 
-    def _packets(self, on_sound):
-        streams = [self._stream] + [self.sound] * (on_sound is not None and self.sound is not None)
+    def _packets(self):
         try:
-            yield from self._container.demux(*streams)
+            yield from self._container.demux()  # of all streams: the longest one tells the end
         except self._av.FFmpegError as error:
             self._break_off(error)
 
     def _break_off(self, error=None):
-        says = f"it says that it has {self.said} frames, and frame" if self.said else "frame"
-        reason = f" ({error.strerror})" if error is not None else ""
-        self.broken = f"{self.source} breaks off: {says} {self.read} cannot be read{reason}."
+        missing = self._completeness.missing(self.read, error)
+        if missing:
+            self.broken = f"{self.source} breaks off: {missing}."
 
     def _tell(self):
+        damaged = self._completeness.damaged(self.broken)
+        if damaged:
+            self.damaged = (
+                f"{self.source} is damaged: {damaged} of its frames could be read only in part, or "
+                "not at all."
+            )
         if self._mended:
             self.notes.append(
                 f"{self._mended} frames of {self.source} have timestamps that go back or are "
@@ -183,3 +196,16 @@ def _framed(image, size):
     if down or right:
         image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE)
     return image
+
+
+def count_frames(source):
+    """Count the frames of a video, without decoding them.
+
+    Args:
+        source: path of a video that `VideoReader` can open.
+    """
+    count, av = 0, pyav()
+    with av.open(str(source), metadata_errors="ignore") as container, suppress(av.FFmpegError):
+        for packet in container.demux(container.streams.video[0]):
+            count += packet.size > 0 and not packet.is_discard
+    return count

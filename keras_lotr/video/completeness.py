@@ -1,0 +1,80 @@
+"""Whether all that a video's file promises could be read, and whether it is damaged."""
+
+_WHOLE = 0.98  # numbers of frames and lengths are rounded in some files
+# Kinds of files that state their length. FFmpeg estimates that of others from what is there, also
+# where they were cut off.
+_STATE_THEIR_LENGTH = {"matroska,webm", "flv", "mov,mp4,m4a,3gp,3g2,mj2"}
+
+
+class Completeness:
+    """What a file says of its length, against the packets and frames that come.
+
+    Only a number of frames, or a length, that the file itself states can tell that it breaks off.
+    A length times the average rate is no number of frames: the rate may vary.
+
+    Args:
+        container, stream: of PyAV.
+        length: seconds that FFmpeg expects; 0 if it does not know.
+        rate: frames a second, on average; a Fraction.
+
+    Attributes:
+        expected: about how many frames there will be; 0 if nothing is known.
+    """
+
+    def __init__(self, container, stream, length, rate):
+        kind, self._stream, self._gap = container.format.name, stream, float(1 / rate)
+        self._length = length if kind in _STATE_THEIR_LENGTH else 0
+        self._frames = stream.frames
+        if 0 < self._length * rate < self._frames * _WHOLE - 1:  # MP4 that shows only a part of it
+            self._frames = 0
+        self.expected = self._frames or round(length * rate)
+        self._pauses = kind == "avi"  # where a frame that stays is counted as several
+        if self._pauses:
+            self._length = float(self._frames * stream.time_base)
+        self._end, self._damaged, self._last = 0, set(), None
+
+    def see_packet(self, packet):
+        """Take notice of a packet, of any stream."""
+        start = packet.dts if packet.pts is None else packet.pts
+        if start is None:
+            return
+        self._end = max(self._end, float((start + (packet.duration or 0)) * packet.time_base))
+        if packet.stream is self._stream:
+            self._last = start
+            if packet.is_corrupt:
+                self._damaged.add(start)
+
+    def see_frame(self, frame):
+        """Take notice of a decoded frame."""
+        if frame.is_corrupt:
+            self._damaged.add(frame.pts)
+
+    def missing(self, read, error=None):
+        """What is missing at the end, as a part of a sentence; None if nothing is.
+
+        Args:
+            read: number of frames that were read.
+            error: why no more can be read, of PyAV; None at the end of the file.
+        """
+        if error is None and self._is_whole(read):
+            return None
+        reason = "" if error is None else f" ({error.strerror})"
+        if self._length and not self._frames:
+            says = f"it says that it lasts {self._length:.1f} s"
+            return f"{says}, and nothing can be read after {self._end:.1f} s{reason}"
+        says = f"it says that it has {self._frames} frames, and " if self._frames else ""
+        return f"{says}frame {read} cannot be read{reason}"
+
+    def _is_whole(self, read):
+        by_time = self._end >= self._length * _WHOLE - self._gap
+        if self._frames:
+            return read >= self._frames * _WHOLE - 1 or (self._pauses and by_time)
+        return by_time
+
+    def damaged(self, broken):
+        """How many frames are damaged.
+
+        Args:
+            broken: whether the file breaks off, which makes no damage of its last packet.
+        """
+        return len(self._damaged - {self._last} if broken else self._damaged)

@@ -169,6 +169,15 @@ def test_video_of_the_demo(service, video, tmp_path):
     assert said.startswith("20 frames, 20 of them with a face, in ")
 
 
+def test_a_visitor_is_told_that_a_video_breaks_off(service, video, tmp_path):
+    data, path = video.read_bytes(), tmp_path / "cut.webm"
+    path.write_bytes(data[: len(data) // 2])
+    said = service.annotate_video(path, SETTINGS, tmp_path / "cut_landmarks.webm", None)
+    assert re.match(r"\d+ frames, \d+ of them with a face, in .*\(\d+ frames/s\)\. ", said)
+    assert " The video breaks off: it says that it lasts 0.8 s, and nothing can be read " in said
+    assert said.endswith(" s. The result has the frames before that.")
+
+
 def test_bad_videos(service, video, tmp_path, monkeypatch):
     out = tmp_path / "out.webm"
     text = tmp_path / "text.mp4"

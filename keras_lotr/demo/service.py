@@ -26,7 +26,7 @@ from keras_lotr.presets.files import (
 )
 from keras_lotr.schemes import get_scheme
 from keras_lotr.tracking.tracker import FaceTracker
-from keras_lotr.video.annotate import annotate_video
+from keras_lotr.video.annotate import annotate
 
 MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000
@@ -216,24 +216,34 @@ class Service:
         return draw_attention(image, np.max(maps, axis=0))
 
     def annotate_video(self, path, settings, output, progress):
-        """Draw the landmarks into a video file; a sentence about it.
+        """Draw the landmarks into a video file.
+
+        Returns:
+            Sentences about it for the visitor: what was found, and what is wrong with the file.
 
         Raises:
             ValueError: not a video, too large or too long, in a sentence for the visitor.
         """
         _check_bytes(Path(path).stat().st_size, "video")
-        start = time.perf_counter()
+        start, with_face = time.perf_counter(), []
+
+        def count(frame, faces, total):
+            with_face.append(bool(faces))
+            if progress is not None:
+                progress(len(with_face), total)
+
         try:
             tracker = FaceTracker(self.landmarker(settings))
-            faces = annotate_video(tracker, path, output, settings.drawn, MAX_FRAMES, progress)
+            done = annotate(tracker, path, output, count, settings.drawn, MAX_FRAMES)
         except ValueError as error:
             raise ValueError(str(error).replace(str(path), "This one")) from None
         seconds = time.perf_counter() - start
-        with_faces = sum(bool(here) for here in faces)
-        return (
-            f"{len(faces)} frames, {with_faces} of them with a face, in {seconds:.1f} s "
-            f"({len(faces) / seconds:.0f} frames/s)."
+        found = (
+            f"{done.frames} frames, {sum(with_face)} of them with a face, in {seconds:.1f} s "
+            f"({done.frames / seconds:.0f} frames/s)."
         )
+        names = {str(output): "the result", str(path): "the video"}
+        return " ".join([found, *(_without_paths(said, names) for said in done.sentences)])
 
 
 def checked_image(picture):
@@ -256,6 +266,13 @@ def _check_bytes(count, kind):
             f"Expected a {kind} file of at most {MAX_BYTES // 10**6} MB. This one has "
             f"{count / 1e6:.0f} MB."
         )
+
+
+def _without_paths(said, names):
+    """A sentence with names in place of paths, which are the server's."""
+    for path, name in names.items():
+        said = said.replace(path, name)
+    return ". ".join(part[:1].upper() + part[1:] for part in said.split(". "))
 
 
 def sentence(num_faces, milliseconds):

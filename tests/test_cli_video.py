@@ -19,6 +19,9 @@ for needed in ("onnxruntime", "av", "scipy"):
     pytest.importorskip(needed)
 
 
+AT_ONCE = "keras-lotr: stopped at once; what was not finished is not kept\n"
+
+
 def run(*arguments):
     return CliRunner().invoke(main, ["video", "--engine", "onnxruntime", *map(str, arguments)])
 
@@ -88,7 +91,8 @@ def test_a_video_that_breaks_off(video, tmp_path):
     assert cv2.VideoCapture(str(out)).read()[0]
 
 
-def test_ctrl_c_leaves_a_video_that_plays(video, tmp_path, monkeypatch):
+def interrupt(monkeypatch, *signals):
+    """Send these signals to this process, the first one in the sixth frame."""
     from keras_lotr.tracking.tracker import FaceTracker
 
     seen, follow = [], FaceTracker.__call__
@@ -96,19 +100,53 @@ def test_ctrl_c_leaves_a_video_that_plays(video, tmp_path, monkeypatch):
     def interrupted(self, frame, timestamp):
         seen.append(timestamp)
         if len(seen) == 6:
-            os.kill(os.getpid(), signal.SIGINT)
+            for number in signals:
+                os.kill(os.getpid(), number)
         return follow(self, frame, timestamp)
 
     monkeypatch.setattr(FaceTracker, "__call__", interrupted)
-    before = signal.getsignal(signal.SIGINT)
+
+
+@pytest.fixture
+def handlers_stay():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+BY = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@BY
+def test_a_signal_leaves_a_video_that_plays(
+    video, tmp_path, monkeypatch, handlers_stay, number, code
+):
+    interrupt(monkeypatch, number)
     out, points = tmp_path / "out.mp4", tmp_path / "points.csv"
     result = run(video, out, "--points", points)
-    assert result.exit_code == 130
+    assert result.exit_code == code
     assert result.stderr == f"keras-lotr: stopped after 6 frames, 6 faces, written to {out}\n"
     reader = cv2.VideoCapture(str(out))
     assert [reader.read()[0] for _ in range(7)] == [True] * 6 + [False]
     assert len(points.read_text().splitlines()) == 7
-    assert signal.getsignal(signal.SIGINT) == before
+
+
+@BY
+def test_a_signal_while_it_loads(video, tmp_path, monkeypatch, handlers_stay, number, code):
+    monkeypatch.setattr(
+        "keras_lotr.cli.video.landmarker_of", lambda **_: os.kill(os.getpid(), number)
+    )
+    result = run(video, tmp_path / "out.mp4", "--points", tmp_path / "points.csv")
+    assert result.exit_code == code
+    assert result.stderr == AT_ONCE
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_second_signal_ends_at_once(video, tmp_path, monkeypatch, handlers_stay):
+    interrupt(monkeypatch, signal.SIGINT, signal.SIGTERM)
+    result = run(video, tmp_path / "out.mp4")
+    assert result.exit_code == 143 and result.stderr.endswith(AT_ONCE)
+    assert not list(tmp_path.iterdir())
 
 
 def test_webcam_without_a_window(video, monkeypatch):

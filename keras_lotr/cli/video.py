@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import click
 
@@ -13,9 +13,9 @@ from keras_lotr.cli.options import (
     landmarker_of,
     what_finds_landmarks,
 )
-from keras_lotr.cli.types import PATH
+from keras_lotr.cli.types import NAME, PATH
 
-_STOPPED = 130  # what a shell says of a command that Ctrl-C ended
+_SIGNALS = signal.SIGINT, signal.SIGTERM  # Ctrl-C, and what `kill` and `docker stop` send
 
 
 def how_faces_are_followed(command):
@@ -40,7 +40,7 @@ def how_faces_are_followed(command):
         "video in.mp4 out.mp4 --points out.csv", "video in.mp4 out.webm --smooth strong --every 1"
     )
 )
-@click.argument("source", type=PATH)
+@click.argument("source", type=NAME)
 @click.argument("output", type=PATH)
 @what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
@@ -51,59 +51,93 @@ def how_faces_are_followed(command):
     help="File for the faces of each frame: .json, .jsonl, .csv or .parquet.",
 )
 def video(source, output, points, smooth, every, **how):
-    """Draw the landmarks of all faces into a video: SOURCE -> OUTPUT (.mp4, .mov, .mkv, .webm).
+    """Draw the landmarks of all faces into a video: SOURCE -> OUTPUT.
 
-    Each face keeps its number. Sound and times stay. Ctrl-C ends it early: what is done is kept.
+    OUTPUT ends with .mp4, .m4v, .mov, .mkv or .webm. Each face keeps its number. Sound and times
+    stay. Ctrl-C ends it early: what is done is kept.
     """
+    with ended_early() as asked:
+        from keras_lotr.video.points_file import PointsFile
+        from keras_lotr.video.reading import VideoReader
+        from keras_lotr.video.writing import check_ending
+
+        check_ending(output)
+        with VideoReader(source):  # a mistake in SOURCE is told before anything is loaded
+            pass
+        with PointsFile(points) if points else nullcontext() as saved:
+            _follow(asked, source, output, saved, smooth, every, how)
+
+
+def _follow(asked, source, output, saved, smooth, every, how):
     from tqdm import tqdm
 
     from keras_lotr.tracking.tracker import FaceTracker
     from keras_lotr.video.annotate import annotate
-    from keras_lotr.video.points_file import PointsFile
-    from keras_lotr.video.reading import VideoReader
-    from keras_lotr.video.writing import check_ending
 
-    check_ending(output)
-    with VideoReader(source):  # a mistake in SOURCE is told before anything is loaded
-        pass
-    saved = PointsFile(points) if points else None
     tracker = FaceTracker(landmarker_of(**how), every, smooth)
-    numbers = {"frames": 0, "faces": 0}
-    with tqdm(unit="frame", file=sys.stderr, disable=None) as bar, ctrl_c() as stop:
+    asked.keep, num_faces = True, 0
+    with tqdm(unit="frame", file=sys.stderr, disable=None) as bar:
 
         def on_faces(frame, faces, total):
+            nonlocal num_faces
             if saved:
                 saved.add(frame.time, faces)
-            numbers["faces"] += len(faces)
+            num_faces += len(faces)
             bar.total = total
             bar.update()
 
-        done = annotate(tracker, source, output, on_faces, stop=stop)
+        done = annotate(tracker, source, output, on_faces, stop=lambda: asked.number)
     if saved:
         saved.close()
     for sentence in done.sentences:
         click.echo(f"keras-lotr: {sentence}", err=True)
     ended = "stopped after " if done.stopped else ""
-    what = f"{ended}{done.frames} frames, {numbers['faces']} faces"
+    what = f"{ended}{done.frames} frames, {num_faces} faces"
     click.echo(f"keras-lotr: {what}, written to {output}", err=True)
-    if done.stopped or done.broken or done.damaged:
-        sys.exit(_STOPPED if done.stopped else 1)
+    if done.stopped:
+        sys.exit(asked.exit_code)
+    if done.broken or done.damaged:
+        sys.exit(1)
+
+
+class Asked:
+    """Whether the user asked to end.
+
+    Attributes:
+        number: of the signal that came; None before.
+        keep: whether there is something to keep, so that a signal is only noted. A second one, and
+            any one before, ends the program at once.
+    """
+
+    number, keep = None, False
+
+    @property
+    def exit_code(self):
+        """What a shell says of a command that this signal ended: 130 for Ctrl-C."""
+        return 128 + (self.number or signal.SIGINT)
 
 
 @contextmanager
-def ctrl_c():
-    """Gives a function that says whether Ctrl-C was pressed; a second one ends the program."""
-    pressed = []
+def ended_early():
+    """Gives an `Asked` while Ctrl-C and SIGTERM end the block in the way that it says."""
+    asked, before = Asked(), {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def press(*_):
-        pressed.append(True)
-        signal.signal(signal.SIGINT, before)
+    def note(number, _):
+        at_once = asked.number is not None or not asked.keep
+        asked.number = number
+        if at_once:
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, press)
     try:
-        yield lambda: bool(pressed)
+        for number in _SIGNALS:
+            signal.signal(number, note)
+        yield asked
+    except KeyboardInterrupt:
+        click.echo("keras-lotr: stopped at once; what was not finished is not kept", err=True)
+        sys.exit(asked.exit_code)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @click.command(epilog=examples("webcam", "webcam --virtual in.mp4 --smooth strong"))
@@ -112,7 +146,7 @@ def ctrl_c():
 @click.option(
     "--camera", type=click.IntRange(0), default=0, show_default=True, help="Number of the camera."
 )
-@click.option("--virtual", type=PATH, help="A video that is played as if it were the camera.")
+@click.option("--virtual", type=NAME, help="A video that is played as if it were the camera.")
 def webcam(camera, virtual, smooth, every, **how):
     """Show the camera with the landmarks of all faces, live, until q or Esc is pressed."""
     from keras_lotr.tracking.tracker import FaceTracker

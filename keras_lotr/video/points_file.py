@@ -17,9 +17,10 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 class PointsFile:
     """A file that gets the faces of one frame after the other, and appears as a whole at the end.
 
-    Only one frame is in memory. `.json` is a list with a list of faces for each frame; a line of
-    `.jsonl` is {"frame", "time", "faces"}; `.csv` and `.parquet` have a row for each face: frame,
-    time, track_id, and then the columns of `keras_lotr.inference.formats.to_csv` from score on.
+    A context manager, which forgets what was not written. Only one frame is in memory. `.json` is a
+    list with a list of faces for each frame; a line of `.jsonl` is {"frame", "time", "faces"};
+    `.csv` and `.parquet` have a row for each face: frame, time, track_id, and then the columns of
+    `keras_lotr.inference.formats.to_csv` from score on.
 
     Args:
         path: of the file, whose ending chooses the format.
@@ -47,6 +48,12 @@ class PointsFile:
             parquet_table.check_installed()
         check_file_target(self.path)
         self._lines, self._frames = tempfile.TemporaryFile(), 0  # noqa: SIM115
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._lines.close()
 
     def add(self, time, faces):
         """Take the faces of the next frame.

@@ -51,6 +51,8 @@ def test_video_and_points(video, tmp_path):
     ("arguments", "sentence"),
     [
         (["none.mp4", "out.webm"], "There is no video none.mp4"),
+        (["http://127.0.0.1:9/x.mp4", "out.webm"], "Received: http://127.0.0.1:9/x.mp4"),
+        (["RTSP://camera/1", "out.webm"], "addresses are not read: download the video first"),
         (["text.mp4", "out.webm"], "Expected a video (MP4, WebM, AVI, MOV). Received: text.mp4"),
         (["text.mp4", "out.gif"], "Expected a .mp4, .m4v, .mov, .mkv, .webm file as output."),
         (["text.mp4", "out.mp4", "--points", "a.txt"], "Expected a file .json, .jsonl, .csv"),
@@ -147,6 +149,13 @@ def test_a_second_signal_ends_at_once(video, tmp_path, monkeypatch, handlers_sta
     result = run(video, tmp_path / "out.mp4")
     assert result.exit_code == 143 and result.stderr.endswith(AT_ONCE)
     assert not list(tmp_path.iterdir())
+
+
+def test_webcam_does_not_read_addresses(monkeypatch):
+    monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
+    result = CliRunner().invoke(main, ["webcam", "--virtual", "https://127.0.0.1:9/x.mp4"])
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Received: https://127.0.0.1:9/x.mp4\n")
 
 
 def test_webcam_without_a_window(video, monkeypatch):

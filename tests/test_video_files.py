@@ -3,6 +3,7 @@
 import resource
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -220,6 +221,12 @@ def test_only_few_frames_are_held(tmp_path):
         for frame in reader.frames():
             held.append(sys.getrefcount(frame.image))
     assert len(held) == 200 and max(held) <= 3
+
+
+def test_addresses_are_not_read():
+    for address in ("http://127.0.0.1:9/x.mp4", Path("https://127.0.0.1:9/x.mp4")):
+        with pytest.raises(ValueError, match="addresses are not read.* Received: https?:/"):
+            VideoReader(address)
 
 
 def test_pyav_is_named(tmp_path, monkeypatch):

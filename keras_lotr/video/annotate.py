@@ -35,8 +35,8 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is no video, or is too long, the output has another ending, or
-            `output` is `source`.
+        ValueError: the file is no video, or an address, or is too long, the output has another
+            ending, or `output` is `source`.
         ImportError: PyAV is not installed.
         OSError: `output` cannot be written, which is told before anything is computed.
 

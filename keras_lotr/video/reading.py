@@ -1,5 +1,6 @@
 """A video file -> its frames, upright, each with its timestamp, one at a time."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from keras_lotr.video.display_matrix import matrix_of, upright
 from keras_lotr.video.library import pyav
 
 MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # "C:/" is none; a `Path` has one "/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class VideoReader:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no video.
+        ValueError: it is no video, or an address (http://, rtsp:// and so on).
         ImportError: PyAV is not installed.
 
     Example:
@@ -65,6 +67,11 @@ class VideoReader:
 
     def __init__(self, source):
         if not Path(source).is_file():
+            if _ADDRESS.match(str(source)):
+                raise ValueError(
+                    "Expected the path of a video file; addresses are not read: download the video "
+                    f"first. Received: {source}"
+                )
             raise FileNotFoundError(f"There is no video {source}.")
         self._av, self.source = pyav(), source
         try:

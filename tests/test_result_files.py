@@ -190,11 +190,73 @@ class TestFolder:
         assert run(["a.jpg", "b.jpg"], "out", ["json", "csv"], resume=True) == ["b.jpg"]
         (photos / "out" / "a.csv").unlink()
         assert run(["a.jpg", "b.jpg"], "out", ["json", "csv"], resume=True) == ["a.jpg"]
-        assert run(["a.jpg"], "out", ["pts"]) == ["a.jpg"]
-        assert run(["a.jpg", "b.jpg"], "out", ["pts"], resume=True, faces=2) == ["b.jpg"]
-        assert run(["a.jpg", "b.jpg"], "out", ["pts"], resume=True) == []
-        assert run(["a.jpg", "b.jpg"], "out", ["json", "coco"], resume=True) == ["a.jpg", "b.jpg"]
-        assert run(["a.jpg", "b.jpg"], "out", ["json", "coco"], resume=True) == []
+        both, kinds = ["a.jpg", "b.jpg"], ["jsonl", "pts"]
+        assert run(["a.jpg"], "out", kinds) == ["a.jpg"]
+        assert run(both, "out", kinds, resume=True, faces=2) == ["b.jpg"]
+        assert run(both, "out", kinds, resume=True) == []
+        assert run(both, "out", ["json", "coco"], resume=True) == both
+        assert run(both, "out", ["json", "coco"], resume=True) == []
+        (photos / "out" / "a.json").unlink()
+        assert run(both, "out", ["json", "coco"], resume=True) == ["a.jpg"]
+        assert sources("out/coco.json") == both  # each once
+
+    @pytest.mark.parametrize("kinds", [["json"], ["csv"], ["jsonl", "pts"], ["json", "coco"]])
+    def test_resume_with_another_image_of_the_same_name(self, kinds, photos):
+        for folder in ("one", "two"):
+            (photos / folder).mkdir()
+            cv2.imwrite(f"{folder}/a.jpg", np.zeros((48, 64, 3), np.uint8))
+        assert run(["one/a.jpg"], "out", kinds) == ["one/a.jpg"]
+        before = {path: path.read_bytes() for path in Path("out").glob("a.*")}
+        assert run(["two/a.jpg"], "out", kinds, resume=True) == ["two/a.jpg"]
+        assert before == {path: path.read_bytes() for path in Path("out").glob("a.*")}
+        found = {sources(f"out/{name}.{kinds[0]}")[0] for name in ("a", "a_2")}
+        assert found == {"a.jpg"} and len(list(Path("out").glob(f"a*.{kinds[0]}"))) == 2
+        assert "two" in Path(f"out/a_2.{kinds[0]}").read_text()
+        assert run(["two/a.jpg", "one/a.jpg"], "out", kinds, resume=True) == []
+
+    def test_resume_with_a_new_image_that_sorts_before(self, photos):
+        assert run(["b.jpg"], "out") == ["b.jpg"]
+        assert run(["b.bmp", "b.jpg"], "out", resume=True) == ["b.bmp"]
+        assert (sources("out/b.json"), sources("out/b_2.json")) == (["b.jpg"], ["b.bmp"])
+        assert run(["b.bmp", "b.jpg"], "out", resume=True) == []
+
+    def test_resume_replaces_nothing_that_is_no_result(self, photos):
+        Path("out").mkdir()
+        Path("out/a.json").write_text('{"shapes": []}')  # of a labelling program
+        Path("out/b.pts").write_text("version: 1")
+        kinds = ["json", "pts"]
+        assert run(["a.jpg", "b.jpg"], "out", kinds, resume=True) == ["a.jpg", "b.jpg"]
+        assert run(["a.jpg", "b.jpg"], "out", kinds, resume=True) == []
+        assert Path("out/a.json").read_text() == '{"shapes": []}'
+        assert Path("out/b.pts").read_text() == "version: 1"
+
+    def test_resume_keeps_the_faces_of_others(self, photos):
+        """a_0.pts is the first face of a.jpg, or the only one of a_0.jpg."""
+        kinds = ["json", "pts"]
+        run(["a.jpg"], "one", kinds, faces=2)
+        run(["a_0.jpg"], "two", kinds)
+        first, single = Path("one/a_0.pts"), Path("two/a_0.pts")
+        first.write_text("first"), single.write_text("single")
+        run(["a_0.jpg"], "one", kinds, resume=True)
+        run(["a.jpg"], "two", kinds, resume=True, faces=2)
+        assert (first.read_text(), single.read_text()) == ("first", "single")
+
+    def test_resume_looks_again_at_images_without_a_row(self, photos):
+        assert run(["a.jpg"], "out", ["csv"], faces=0) == ["a.jpg"]
+        assert run(["a.jpg"], "out", ["csv"], resume=True) == ["a.jpg"]
+        assert os.listdir("out") == ["a.csv"]
+
+    def test_resume_of_files_that_do_not_say_whose_they_are(self, photos):
+        sentence = "--resume whose files say of which image they are, such as --format json,pts"
+        for output, kinds in (("out", ["pts"]), ("out", ["pts", "coco"]), ("a.pts", ["pts"])):
+            with pytest.raises(ValueError, match=sentence):
+                run(["a.jpg"], output, kinds, resume=True)
+        with pytest.raises(ValueError, match="such as --format json,coco into a folder"):
+            open_results(["a.jpg"], "out", ["coco"], drawn=True, resume=True)
+        with pytest.raises(ValueError, match="images with names for --resume. Received: -"):
+            run(["-"], "out", resume=True)
+        assert run(["a.jpg"], "coco", ["coco"]) == ["a.jpg"]
+        assert run(["a.jpg", "b.jpg"], "coco", ["coco"], resume=True) == ["b.jpg"]
 
     def test_resume_of_tables(self, photos):
         needs_pyarrow("parquet")

@@ -38,7 +38,7 @@ class ResultLog:
             self._resume()
 
     def __contains__(self, source):
-        return _key(source) in self._sources
+        return key_of(source) in self._sources
 
     def __iter__(self):
         if self._begun:
@@ -60,7 +60,7 @@ class ResultLog:
                 file.write(formats.encoded(formats.json_line(entry) + "\n"))
         except OSError as error:
             raise ResultsNotWritten(self._sentence(error)) from error
-        self._sources.add(_key(entry["source"]))
+        self._sources.add(key_of(entry["source"]))
 
     def close(self):
         """Write the result file from all entries."""
@@ -85,14 +85,15 @@ class ResultLog:
                 for line in file:
                     if line.endswith(b"\n"):
                         whole += len(line)
-                        self._sources.add(_key(json.loads(line)["source"]))
+                        self._sources.add(key_of(json.loads(line)["source"]))
                 file.truncate(whole)
         elif self.path.is_file():
             entries = read_entries(self.path)
             # Whole or not at all: the next run takes what stands there for all that was found.
             formats.write_entries(self.part, "jsonl", entries)
-            self._begun, self._sources = True, {_key(entry["source"]) for entry in entries}
+            self._begun, self._sources = True, {key_of(entry["source"]) for entry in entries}
 
 
-def _key(source):
+def key_of(source):
+    """What is the same for two names of an image: the absolute path, or the URL."""
     return source if is_url(source) or source == "-" else os.path.abspath(source)

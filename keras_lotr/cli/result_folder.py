@@ -1,0 +1,168 @@
+"""A folder of results: a file for each image, and whose results those of an earlier run are."""
+
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+import cv2
+
+from keras_lotr.cli.result_log import ResultLog, key_of
+from keras_lotr.images.drawing import draw
+from keras_lotr.images.reading import read_image
+from keras_lotr.images.sources import file_name, is_url
+from keras_lotr.inference import formats
+from keras_lotr.inference.saved_results import read_entries
+from keras_lotr.presets.files import write_file
+
+_LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
+_SAY_WHOSE = ("json", "jsonl", "csv", "parquet")  # formats whose files name their image
+
+
+class ResultFolder:
+    """NAME.json, .jsonl, .csv, .parquet, .pts and NAME.jpg (drawn) of each; coco.json of all.
+
+    Args:
+        images, kinds, drawn, resume, searched: as of `open_results`.
+        folder: where the files go.
+
+    Raises:
+        ValueError: drawn images would replace some of `images`; or, with `resume`, no format says
+            of which image its files are.
+    """
+
+    def __init__(self, images, folder, kinds, drawn, resume, searched):
+        self.folder, self.kinds, self.drawn = folder, kinds, drawn
+        self.place = os.path.join(folder, "")
+        self._of_each = drawn or kinds != ["coco"]  # whether images have files of their own
+        if resume and self._of_each:
+            check_says_whose(kinds)
+        self.coco = ResultLog(folder / "coco.json", "coco", resume) if "coco" in kinds else None
+        self._begun = set()  # images of which an earlier run left results
+        self._present = self._names_there() if resume and "pts" in kinds else set()
+        is_another = self._is_another if resume else lambda name, image: False
+        self.names = _names(images, {"coco"} if "coco" in kinds else set(), searched, is_another)
+        if drawn:
+            self._check_originals(images)
+
+    def _check_originals(self, images):
+        originals = {os.path.realpath(image) for image in images if not is_url(image)}
+        for name in self.names.values():
+            if os.path.realpath(self.folder / f"{name}.jpg") in originals:
+                raise ValueError(
+                    f"Drawing into {self.folder} would replace {name}.jpg: take another folder."
+                )
+
+    def _names_there(self):
+        paths = (path for kind in _SAY_WHOSE for path in self.folder.rglob(f"*.{kind}"))
+        return {os.path.relpath(path.with_suffix(""), self.folder).lower() for path in paths}
+
+    def _is_another(self, name, image):
+        """Whether files of this name are of another image; notes the image if they are its own.
+
+        A table without a row is nobody's: images without a face are looked at again.
+        """
+        entries = []
+        files = {kind: self.folder / f"{name}.{kind}" for kind in _SAY_WHOSE}
+        files = {kind: file for kind, file in files.items() if file.is_file()}
+        for kind, file in files.items():
+            try:
+                entries += read_entries(file)
+            except (ValueError, ImportError):
+                if kind in self.kinds:  # no results, but not to be replaced either
+                    return True
+        others = [".pts"] * ("pts" in self.kinds) + [".jpg"] * self.drawn
+        if not files and any((self.folder / f"{name}{ending}").is_file() for ending in others):
+            return True  # nobody knows whose
+        if any(key_of(entry["source"]) != key_of(image) for entry in entries):
+            return True
+        if entries:
+            self._begun.add(image)
+        return False
+
+    def __contains__(self, image):
+        if self.coco is not None and image not in self.coco:
+            return False
+        if not self._of_each:
+            return self.coco is not None
+        name = self.names[image]
+        files = [f"{name}.{kind}" for kind in self.kinds if kind not in ("coco", "pts")]
+        files += [f"{name}.jpg"] * self.drawn
+        if "pts" in self.kinds and not (self.folder / f"{name}.pts").is_file():
+            files.append(f"{self._of_several(name)}0.pts")
+        return image in self._begun and all((self.folder / file).is_file() for file in files)
+
+    def add(self, photo, source):
+        entry, name = photo.to_dict(), self.names[photo.source]
+        for kind in self.kinds:
+            if kind not in ("coco", "pts"):
+                formats.write_entries(self.folder / f"{name}.{kind}", kind, [entry])
+        if "pts" in self.kinds:
+            for i, face in enumerate(entry["faces"]):
+                several = f"{self._of_several(name)}{i}" if len(entry["faces"]) > 1 else name
+                formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
+        if self.drawn:
+            _write_drawn(self.folder / f"{name}.jpg", source, photo)
+        if self.coco is not None and photo.source not in self.coco:
+            self.coco.add(entry)
+
+    def _of_several(self, name):
+        """What stands before the number of a face: NAME_, unless that is another image's name."""
+        start = f"{name}_"
+        others = {other.lower() for other in self.names.values()} | self._present
+        while any(re.fullmatch(re.escape(start.lower()) + r"\d+", other) for other in others):
+            start += "_"
+        return start
+
+    def close(self):
+        if self.coco is not None:
+            self.coco.close()
+
+
+def check_says_whose(kinds):
+    """Refuse formats of which no file says of which image it is."""
+    if not set(kinds) & set(_SAY_WHOSE):
+        raise ValueError(
+            "Expected a format for --resume whose files say of which image they are, such as "
+            f"--format {','.join(['json', *kinds])} into a folder. Received: {', '.join(kinds)}"
+        )
+
+
+def _write_drawn(path, source, photo):
+    # Read again: the pixels of many images are not kept.
+    image = draw(read_image(source), photo.faces, grey=[photo.is_low(f) for f in photo.faces])
+    data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    write_file(path, data.tobytes())
+
+
+def _names(images, taken, searched, is_another):
+    """{image: name of its files}; of images of a name that is taken the later are numbered.
+
+    The name begins with the subfolder of the image in a folder that was searched. A name is taken,
+    too, if `is_another(name, image)`.
+    """
+    names, taken = {}, set(taken)
+    for image in images:
+        stem = "stdin" if image == "-" else Path(file_name(image)).stem or "image"
+        stem = os.fsdecode(os.fsencode(stem)[:_LONGEST_NAME])
+        first = name = os.path.join(_subfolder(image, searched), stem)
+        number = 2
+        while _same(name) in taken or is_another(name, image):
+            name, number = f"{first}_{number}", number + 1
+        taken.add(_same(name))
+        names[image] = name
+    return names
+
+
+def _subfolder(image, searched):
+    """The path from one of the folders to the folder of the image; "" if it is in none of them."""
+    for folder in searched:
+        top = os.path.join(os.path.expanduser(folder), "")
+        if image.startswith(top):
+            return os.path.dirname(image[len(top) :].lstrip(os.sep))
+    return ""
+
+
+def _same(name):
+    """What is alike for names that some file systems do not tell apart: A and a, two ways of é."""
+    return unicodedata.normalize("NFC", name).casefold()

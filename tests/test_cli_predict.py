@@ -15,8 +15,10 @@ from click.testing import CliRunner
 
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.cli import main
+from keras_lotr.cli.result_log import check_same_faces
 from keras_lotr.datasets import read_samples
 from keras_lotr.inference.saved_boxes import read_boxes
+from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.lotr import LOTR
 
 
@@ -24,6 +26,13 @@ from keras_lotr.lotr import LOTR
 def preset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets") / "tiny"
     LOTR(MobileNetV2(image_size=64), num_landmarks=68).save_to_preset(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def preset_98(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "tiny_98"
+    LOTR(MobileNetV2(image_size=64), num_landmarks=98).save_to_preset(folder)
     return str(folder)
 
 
@@ -153,6 +162,46 @@ class TestOutput:
         for boxes in ("in/faces.csv", "faces.json"):
             again = predict("in/a.jpg", boxes=boxes)
             assert json.loads(again.stdout)[0]["faces"] == first[0]["faces"]
+
+
+class TestResumeWithAnotherPreset:
+    @pytest.mark.parametrize(
+        "output",
+        [
+            *(["r.csv"], ["r.json"], ["r.jsonl"], ["r.json", "--format", "coco"], ["r"]),
+            *(["r", "--format", "csv,pts"], ["r", "--format", "coco"]),
+        ],
+    )
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_it_is_refused_and_changes_nothing(self, output, killed, predict, preset_98):
+        assert predict("in/a.jpg", "--output", *output).exit_code == 0
+        if killed and output[0] != "r":
+            (entry,) = read_entries(output[0])
+            Path(f"{output[0]}.part").write_text(json.dumps(entry) + '\n{"source": "in/')
+            os.remove(output[0])
+        before = contents()
+        result = predict("in", "--output", *output, "--resume", "--preset", preset_98)
+        assert (result.exit_code, contents() == before) == (2, True)
+        (line,) = result.stderr.splitlines()
+        for part in (
+            "which finds ibug68",
+            "which finds wflw98",
+            f"--preset {preset_98}",
+            "Take the",
+        ):
+            assert part in line
+        result = predict("in", "--output", *output, "--resume")
+        assert "1 done before" in result.stderr and result.exit_code == 0
+
+    def test_certainty_is_another_kind(self):
+        found = {("ibug68", True): "all.json"}
+        with pytest.raises(ValueError, match="ibug68 landmarks with their certainty.*without"):
+            check_same_faces(found, "mine", "ibug68", False)
+        check_same_faces(found, "mine", "ibug68", True)
+
+
+def contents():
+    return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
 
 
 class TestSources:

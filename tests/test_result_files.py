@@ -94,6 +94,30 @@ class TestOneFile:
         assert run(IMAGES[4:], path, resume=True) == IMAGES[4:]
         assert sources(path) == IMAGES[:3] + IMAGES[4:]
 
+    @pytest.mark.parametrize("name", ["all.json", "all.csv", "coco.json"])
+    def test_opening_for_resume_changes_nothing(self, name, tmp_path):
+        """A run may still be refused then."""
+        path, kinds = tmp_path / name, ["coco"] if name == "coco.json" else None
+        run(IMAGES[:2], path, kinds)
+        results = open_results(IMAGES, path, kinds, resume=True)
+        assert results.found_before == {("plain2", False): path}
+        assert os.listdir(tmp_path) == [name]
+        run(IMAGES[2:4], path, kinds, resume=True, close=False)
+        part = tmp_path / f"{name}.part"
+        part.write_bytes(part.read_bytes()[:-30])
+        before = part.read_bytes()
+        results = open_results(IMAGES, path, kinds, resume=True)
+        assert results.found_before == {("plain2", False): part}
+        assert part.read_bytes() == before
+
+    def test_all_was_done_before(self, tmp_path):
+        path = tmp_path / "all.json"
+        run(IMAGES, path, close=False)
+        assert run(IMAGES, path, resume=True) == []
+        assert sources(path) == IMAGES and os.listdir(tmp_path) == ["all.json"]
+        run([], tmp_path / "none.json")
+        assert sources(tmp_path / "none.json") == []
+
     def test_coco_is_resumed_as_well(self, tmp_path):
         path = tmp_path / "all.json"
         run(IMAGES[:2], path, ["coco"])

@@ -107,6 +107,7 @@ def predict(
         raise ValueError(f"Expected --gpus with --ray. Received: --gpus {gpus} alone")
     from keras_lotr.cli.predict_files import predict_files
     from keras_lotr.cli.result_files import open_results
+    from keras_lotr.cli.result_log import check_same_faces
     from keras_lotr.inference.saved_boxes import read_boxes
 
     images, left_out = images_of(source, recursive, output)
@@ -118,7 +119,9 @@ def predict(
     if drop_low_quality and min_quality is None:
         raise ValueError("Expected --min-quality with --drop-low-quality. Received: none")
     landmarker = landmarker_of(**how, workers=workers)
-    if min_quality is not None and not landmarker.model.has_certainty:
+    scheme, sure = landmarker.preprocessor.scheme, landmarker.model.has_certainty
+    check_same_faces(results.found_before, how["preset"], scheme, sure)
+    if min_quality is not None and not sure:
         raise ValueError(
             f"Expected a preset that says how sure it is with --min-quality. {how['preset']} does "
             "not: train that with `keras-lotr train-certainty`."

@@ -36,8 +36,8 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False, sea
 
     Returns:
         An object with `image in results`, whether it is there already; `add(photo, source)` for
-        each `PhotoLandmarks` and what `read_image` reads it from; `close()`; and `place`, a name of
-        where they go.
+        each `PhotoLandmarks` and what `read_image` reads it from; `close()`; `place`, a name of
+        where they go; and `found_before`, what `check_same_faces` takes.
 
     Raises:
         ImportError: Parquet without pyarrow.
@@ -93,7 +93,7 @@ def _check_folder(output):
 class _Printed:
     """All images on standard output, each as soon as it is done."""
 
-    place = "standard output"
+    place, found_before = "standard output", {}
 
     def __init__(self, kind):
         self.kind, self.entries, self.columns = kind, [], None
@@ -136,6 +136,7 @@ class _OneFile:
     def __init__(self, output, kind, resume):
         self.place = os.fspath(output)
         self.log = ResultLog(output, kind, resume)
+        self.found_before = self.log.found_before
 
     def __contains__(self, image):
         return image in self.log
@@ -149,6 +150,8 @@ class _OneFile:
 
 class _OneFace:
     """The one face of one image, as .pts."""
+
+    found_before = {}
 
     def __init__(self, output):
         self.place = os.fspath(output)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from keras_lotr.cli.result_log import ResultLog, key_of
+from keras_lotr.cli.result_log import ResultLog, key_of, kind_of
 from keras_lotr.images.drawing import draw
 from keras_lotr.images.reading import read_image
 from keras_lotr.images.sources import file_name, is_url
@@ -38,6 +38,7 @@ class ResultFolder:
         if resume and self._of_each:
             check_says_whose(kinds)
         self.coco = ResultLog(folder / "coco.json", "coco", resume) if "coco" in kinds else None
+        self.found_before = dict(self.coco.found_before) if self.coco else {}
         self._begun = set()  # images of which an earlier run left results
         self._present = self._names_there() if resume and "pts" in kinds else set()
         is_another = self._is_another if resume else lambda name, image: False
@@ -62,15 +63,18 @@ class ResultFolder:
 
         A table without a row is nobody's: images without a face are looked at again.
         """
-        entries = []
+        entries, found = [], {}
         files = {kind: self.folder / f"{name}.{kind}" for kind in _SAY_WHOSE}
         files = {kind: file for kind, file in files.items() if file.is_file()}
         for kind, file in files.items():
             try:
-                entries += read_entries(file)
+                here = read_entries(file)
             except (ValueError, ImportError):
                 if kind in self.kinds:  # no results, but not to be replaced either
                     return True
+                continue
+            entries += here
+            found |= {kind_of(face): file for entry in here for face in entry["faces"]}
         others = [".pts"] * ("pts" in self.kinds) + [".jpg"] * self.drawn
         if not files and any((self.folder / f"{name}{ending}").is_file() for ending in others):
             return True  # nobody knows whose
@@ -78,6 +82,7 @@ class ResultFolder:
             return True
         if entries:
             self._begun.add(image)
+            self.found_before |= found
         return False
 
     def __contains__(self, image):

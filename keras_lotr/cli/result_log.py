@@ -19,12 +19,15 @@ class ResultLog:
     """The entries of a result file that is being made, as JSON lines in NAME.part beside it.
 
     Only the names of its images are held in memory. The result file is written from it as a whole
-    when all is done, and it is deleted then.
+    when all is done, and it is deleted then. Nothing is written before the first `add`.
 
     Args:
         path: the result file.
         kind: "json", "jsonl", "csv", "parquet" or "coco".
         resume: begin with what NAME.part has, or else with what the result file has.
+
+    Attributes:
+        found_before: {`kind_of` a face: the file that it is in} of what the run goes on with.
 
     Raises:
         ValueError: with `resume`, the result file is not to be read.
@@ -33,15 +36,16 @@ class ResultLog:
     def __init__(self, path, kind, resume=False):
         self.path, self.kind = Path(path), kind
         self.part = self.path.with_name(self.path.name + ENDING)
-        self._begun, self._sources = False, set()
+        self._begun, self._sources, self.found_before = False, set(), {}
+        self._whole = None  # bytes of the whole lines of NAME.part, if the run goes on with it
         if resume:
-            self._resume()
+            self._look()
 
     def __contains__(self, source):
         return key_of(source) in self._sources
 
     def __iter__(self):
-        if self._begun:
+        if self._sources:
             with open(self.part, encoding="utf-8") as file:
                 yield from map(json.loads, file)
 
@@ -52,10 +56,7 @@ class ResultLog:
             ResultsNotWritten: the disk is full, or the like.
         """
         try:
-            if not self._begun:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.part.unlink(missing_ok=True)  # never write through a link that lay there
-                self._begun = True
+            self._begin()
             with open(self.part, "ab") as file:
                 file.write(formats.encoded(formats.json_line(entry) + "\n"))
         except OSError as error:
@@ -65,6 +66,7 @@ class ResultLog:
     def close(self):
         """Write the result file from all entries."""
         try:
+            self._begin()
             formats.write_entries(self.path, self.kind, self)
         except OSError as error:
             raise ResultsNotWritten(self._sentence(error)) from error
@@ -77,21 +79,63 @@ class ResultLog:
             return f"{reason}."
         return f"{reason}. What was found so far is in {self.part}; --resume goes on from there."
 
-    def _resume(self):
-        """Keep the whole lines; a kill may have cut the last one."""
+    def _look(self):
+        """Note what is there. Only whole lines count; a kill may have cut the last one."""
         if self.part.is_file():
-            self._begun, whole = True, 0
-            with open(self.part, "rb+") as file:
+            self._whole = 0
+            with open(self.part, "rb") as file:
                 for line in file:
                     if line.endswith(b"\n"):
-                        whole += len(line)
-                        self._sources.add(key_of(json.loads(line)["source"]))
-                file.truncate(whole)
+                        self._whole += len(line)
+                        self._note(json.loads(line), self.part)
         elif self.path.is_file():
-            entries = read_entries(self.path)
+            for entry in read_entries(self.path):
+                self._note(entry, self.path)
+
+    def _note(self, entry, place):
+        self._sources.add(key_of(entry["source"]))
+        for face in entry["faces"]:
+            self.found_before.setdefault(kind_of(face), place)
+
+    def _begin(self):
+        """Make NAME.part what the run goes on with, once."""
+        if self._begun:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._whole is not None:
+            os.truncate(self.part, self._whole)
+        elif self._sources:
             # Whole or not at all: the next run takes what stands there for all that was found.
-            formats.write_entries(self.part, "jsonl", entries)
-            self._begun, self._sources = True, {key_of(entry["source"]) for entry in entries}
+            formats.write_entries(self.part, "jsonl", read_entries(self.path))
+        else:
+            self.part.unlink(missing_ok=True)  # never write through a link that lay there
+        self._begun = True
+
+
+def kind_of(face):
+    """The scheme of a face, and whether it says how sure it is: one kind only is in a table."""
+    return face["scheme"], "sigma" in face
+
+
+def check_same_faces(found_before, preset, scheme, sure):
+    """Refuse to go on where an earlier run found faces of another kind.
+
+    Args:
+        found_before: {`kind_of` a face: the file that it is in}.
+        preset: name of what is to go on.
+        scheme, sure: the kind of its faces.
+    """
+    for kind, place in found_before.items():
+        if kind != (scheme, sure):
+            raise ValueError(
+                f"Expected the preset that {place} was begun with, which finds {_shown(*kind)}. "
+                f"Received: --preset {preset}, which finds {_shown(scheme, sure)}. Take the former "
+                "preset, or another --output."
+            )
+
+
+def _shown(scheme, sure):
+    return f"{scheme} landmarks {'with' if sure else 'without'} their certainty"
 
 
 def key_of(source):

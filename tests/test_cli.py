@@ -148,6 +148,68 @@ def test_a_pipe_that_ends_early_is_no_error():
     assert (run.exit_code, run.stderr) == (1, "")
 
 
+def test_ctrl_c_has_an_exit_code_of_its_own():
+    run = fail_with(KeyboardInterrupt())
+    assert (run.exit_code, run.stderr) == (130, "keras-lotr: Stopped.\n")
+
+
+STOPPED_BY = """
+import os, signal, sys, time
+from keras_lotr.cli.errors import Commands, when_stopped
+group = Commands("program")
+
+@group.command()
+def fail():
+    with when_stopped(lambda: "What was found is in x."):
+        if sys.argv[1] == "SIGTERM":
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # as shells do in the background
+        os.kill(os.getpid(), signal.Signals[sys.argv[1]])
+        time.sleep(60)
+
+group(["fail"])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_command_with_what_is_left(name):
+    run = in_a_process("-c", f"import signal; {RESET}\n{STOPPED_BY}", name)
+    assert (run.returncode, run.stdout) == (130, "")
+    assert run.stderr == "keras-lotr: Stopped. What was found is in x.\n"
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_ctrl_c_in_a_training_says_how_to_go_on(checkpoint, rendered_faces, tmp_path, monkeypatch):
+    def stopped(devices, settings, data, out, **how):
+        out.mkdir()
+        if checkpoint:
+            (out / "checkpoint.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_lotr.training.devices.train_on_devices", stopped)
+    arguments = ("train", "lotr_m_68", "--data", rendered_faces, "--output", tmp_path / "run")
+    run = CliRunner().invoke(main, [*map(str, arguments)])
+    left = f"The last whole checkpoint is in {tmp_path / 'run'}; --resume goes on from there."
+    left = left if checkpoint else "There is no checkpoint yet: start again."
+    assert (run.exit_code, run.stderr) == (130, f"keras-lotr: Stopped. {left}\n")
+
+
+RESET = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # whatever started the tests
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["--help", "presets", "predict --help", "--version"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_device_as_standard_output_is_one_sentence(words, unbuffered):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment |= {"PYTHONUNBUFFERED": unbuffered}
+    options = {"env": environment, "capture_output": False, "stderr": subprocess.PIPE}
+    with open("/dev/full", "w") as full:
+        run = in_a_process("-m", "keras_lotr", *words.split(), stdout=full, **options)
+    said = "keras-lotr: Standard output cannot be written: No space left on device.\n"
+    assert (run.returncode, run.stderr) == (2, said)
+
+
 def fail_with(error):
     group = Commands("program")
 

@@ -1,11 +1,13 @@
 """`keras-lotr predict`, with a tiny untrained preset."""
 
+import errno
 import importlib.util
 import json
 import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.cli import main
 from keras_lotr.cli.result_log import check_same_faces
 from keras_lotr.datasets import read_samples
+from keras_lotr.inference import formats
 from keras_lotr.inference.saved_boxes import read_boxes
 from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.lotr import LOTR
@@ -351,6 +354,62 @@ class TestBadInput:
         assert "There is no face detector no.onnx" in result.stderr
 
 
+class TestEarlyEnd:
+    """Of a full disk, or Ctrl-C: no further image is looked at."""
+
+    @pytest.fixture
+    def ends(self, predict, monkeypatch):
+        """Runs the command, in which the result of b.png is not written because of an error."""
+        json_line = formats.json_line
+
+        def line_or_error(error, entry):
+            if entry.get("source") == "in/b.png":
+                raise error
+            return json_line(entry)
+
+        def run(error, *arguments):
+            with monkeypatch.context() as patch:
+                patch.setattr(formats, "json_line", partial(line_or_error, error))
+                return predict("in", "--output", *arguments)
+
+        return run
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+    def test_a_full_disk_ends_a_folder(self, code, ends, photos, predict):
+        for name in ("c.png", "d.png"):
+            (photos / name).write_bytes((photos / "b.png").read_bytes())
+        boxes = {"a.jpg": [[20, 20, 80, 90]], "b.png": [], "c.png": [], "d.png": []}
+        Path("boxes.json").write_text(json.dumps(boxes))
+        result = ends(OSError(code, os.strerror(code)), "out")
+        assert result.exit_code == 2
+        *_, last = result.stderr.splitlines()
+        assert last == (
+            f"keras-lotr: out/b.json cannot be written: {os.strerror(code)}. What was found so far "
+            "is in out/; --resume goes on from there."
+        )
+        assert os.listdir("out") == ["a.json"] and "c.png" not in result.stderr
+        assert "1 done before" in predict("in", "--output", "out", "--resume").stderr
+
+    def test_other_errors_of_a_file_do_not(self, ends):
+        result = ends(OSError(errno.EACCES, "No"), "out")
+        assert result.exit_code == 1 and "2 images, 2 faces, 1 failed" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("output", "left"),
+        [
+            (["out"], "What was found so far is in out/; --resume goes on from there."),
+            (["out", "--format", "jsonl,csv"], "found so far is in out/; --resume goes on"),
+            (["r.json"], "What was found so far is in r.json.part; --resume goes on from there."),
+        ],
+    )
+    def test_ctrl_c(self, output, left, ends, predict):
+        result = ends(KeyboardInterrupt(), *output)
+        assert result.exit_code == 130
+        (line,) = (x for x in result.stderr.splitlines() if "No face" not in x)
+        assert line.startswith("keras-lotr: Stopped. ") and left in line
+        assert predict("in", "--output", *output, "--resume").exit_code == 0
+
+
 class TestCommand:
     def run(self, *arguments, **options):
         start = "from keras_lotr.cli import main; main(prog_name='keras-lotr')"
@@ -366,6 +425,31 @@ class TestCommand:
         first, last = result.stderr.splitlines()
         assert first == "keras-lotr: No face in in/b.png."
         assert last.startswith("keras-lotr: 2 images, 2 faces, 0 failed, written to standard out")
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+    @pytest.mark.parametrize("kind", ["json", "coco"])
+    def test_a_full_standard_output_ends_the_run(self, kind, preset, photos):
+        with open("/dev/full", "w") as full:
+            arguments = ["predict", "in", "--preset", preset, "--boxes", "boxes.json"]
+            result = self.run(
+                *(*arguments, "--format", kind), cwd=photos.parent, capture_output=False,
+                stdout=full, stderr=subprocess.PIPE,
+            )  # fmt: skip
+        assert result.returncode == 2
+        expected = "keras-lotr: Standard output cannot be written: No space left on device."
+        assert [x for x in result.stderr.splitlines() if "No face" not in x] == [expected]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="has other pipes")
+    def test_a_reader_that_goes_away_ends_the_run_quietly(self, preset, photos):
+        reader, writer = os.pipe()
+        os.close(reader)
+        arguments = ["predict", "in", "--preset", preset, "--boxes", "boxes.json"]
+        result = self.run(
+            *(*arguments, "--format", "jsonl"), cwd=photos.parent, capture_output=False,
+            stdout=writer, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        os.close(writer)
+        assert (result.returncode, result.stderr) == (1, "")
 
     def test_min_face_size(self, preset):
         photo = str(Path(__file__).parents[1] / "examples" / "astronaut.jpg")

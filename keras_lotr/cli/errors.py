@@ -1,17 +1,23 @@
-"""What the command does with bad input: one sentence on standard error, exit code 2.
+"""What the command does when it cannot go on: one sentence on standard error, and an exit code.
 
 The boundary: `ValueError`, `OSError` and `ImportError` are what this library raises for bad input,
-and the errors of `_READERS` are what libraries raise that read a user's files. Any other error,
-such as a `KeyError`, is a fault of this library and ends with its traceback.
+and the errors of `_READERS` are what libraries raise that read a user's files: exit code 2. Any
+other error, such as a `KeyError`, is a fault of this library and ends with its traceback. Ctrl-C
+and SIGTERM end with `STOPPED`.
 """
 
 import os
+import signal
 import sys
+import threading
+import traceback
+from contextlib import contextmanager
 
 import click
 
 from keras_lotr.sentences import sentence
 
+STOPPED = 130  # what a shell says of a command that Ctrl-C ended
 # Libraries whose errors for a bad file are no ValueError: the first part of the error's module.
 _READERS = {"cv2", "_csv", "onnx", "onnxruntime", "safetensors", "safetensors_rust"}
 
@@ -31,16 +37,72 @@ class Commands(click.Group):
     def get_command(self, context, name):
         return super().get_command(context, self.former_names.get(name, name))
 
-    def invoke(self, context):
+    def main(self, *args, **settings):
+        # Help and version are printed outside of `invoke`. Of `keras-lotr ... | head` click ends
+        # the program without a word.
         try:
-            return super().invoke(context)
-        except BrokenPipeError:  # `keras-lotr ... | head`: click ends the program without a word
-            raise
+            return super().main(*args, **settings)
         except Exception as error:
+            _drop_output()
             if not is_of_the_input(error):
                 raise
+            if _is_of_output(error):
+                error = OSError(f"Standard output cannot be written: {error.strerror}.")
             click.echo(f"keras-lotr: {sentence(error)}", err=True)
             sys.exit(2)
+
+    def invoke(self, context):
+        with _sigterm_as_ctrl_c():
+            try:
+                return super().invoke(context)
+            except KeyboardInterrupt as stop:
+                click.echo(f"keras-lotr: {str(stop) or 'Stopped.'}", err=True)
+                sys.exit(STOPPED)
+
+
+def _is_of_output(error):
+    """Whether click could not print; files that cannot be written have a sentence already."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return isinstance(error, OSError) and frame.f_globals.get("__name__") == "click.utils"
+
+
+def _drop_output():
+    """Forget what standard output does not take: Python would try again when the program ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _sigterm_as_ctrl_c():
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _interrupt(*signal_and_frame):
+    handler = signal.getsignal(signal.SIGINT)  # of a command that ends in its own way, or ignored
+    (handler if callable(handler) else signal.default_int_handler)(*signal_and_frame)
+
+
+@contextmanager
+def when_stopped(left):
+    """Ctrl-C within the block says what is left and how to go on.
+
+    Args:
+        left: function without arguments that gives it as a sentence, or "".
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Stopped. {left()}".rstrip()) from None
 
 
 def _with_home(word):

@@ -2,16 +2,18 @@
 
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 
 from tqdm import tqdm
 
 from keras_lotr.cli.boxes_file import boxes_of_images
-from keras_lotr.cli.errors import is_of_the_input, sentence
+from keras_lotr.cli.errors import is_of_the_input, sentence, when_stopped
 from keras_lotr.cli.result_log import ResultsNotWritten
 from keras_lotr.images.names import shortened
 
 STANDARD_INPUT = "-"
+_OF_ALL_IMAGES = (ResultsNotWritten, BrokenPipeError)  # nobody takes the results of the others
 
 
 def predict_files(
@@ -48,11 +50,28 @@ def predict_files(
     known, failed = _with_boxes(wanted, boxes)
     sources = {name: _content(name) for name in known}
     given = None if boxes is None else [*known.values()]
-    found = landmarker.stream(list(sources.values()), given, workers=workers)
+    # Closed, so that the processes of `workers` do not go on when this run ends early.
+    stream = landmarker.stream(list(sources.values()), given, workers=workers)
+    with when_stopped(results.left), closing(stream) as found:
+        faces, broken = _write_all(results, sources, found, min_quality, drop)
+        failed += broken
+        where = "nothing was written"
+        if failed < len(images):
+            results.close()
+            where = f"written to {results.place}"
+    parts = [_count(len(images), "image"), _count(faces, "face"), f"{failed} failed"]
+    for number, what in ((len(images) - len(wanted), "done before"), (len(left_out), "left out")):
+        parts += [f"{number} {what}"] * (number > 0)
+    _say(f"{', '.join(parts)}, {where} ({time.monotonic() - start:.1f} s)")
+    return failed
+
+
+def _write_all(results, sources, found, min_quality, drop):
+    """Hand what is found to the results; the numbers of faces, and of images that failed."""
+    faces, failed = 0, 0
     # On a terminal only; None leaves that to tqdm.
-    hide = True if len(known) < 2 else None
-    faces = 0
-    bar = tqdm(found, total=len(known), unit="image", file=sys.stderr, disable=hide)
+    hide = True if len(sources) < 2 else None
+    bar = tqdm(found, total=len(sources), unit="image", file=sys.stderr, disable=hide)
     for (name, source), photo in zip(sources.items(), bar, strict=True):
         try:
             photo = replace(photo, source=name, min_quality=min_quality)
@@ -60,21 +79,13 @@ def predict_files(
                 photo = replace(photo, faces=[f for f in photo.faces if not photo.is_low(f)])
             _add(results, photo, source)
         except Exception as error:
-            if isinstance(error, ResultsNotWritten) or not is_of_the_input(error):
+            if isinstance(error, _OF_ALL_IMAGES) or not is_of_the_input(error):
                 raise
             _say(_with_name(name, error))
             failed += 1
             continue
         faces += len(photo.faces)
-    where = "nothing was written"
-    if failed < len(images):
-        results.close()
-        where = f"written to {results.place}"
-    parts = [_count(len(images), "image"), _count(faces, "face"), f"{failed} failed"]
-    for number, what in ((len(images) - len(wanted), "done before"), (len(left_out), "left out")):
-        parts += [f"{number} {what}"] * (number > 0)
-    _say(f"{', '.join(parts)}, {where} ({time.monotonic() - start:.1f} s)")
-    return failed
+    return faces, failed
 
 
 def _content(name):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_lotr import parquet_table
 from keras_lotr.cli.result_folder import ResultFolder, check_says_whose
-from keras_lotr.cli.result_log import ResultLog
+from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten
 from keras_lotr.inference import formats
 from keras_lotr.writing import check_file_target
 
@@ -36,8 +36,10 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False, sea
 
     Returns:
         An object with `image in results`, whether it is there already; `add(photo, source)` for
-        each `PhotoLandmarks` and what `read_image` reads it from; `close()`; `place`, a name of
-        where they go; and `found_before`, what `check_same_faces` takes.
+        each `PhotoLandmarks` and what `read_image` reads it from; `close()`; `left()`, a sentence
+        about what is there if the run ends early; `place`, a name of where they go; and
+        `found_before`, what `check_same_faces` takes. `add` and `close` raise `ResultsNotWritten`,
+        or `BrokenPipeError`, if to go on makes no sense.
 
     Raises:
         ImportError: Parquet without pyarrow.
@@ -123,11 +125,20 @@ class _Printed:
         elif self.kind == "csv" and self.columns is None:
             _print(formats.to_csv([]))
 
+    def left(self):
+        return ""
+
 
 def _print(text):
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(formats.encoded(text, encoding).decode(encoding))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(formats.encoded(text, encoding).decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough, as in `| head`
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise ResultsNotWritten(f"Standard output cannot be written: {reason}.") from error
 
 
 class _OneFile:
@@ -146,6 +157,9 @@ class _OneFile:
 
     def close(self):
         self.log.close()
+
+    def left(self):
+        return self.log.left()
 
 
 class _OneFace:
@@ -169,3 +183,6 @@ class _OneFace:
 
     def close(self):
         pass
+
+    def left(self):
+        return ""

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import cv2
 
-from keras_lotr.cli.result_log import ResultLog, key_of, kind_of
+from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten, hits_all_files, key_of, kind_of
 from keras_lotr.images.drawing import draw
 from keras_lotr.images.reading import read_image
 from keras_lotr.images.sources import file_name, is_url
 from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.presets.files import write_file
+from keras_lotr.sentences import sentence
 
 _LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
 _SAY_WHOSE = ("json", "jsonl", "csv", "parquet")  # formats whose files name their image
@@ -98,6 +99,23 @@ class ResultFolder:
         return image in self._begun and all((self.folder / file).is_file() for file in files)
 
     def add(self, photo, source):
+        try:
+            self._write(photo, source)
+        except OSError as error:
+            if not hits_all_files(error):
+                raise
+            raise ResultsNotWritten(f"{sentence(error)} {self.left()}") from error
+
+    def left(self):
+        """What is left of a run that ends early, as a sentence; "" if nothing is."""
+        if self.coco is not None:
+            return self.coco.left()
+        if not self.folder.is_dir():
+            return ""
+        goes_on = "; --resume goes on from there" if set(self.kinds) & set(_SAY_WHOSE) else ""
+        return f"What was found so far is in {self.place}{goes_on}."
+
+    def _write(self, photo, source):
         entry, name = photo.to_dict(), self.names[photo.source]
         for kind in self.kinds:
             if kind not in ("coco", "pts"):

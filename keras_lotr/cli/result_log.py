@@ -1,5 +1,6 @@
 """What was found so far, on the disk: a file that grows with each image and outlives a kill."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,8 +12,16 @@ from keras_lotr.inference.saved_results import read_entries
 ENDING = ".part"
 
 
+_OF_ALL_FILES = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
 class ResultsNotWritten(OSError):
-    """The file of all images cannot be written; to go on with the next image makes no sense."""
+    """Nothing more can be written; to go on with the next image makes no sense."""
+
+
+def hits_all_files(error):
+    """Whether an error of a file is one of its disk: it is full, or read-only."""
+    return any(getattr(e, "errno", None) in _OF_ALL_FILES for e in (error, error.__cause__))
 
 
 class ResultLog:
@@ -72,12 +81,17 @@ class ResultLog:
             raise ResultsNotWritten(self._sentence(error)) from error
         self.part.unlink(missing_ok=True)
 
+    def left(self):
+        """What is left of a run that ends early, as a sentence; "" if nothing is."""
+        if not self._sources:
+            return ""
+        place = self.part if self._begun or self._whole is not None else self.path
+        return f"What was found so far is in {place}; --resume goes on from there."
+
     def _sentence(self, error):
         reason = error.strerror or str(error).rstrip(".")
         reason = reason if str(self.path) in reason else f"{self.path} cannot be written: {reason}"
-        if not self._sources:
-            return f"{reason}."
-        return f"{reason}. What was found so far is in {self.part}; --resume goes on from there."
+        return f"{reason}. {self.left()}".rstrip()
 
     def _look(self):
         """Note what is there. Only whole lines count; a kill may have cut the last one."""

@@ -6,11 +6,12 @@ from pathlib import Path
 import click
 
 from keras_lotr.cli.checks import check_exists, check_recipe, check_start
+from keras_lotr.cli.errors import when_stopped
 from keras_lotr.cli.options import examples, only, reader
 from keras_lotr.cli.types import NAME, PATH, PRESET_NAME, Number
 from keras_lotr.presets.files import resolve
 from keras_lotr.quiet import start_keras
-from keras_lotr.training.run_files import check_out
+from keras_lotr.training.run_files import CHECKPOINT, check_out
 
 resume = click.option("--resume", is_flag=True, help="Continuation of an interrupted run.")
 
@@ -109,11 +110,18 @@ def train(
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     if devices != 1:
         click.echo(f"Devices: {', '.join(chosen_devices(devices, settings.batch_size))}")
-    preset = train_on_devices(
-        devices, settings, data, out, init=init, reader=reader, resume=resume, workers=workers,
-        only=only, callbacks=[KeepMemory()],
-    )  # fmt: skip
+    with when_stopped(lambda: _left_in(out)):
+        preset = train_on_devices(
+            devices, settings, data, out, init=init, reader=reader, resume=resume, workers=workers,
+            only=only, callbacks=[KeepMemory()],
+        )  # fmt: skip
     click.echo(f"Best weights: {preset}")
+
+
+def _left_in(out):
+    if (out / CHECKPOINT).exists():
+        return f"The last whole checkpoint is in {out}; --resume goes on from there."
+    return "There is no checkpoint yet: start again."
 
 
 def _folder_of(data):
@@ -198,5 +206,6 @@ def train_detector(photos, held_out, teacher, out, **settings):
     from keras_lotr.training.memory import KeepMemory
 
     settings["callbacks"] = [KeepMemory()]
-    preset = distill(expand(photos, repeated=True), teacher, out, expand(held_out), **settings)
+    with when_stopped(lambda: _left_in(out)):
+        preset = distill(expand(photos, repeated=True), teacher, out, expand(held_out), **settings)
     click.echo(f"Best weights: {preset}")

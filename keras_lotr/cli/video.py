@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
+from keras_lotr.cli.errors import STOPPED
 from keras_lotr.cli.options import (
     VIDEO_PRESET,
     examples,

@@ -3,6 +3,7 @@
 import itertools
 import multiprocessing
 import pickle
+import signal
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -122,6 +123,7 @@ def _start(content):
     import cv2
 
     global _landmarker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends all
     cv2.setNumThreads(1)  # the processes share the cores
     _landmarker = pickle.loads(content)
 

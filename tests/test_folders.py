@@ -29,6 +29,7 @@ def test_folder_pattern_file_and_url(tmp_path):
 def test_list_of_images(tmp_path):
     (tmp_path / "sub").mkdir()
     lines = ["sub/é 1.jpg", str(tmp_path / "b.jpg"), "", "https://x/y", "sub/é 1.jpg"]
+    lines += ["# a comment", " # and one more", "#"]
     for text in ("\n".join(lines), "\r\n".join(lines)):
         (tmp_path / "list.txt").write_bytes(text.encode("utf-8-sig"))
         assert expand([tmp_path / "list.txt"]) == [
@@ -38,7 +39,9 @@ def test_list_of_images(tmp_path):
         assert names(expand([tmp_path / "list.txt"], repeated=True)) == [
             *("é 1.jpg", "b.jpg", "y", "é 1.jpg")
         ]
-    (tmp_path / "list.txt").write_text("\n")
+    (tmp_path / "list.txt").write_text("./#1.jpg")
+    assert names(expand([tmp_path / "list.txt"])) == ["#1.jpg"]
+    (tmp_path / "list.txt").write_text("\n# nothing\n")
     with pytest.raises(ValueError, match="There is none in .*list.txt"):
         expand([tmp_path / "list.txt"])
 

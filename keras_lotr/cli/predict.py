@@ -94,8 +94,8 @@ def predict(
 ):
     """Find the landmarks of the faces in SOURCE.
 
-    SOURCE is an image file, a folder, a pattern, a URL, a .txt file with a path in each line,
-    several of them, or - for an image from standard input.
+    SOURCE is an image file, a folder, a pattern, a URL, a .txt file with a path in each line
+    (lines that begin with # are comments), several of them, or - for an image from standard input.
     """
     if with_ray:
         from keras_lotr.cli.predict_ray import predict_with_ray

@@ -38,7 +38,8 @@ def find_images(sources, recursive=False, without=None, repeated=False):
 
     Args:
         sources: list of str or Path. A folder stands for the images directly in it, a .txt file
-            for those that it lists: a path, relative to the file, or a URL in each line.
+            for those that it lists: a path, relative to the file, or a URL in each line; lines
+            that begin with # are comments.
         recursive: folders with all their subfolders; a link into a folder that was visited
             already is not followed again.
         without: a folder that is not searched where it lies in another one.
@@ -100,9 +101,10 @@ def _find(source, recursive, without):
 
 
 def _listed_in(path):
-    """The lines of a text file; paths are relative to it, as in lists of data sets."""
+    """The lines of a text file but comments; paths are relative to it, as in lists of data sets."""
     with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-        lines = [line for line in file.read().splitlines() if line.strip()]
+        lines = file.read().splitlines()
+    lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     folder = os.path.dirname(path)
     return [x if is_url(x) else os.path.join(folder, os.path.expanduser(x)) for x in lines]
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
-from keras_lotr.cli.errors import STOPPED
 from keras_lotr.cli.options import (
     VIDEO_PRESET,
     examples,

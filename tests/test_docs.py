@@ -44,7 +44,7 @@ def test_one_table_of_the_presets(tmp_path, monkeypatch):
     """A dash where nothing is measured; the hard faces come from a file that may be missing."""
     rows = {row.split(" | ")[0][2:]: row.split(" | ") for row in TABLES.summary()}
     measured = json.loads((ROOT / "presets/lotr_m_68/results.json").read_text(encoding="utf-8"))
-    assert rows["lotr_m_68"][1:5] == ["68", "3.1 M", f"{measured['nme']:.2f} %", "-"]
+    assert rows["lotr_m_68"][1:5] == ["68", "3.1 M", f"{measured['nme']:.2f} ± 0.07 %", "-"]
     assert rows["lotr_m_synthetic_106"][3] == "-"  # measured on other faces
     assert "face_detector" not in rows and "lotr_m_jd" not in rows
     hard = tmp_path / "hard_faces.json"
@@ -57,21 +57,22 @@ def test_one_table_of_the_presets(tmp_path, monkeypatch):
             "boxes": boxes,
             "faces": 3,
             "nme": nme,
+            "nme_error": 0.123,
             "fr10": 9,
         }
         for boxes, nme in (("detector", 7.1), ("ground-truth", 6.449))
     ]
     hard.write_text(json.dumps({"lotr_m_98": rows}))
     assert list(TABLES.hard_faces())[2] == (
-        "| lotr_m_98 | wflw | outer_eyes | detector | 3 | 7.10 % | 9.0 % |"
+        "| lotr_m_98 | wflw | outer_eyes | detector | 3 | 7.10 ± 0.12 % | 9.0 % |"
     )
     row = next(row for row in TABLES.summary() if row.startswith("| lotr_m_98 |"))
-    assert row.split(" | ")[4] == "6.45 %"
+    assert row.split(" | ")[4] == "6.45 ± 0.12 %"
 
 
 def test_hard_faces_are_measured_in_their_own_landmark_order(tmp_path, monkeypatch):
     script = load(ROOT / "tools" / "hard_faces.py")
-    results = {"nme": 6.5, "failure_rate": {"10": 12.0}, "faces": 3}
+    results = {"nme": 6.5, "nme_error": 0.2, "failure_rate": {"10": 12.0}, "faces": 3}
     measured = []
     monkeypatch.setattr(script, "OUTPUT", tmp_path / "hard.json")
 

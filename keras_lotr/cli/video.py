@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 
 import click
 
+from keras_lotr.cli.errors import STOPPED
 from keras_lotr.cli.options import (
     VIDEO_PRESET,
     examples,
@@ -86,7 +87,7 @@ def _follow(asked, source, output, saved, smooth, every, how):
             bar.total = total
             bar.update()
 
-        done = annotate(tracker, source, output, on_faces, stop=lambda: asked.number)
+        done = annotate(tracker, source, output, on_faces, stop=lambda: asked.once)
     if saved:
         saved.close()
     for sentence in done.sentences:
@@ -95,7 +96,7 @@ def _follow(asked, source, output, saved, smooth, every, how):
     what = f"{ended}{done.frames} frames, {num_faces} faces"
     click.echo(f"keras-lotr: {what}, written to {output}", err=True)
     if done.stopped:
-        sys.exit(asked.exit_code)
+        sys.exit(STOPPED)
     if done.broken or done.damaged:
         sys.exit(1)
 
@@ -104,17 +105,12 @@ class Asked:
     """Whether the user asked to end.
 
     Attributes:
-        number: of the signal that came; None before.
+        once: whether a signal came.
         keep: whether there is something to keep, so that a signal is only noted. A second one, and
             any one before, ends the program at once.
     """
 
-    number, keep = None, False
-
-    @property
-    def exit_code(self):
-        """What a shell says of a command that this signal ended: 130 for Ctrl-C."""
-        return 128 + (self.number or signal.SIGINT)
+    once = keep = False
 
 
 @contextmanager
@@ -122,9 +118,9 @@ def ended_early():
     """Gives an `Asked` while Ctrl-C and SIGTERM end the block in the way that it says."""
     asked, before = Asked(), {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def note(number, _):
-        at_once = asked.number is not None or not asked.keep
-        asked.number = number
+    def note(*_):
+        at_once = asked.once or not asked.keep
+        asked.once = True
         if at_once:
             raise KeyboardInterrupt
 
@@ -134,7 +130,7 @@ def ended_early():
         yield asked
     except KeyboardInterrupt:
         click.echo("keras-lotr: stopped at once; what was not finished is not kept", err=True)
-        sys.exit(asked.exit_code)
+        sys.exit(STOPPED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

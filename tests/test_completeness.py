@@ -9,6 +9,7 @@ import pytest
 from test_video_files import no_faces, write
 
 from keras_lotr import annotate_video
+from keras_lotr.video.completeness import is_shorter_than_stated
 from keras_lotr.video.reading import VideoReader, count_frames
 
 pytestmark = pytest.mark.once
@@ -80,6 +81,25 @@ def test_a_file_without_a_number_of_frames_breaks_off(tmp_path, ending, times, p
 def test_an_avi_file_breaks_off(tmp_path, times):
     broken = read(cut(noisy(tmp_path / "in.avi", times), 0.5))[1]
     assert re.search(r"breaks off: it says that it has 1[04]0 frames, and frame \d+ ca", broken)
+
+
+def test_a_last_frame_that_stays_for_an_unknown_time(tmp_path):
+    data = bytearray(noisy(tmp_path / "in.mkv", EVEN).read_bytes())
+    at = data.index(b"\x23\xe3\x83\x84")
+    data[at : at + 8] = b"\xec\x86" + bytes(6)  # the duration of a frame becomes void
+    at = data.index(b"\x44\x89\x88") + 3
+    data[at : at + 8] = struct.pack(">d", 8000)  # and the whole one is twice as long
+    (tmp_path / "in.mkv").write_bytes(data)
+    assert read(tmp_path / "in.mkv") == (100, None, None)
+    assert "breaks off: it says that it lasts 8.0 s" in read(cut(tmp_path / "in.mkv", 0.9))[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "short"), [(b"\x85", True), (b"\x84", False), (b"\x40\x04", False), (b"\xff", False)]
+)
+def test_bytes_that_a_file_states(tmp_path, number, short):
+    (tmp_path / "in.mkv").write_bytes(b"header\x18\x53\x80\x67" + number + b"four")
+    assert is_shorter_than_stated(tmp_path / "in.mkv") == short
 
 
 def test_frames_that_the_edit_list_leaves_out(tmp_path):

@@ -1,9 +1,12 @@
 """Whether all that a video's file promises could be read, and whether it is damaged."""
 
+from pathlib import Path
+
 _WHOLE = 0.98  # numbers of frames and lengths are rounded in some files
 # Kinds of files that state their length. FFmpeg estimates that of others from what is there, also
 # where they were cut off.
 _STATE_THEIR_LENGTH = {"matroska,webm", "flv", "mov,mp4,m4a,3gp,3g2,mj2"}
+_SEGMENT = b"\x18\x53\x80\x67"  # what holds all of a Matroska file but its first bytes
 
 
 class Completeness:
@@ -31,6 +34,7 @@ class Completeness:
         self._pauses = kind == "avi"  # where a frame that stays is counted as several
         if self._pauses:
             self._length = float(self._frames * stream.time_base)
+        self._name, self._matroska = container.name, kind == "matroska,webm"
         self._end, self._damaged, self._last = 0, set(), None
 
     def see_packet(self, packet):
@@ -69,7 +73,10 @@ class Completeness:
         by_time = self._end >= self._length * _WHOLE - self._gap
         if self._frames:
             return read >= self._frames * _WHOLE - 1 or (self._pauses and by_time)
-        return by_time
+        if by_time or not self._matroska or self._damaged:
+            return by_time
+        # The last frame may stay for longer than is known: the bytes tell whether it is the last.
+        return not is_shorter_than_stated(self._name)
 
     def damaged(self, broken):
         """How many frames are damaged.
@@ -78,3 +85,25 @@ class Completeness:
             broken: whether the file breaks off, which makes no damage of its last packet.
         """
         return len(self._damaged - {self._last} if broken else self._damaged)
+
+
+def is_shorter_than_stated(path):
+    """Whether a file is a Matroska file, WebM included, that states more bytes than it has.
+
+    Args:
+        path: of a file.
+
+    Example:
+
+    >>> is_shorter_than_stated(__file__)
+    False
+    """
+    with open(path, "rb") as file:
+        head = file.read(1000)
+    at = head.find(_SEGMENT) + len(_SEGMENT)
+    if at < len(_SEGMENT) or not head[at : at + 1]:
+        return False
+    width = 9 - head[at].bit_length()  # of the number; its bits are those after the first one
+    most = (1 << 7 * width) - 1
+    stated = int.from_bytes(head[at : at + width], "big") & most
+    return stated != most and at + width + stated > Path(path).stat().st_size  # most: not stated

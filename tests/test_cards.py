@@ -182,6 +182,13 @@ def test_results_table_has_a_row_for_each_subset():
     assert {row.count("|") for row in rows} == {8}
 
 
+def test_results_table_says_how_sure_an_nme_is():
+    new = {**MEASURED, "nme_error": 0.07, "nme_of_halves": [3.5, 3.6]}
+    old, *lines = list(results_table(MEASURED)), *results_table(new)
+    assert any(" ± 0.07 |" in line for line in lines) and not any("±" in line for line in old)
+    assert lines[-1] == "Two halves of the faces, every other one, have 3.50 and 3.60."
+
+
 def test_card_says_that_labels_were_converted(folder):
     assert "labels of" not in write_card(folder).read_text()
     write_json(folder / RESULTS, {**MEASURED, "converted_from": "wflw98"})

@@ -186,12 +186,21 @@ def results_table(results):
     for name, part in {"all": results, **results["subsets"]}.items():
         rates, areas = part["failure_rate"], part["auc"]
         yield (
-            f"| {name} | {part['faces']} | {part['nme']:.2f} | {rates['8']:.2f} "
+            f"| {name} | {part['faces']} | {_nme(part)} | {rates['8']:.2f} "
             f"| {rates['10']:.2f} | {areas['8']:.2f} | {areas['10']:.2f} |"
         )
     yield ""
     regions = ", ".join(f"{region} {nme:.2f}" for region, nme in results["regions"].items())
     yield f"NME by region: {regions}."
+    halves = results.get("nme_of_halves", ())
+    if halves and None not in halves:
+        yield "Two halves of the faces, every other one, have {:.2f} and {:.2f}.".format(*halves)
+
+
+def _nme(part):
+    """With its standard error, which files of before do not have."""
+    error = part.get("nme_error")
+    return f"{part['nme']:.2f}" if error is None else f"{part['nme']:.2f} ± {error:.2f}"
 
 
 def _recipe(name, files):

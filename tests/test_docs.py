@@ -84,7 +84,8 @@ def test_hard_faces_are_measured_in_their_own_landmark_order(tmp_path, monkeypat
     script.main.callback("FOLDER", "val")
     written = json.loads((tmp_path / "hard.json").read_text())
     first = {"set": "wflw", "normalizer": "outer_eyes", "boxes": "ground-truth"}
-    assert written["lotr_m_98"][0] == {**first, "faces": 3, "nme": 6.5, "fr10": 12.0}
+    numbers = {"faces": 3, "nme": 6.5, "nme_error": 0.2, "fr10": 12.0}
+    assert written["lotr_m_98"][0] == {**first, **numbers}
     assert [(n, row["set"]) for n, rows in written.items() for row in rows] == measured
     assert ("lotr_m_68", "cfp") in measured and ("lotr_m_68", "wflw") not in measured
     assert "lotr_hr_plus_wflw" not in written

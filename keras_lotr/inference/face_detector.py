@@ -99,7 +99,7 @@ class FaceDetector:
 
     >>> detect = FaceDetector.from_preset("face_detector")
     >>> [face.box.round().tolist() for face in detect("examples/astronaut.jpg")]
-    [[177.0, 88.0, 270.0, 175.0]]
+    [[177.0, 88.0, 271.0, 176.0]]
     >>> portraits = FaceDetector.from_preset(min_face_size=80)
     >>> len(portraits("examples/astronaut.jpg"))
     1

@@ -128,19 +128,18 @@ def _distance(y_true, y_pred):
 
 
 def of_same_shape(y_true, y_pred):
-    """Labels; refuses what would be broadcast, such as one landmark (B, 1, 2) beside 68.
-
-    TensorFlow forgets the number of landmarks when a second `fit` has labels of another shape. It
-    finds out while it runs then.
-    """
-    shapes = [y.shape[axis] for axis in (-2, -1) for y in (y_true, y_pred)]
-    if None in shapes:
-        return ops.reshape(y_true, ops.shape(y_pred))
-    if shapes[::2] != shapes[1::2]:
-        raise ValueError(
-            "Expected y_true and y_pred of the same shape (B, N, 2). "
-            f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
-        )
+    """Labels; refuses what would be broadcast, such as one landmark (B, 1, 2) beside 68."""
+    for axis in (-2, -1):
+        true, predicted = y_true.shape[axis], y_pred.shape[axis]
+        if None not in (true, predicted) and true != predicted:
+            raise ValueError(
+                "Expected y_true and y_pred of the same shape (B, N, 2). "
+                f"Received: {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
+            )
+    if y_true.shape[-2] is None:
+        # TensorFlow forgets it when a second `fit` has labels of another shape. It stacks only what
+        # has one shape, and finds out while it runs.
+        return ops.stack([y_true, y_pred])[0]
     return y_true
 
 

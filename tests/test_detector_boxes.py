@@ -118,8 +118,9 @@ def test_training_sees_both_boxes(samples, rendered_faces, tmp_path, monkeypatch
 
 
 def test_recipe():
-    with pytest.raises(ValueError, match="Expected detector_boxes as true, .* Received: 'yes'"):
-        replace(Recipe(), detector_boxes="yes")
+    for wrong in (1, "yes"):
+        with pytest.raises(ValueError, match=f"Expected detector_boxes as .* Received: {wrong!r}"):
+            replace(Recipe(), detector_boxes=wrong)
 
 
 def mouths(split):

@@ -318,6 +318,15 @@ def test_labels_of_another_shape_are_refused_after_a_fit_with_the_right_ones(met
         model.fit(x, y[:, :1], verbose=0)
 
 
+def test_labels_of_as_many_numbers_in_another_order_are_refused_after_a_fit():
+    model = keras.Sequential([layers.Input((3,)), layers.Dense(10), layers.Reshape((5, 2))])
+    model.compile("sgd", SmoothWing())
+    x, y = np.zeros((4, 3), "float32"), np.zeros((4, 5, 2), "float32")
+    model.fit(x, y, verbose=0)
+    with pytest.raises(Exception, match="shape"):
+        model.fit(x, y.transpose(0, 2, 1), verbose=0)
+
+
 def test_weights_of_another_number_of_landmarks():
     truth, points, _ = faces_with_gaps()
     count = len(points[0])

@@ -182,7 +182,7 @@ class Recipe:
             if getattr(self, name) not in choices:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
         get_scheme(self.scheme)
-        if self.detector_boxes not in (None, True, False):
+        if not isinstance(self.detector_boxes, bool | None):
             raise ValueError(
                 f"Expected detector_boxes as true, false or null. Received: {self.detector_boxes!r}"
             )

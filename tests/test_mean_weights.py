@@ -22,12 +22,14 @@ def test_mean_of_presets(tmp_path):
     models = [randomize(tiny_lotr(5), seed=seed) for seed in (0, 1)]
     for name, model in zip("ab", models, strict=True):
         model.save_to_preset(tmp_path / name)
+    (tmp_path / "a" / "model.onnx").write_bytes(b"with the weights of a")
     shares = [f"{tmp_path / 'a'}=1", f"{tmp_path / 'b'}=3"]
     run = CliRunner().invoke(mean_weights.main, [*shares, "--output", str(tmp_path / "mean")])
     assert run.exit_code == 0, run.output
     first, second, mean = map(weights_of, (*models, LOTR.from_preset(tmp_path / "mean")))
     for key, array in mean.items():
         np.testing.assert_allclose(array, 0.25 * first[key] + 0.75 * second[key], atol=1e-6)
+    assert not (tmp_path / "mean" / "model.onnx").exists()
 
 
 def test_presets_of_two_networks_have_none(tmp_path):

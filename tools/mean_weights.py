@@ -4,7 +4,8 @@
 
 What one stage of a training learned and another partly forgot, their mean mostly keeps (Wortsman et
 al., Model soups, ICML 2022). FOLDER is a preset with the mean; its other files are those of the
-first. Presets whose trainings do not begin at common weights have no good mean.
+first, without those for onnxruntime, which have weights. Presets whose trainings do not begin at
+common weights have no good mean.
 """
 
 import shutil
@@ -22,10 +23,10 @@ from keras_lotr.presets.weights import load_arrays, save_arrays
 @click.argument("shares", nargs=-1, required=True, metavar="PRESET=SHARE...")
 @click.option("--output", type=Path, required=True, help="Folder of the preset to write.")
 def main(shares, output):
-    presets = [(name, float(share)) for name, _, share in (s.rpartition("=") for s in shares)]
-    files = [(resolve(name).path(WEIGHTS), share) for name, share in presets]
-    mean = mean_of(files)
-    shutil.copytree(resolve(presets[0][0]).folder, output, dirs_exist_ok=True)
+    pairs = (pair.rpartition("=") for pair in shares)
+    files = [(resolve(name).path(WEIGHTS), float(share)) for name, _, share in pairs]
+    mean, without = mean_of(files), shutil.ignore_patterns("*.onnx", WEIGHTS)
+    shutil.copytree(files[0][0].parent, output, ignore=without, dirs_exist_ok=True)
     save_arrays(mean, output / WEIGHTS)
 
 

@@ -23,7 +23,7 @@ from keras_lotr.presets.preset import (
     write_json,
 )
 from keras_lotr.presets.table import preset_table
-from keras_lotr.publishing.card import results_table
+from keras_lotr.publishing.card import nme_with_error, results_table
 from keras_lotr.publishing.publish import write_card
 
 ROOT = Path(__file__).parent.parent
@@ -153,7 +153,7 @@ def stage_of(files):
 
 def per_cent(measured):
     """NME and its standard error; a dash where nothing is measured."""
-    return f"{measured['nme']:.2f} ± {measured['nme_error']:.2f} %" if measured else "-"
+    return f"{nme_with_error(measured)} %" if measured else "-"
 
 
 def runs():

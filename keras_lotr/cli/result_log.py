@@ -10,8 +10,6 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import read_entries
 
 ENDING = ".part"
-
-
 _OF_ALL_FILES = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 

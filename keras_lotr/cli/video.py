@@ -16,8 +16,6 @@ from keras_lotr.cli.options import (
 )
 from keras_lotr.cli.types import NAME, PATH
 
-_SIGNALS = signal.SIGINT, signal.SIGTERM  # Ctrl-C, and what `kill` and `docker stop` send
-
 
 def how_faces_are_followed(command):
     """The arguments of `FaceTracker`."""
@@ -115,25 +113,20 @@ class Asked:
 
 @contextmanager
 def ended_early():
-    """Gives an `Asked` while Ctrl-C and SIGTERM end the block in the way that it says."""
-    asked, before = Asked(), {number: signal.getsignal(number) for number in _SIGNALS}
+    """Gives an `Asked` while Ctrl-C, as which SIGTERM counts, ends the block as it says."""
+    asked = Asked()
 
     def note(*_):
         at_once = asked.once or not asked.keep
         asked.once = True
         if at_once:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("stopped at once; what was not finished is not kept")
 
+    before = signal.signal(signal.SIGINT, note)
     try:
-        for number in _SIGNALS:
-            signal.signal(number, note)
         yield asked
-    except KeyboardInterrupt:
-        click.echo("keras-lotr: stopped at once; what was not finished is not kept", err=True)
-        sys.exit(STOPPED)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
 
 
 @click.command(epilog=examples("webcam", "webcam --virtual in.mp4 --smooth strong"))

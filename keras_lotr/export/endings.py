@@ -33,8 +33,8 @@ def check_ending(path, format):
     Received: face.tflite
     """
     meant, ending = format_of(path), Path(path).suffix
-    other = ending and format != "saved_model"
-    if meant == format or not (meant or other):
+    fits = meant is None if format == "saved_model" else meant == format or not ending
+    if fits:
         return
     stands = f"{ENDINGS[meant]} stands for {meant}" if meant else f"{ending} stands for none"
     raise ValueError(

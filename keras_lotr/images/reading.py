@@ -83,11 +83,12 @@ def check_several(sources):
 
 
 def is_several(source):
-    """Whether it is an iterable of images and not one image.
+    """Whether it is an iterable of images, such as an array of four axes, and not one image.
+
+    Raises:
+        ValueError: it is a dictionary, whose keys would be taken for images.
 
     Example:
-
-    An array of four axes is several. A dictionary is none: its keys would be taken for images.
 
     >>> is_several(["a.jpg", "b.jpg"]), is_several("a.jpg")
     (True, False)

@@ -12,8 +12,8 @@ from keras_lotr.images.names import shortened
 
 _MAX_DOWNLOAD_BYTES = 50_000_000
 _TIMEOUT_SECONDS = 20
-# What may stand in a URL as it is; "%" begins what is escaped already.
 _STORAGES = ("s3", "gs", "hdfs", "abfs")  # that `keras_lotr.ray` reads
+# What may stand in a URL as it is; "%" begins what is escaped already.
 _SAFE_IN_URLS = "%/:=&?~#+!$,;'@()*[]"
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_lotr.inference.certainty import three_numbers
 from keras_lotr.schemes import get_scheme
 from keras_lotr.sentences import list_of_faces
 
@@ -84,7 +85,7 @@ def _certainty_columns(faces):
     for face in faces:
         known = np.full((len(face), 5), np.nan)
         if face.sigma is not None:
-            known[:, 1:4] = face.sigma.reshape(-1, 4)[:, [0, 1, 3]]
+            known[:, 1:4] = three_numbers(face.sigma)
             known[:, 4] = face.quality
         if face.visible is not None:
             known[:, 0] = face.visible

@@ -41,6 +41,17 @@ def scale_matrices(triangles, image_from_crop=None):
     return triangle @ np.swapaxes(triangle, -1, -2)
 
 
+def three_numbers(sigma):
+    """xx, xy and yy (..., 3) of scale matrices (..., 2, 2), which are symmetric.
+
+    Example:
+
+    >>> three_numbers(np.array([[9.0, 1.0], [1.0, 4.0]])).tolist()
+    [9.0, 1.0, 4.0]
+    """
+    return np.stack([sigma[..., 0, 0], sigma[..., 0, 1], sigma[..., 1, 1]], -1)
+
+
 def radius(level):
     """The Mahalanobis distance within which the true landmark lies with a probability.
 

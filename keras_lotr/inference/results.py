@@ -229,7 +229,7 @@ class FaceLandmarks:
     def _certainty_dict(self):
         if self.sigma is None:
             return {}
-        numbers = self.sigma.astype(np.float64).reshape(-1, 4)[:, [0, 1, 3]].tolist()
+        numbers = certainty.three_numbers(self.sigma.astype(np.float64)).tolist()
         return {
             "sigma": [[float(f"{value:.4g}") for value in row] for row in numbers],
             "visible": _rounded(self.visible),

@@ -186,7 +186,7 @@ def results_table(results):
     for name, part in {"all": results, **results["subsets"]}.items():
         rates, areas = part["failure_rate"], part["auc"]
         yield (
-            f"| {name} | {part['faces']} | {_nme(part)} | {rates['8']:.2f} "
+            f"| {name} | {part['faces']} | {nme_with_error(part)} | {rates['8']:.2f} "
             f"| {rates['10']:.2f} | {areas['8']:.2f} | {areas['10']:.2f} |"
         )
     yield ""
@@ -197,8 +197,8 @@ def results_table(results):
         yield "Two halves of the faces, every other one, have {:.2f} and {:.2f}.".format(*halves)
 
 
-def _nme(part):
-    """With its standard error, which files of before do not have."""
+def nme_with_error(part):
+    """The NME of all faces or of a subset, and its standard error if the results have it."""
     error = part.get("nme_error")
     return f"{part['nme']:.2f}" if error is None else f"{part['nme']:.2f} ± {error:.2f}"
 

@@ -43,8 +43,8 @@ class Group:
         named = named_weights(model)
         tables = {key: ops.convert_to_numpy(named[key].value) for key in TABLES}
         preprocessor = model.preprocessor
-        own = preprocessor.scheme, model.mean_shape, tables, preprocessor.landmarks_in_box
-        return cls(name, *own)
+        part = preprocessor.landmarks_in_box
+        return cls(name, preprocessor.scheme, model.mean_shape, tables, part)
 
     def as_scheme(self, scheme, mean_shape):
         """Landmarks of another scheme, each of which starts as the nearest of these.
@@ -164,8 +164,9 @@ class LOTRMixture(keras.Model):
         group = self.groups[number]
         count = len(group.mean_shape)
         config = copy.deepcopy(self.trunk_config)  # Keras empties what it reads
-        own = {"scheme": group.scheme, "landmarks_in_box": group.landmarks_in_box}
-        preprocessor = replace(self.preprocessor, **own)
+        preprocessor = replace(
+            self.preprocessor, scheme=group.scheme, landmarks_in_box=group.landmarks_in_box
+        )
         config |= {"num_landmarks": count, "mean_shape": group.mean_shape}
         model = LOTR.from_config({**config, "preprocessor": preprocessor})
         own = named_weights(self)
@@ -192,8 +193,8 @@ class LOTRMixture(keras.Model):
         for entry in config["groups"]:
             mean_shape = np.array(entry["mean_shape"], np.float32)
             unset = dict.fromkeys(TABLES, np.zeros((len(mean_shape), width), np.float32))
-            own = entry["name"], entry["scheme"], mean_shape, unset, entry["landmarks_in_box"]
-            groups.append(Group(*own))
+            part = entry.get("landmarks_in_box")  # a file of before has none
+            groups.append(Group(entry["name"], entry["scheme"], mean_shape, unset, part))
         return cls(trunk, groups, name=config["name"])
 
 

@@ -250,6 +250,8 @@ MISTAKES = {
     "export lotr_m_68 --format litert --float16": "Expected --format onnx for",
     "export lotr_m_68 --output a.tflite --format onnx": ".tflite stands for litert. Received: a.tf",
     "export lotr_m_68 --output a.xml --float16": "Expected --format onnx for --int8 or --float16",
+    "export lotr_m_68 --output face": "Expected a path that ends with .onnx for the format onnx.",
+    "export lotr_m_68 --output a.bin --format litert": ".bin stands for none. Received: a.bin",
     "export lotr_m_68 --output empty": "Expected a file as --output. empty is a folder",
     "export nope": "Available: lotr_hr_plus_wflw, lotr_m_68",
     "train none.json --data empty": "There is no recipe none.json",

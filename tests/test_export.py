@@ -218,7 +218,10 @@ class TestCommand:
     def test_name_of_the_file(self, untrained, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert self.export(untrained).exit_code == 0
-        assert (tmp_path / "preset.onnx").is_file()
+        assert self.export(untrained, "--float16").exit_code == 0
+        assert sorted(path.name for path in tmp_path.glob("*.onnx")) == [
+            "preset.onnx", "preset_float16.onnx"
+        ]  # fmt: skip
 
     def test_formats_are_those_of_the_library(self):
         assert ENDINGS.keys() == _WRITERS.keys()

@@ -37,7 +37,8 @@ def _batch(context, parameter, value):
 @click.option(
     "--output",
     type=PATH,
-    help="File to write, for saved_model a new folder [PRESET.onnx, .tflite, .xml, _saved_model].",
+    help="File to write, for saved_model a new folder [PRESET.onnx, PRESET_float16.onnx, "
+    "PRESET_int8.onnx, PRESET.tflite, PRESET.xml, PRESET_saved_model].",
 )
 @click.option(
     "--batch",
@@ -62,7 +63,8 @@ def export(preset, kind, output, batch, float16, int8, calibration):
     their float weights from model.safetensors there.
     """
     kind = kind or (output and format_of(output)) or "onnx"
-    output = output or Path(Path(preset).name + ENDINGS[kind])
+    numbers = "_int8" if int8 else "_float16" if float16 else ""
+    output = output or Path(Path(preset).name + numbers + ENDINGS[kind])
     _check(preset, kind, output, float16, int8, calibration)
     start_keras()
     from keras_lotr.export.check import ExportDiffers

@@ -23,7 +23,7 @@ def format_of(path):
 
 
 def check_ending(path, format):
-    """Refuse the ending of another format, or of none; a SavedModel is a folder of any name.
+    """Refuse another ending than that of the format; a SavedModel is a folder of any name.
 
     Example:
 
@@ -33,11 +33,10 @@ def check_ending(path, format):
     Received: face.tflite
     """
     meant, ending = format_of(path), Path(path).suffix
-    fits = meant is None if format == "saved_model" else meant == format or not ending
-    if fits:
+    if meant == (None if format == "saved_model" else format):
         return
-    stands = f"{ENDINGS[meant]} stands for {meant}" if meant else f"{ending} stands for none"
+    stands = f"{ending} stands for {meant or 'none'}. " if ending else ""
     raise ValueError(
-        f"Expected a path that ends with {ENDINGS[format]} for the format {format}. {stands}. "
+        f"Expected a path that ends with {ENDINGS[format]} for the format {format}. {stands}"
         f"Received: {path}"
     )

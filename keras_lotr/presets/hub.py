@@ -6,6 +6,7 @@ opens private repositories, `HF_HUB_OFFLINE=1` keeps to the cache.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,6 +201,7 @@ def _broken_transfer(error, cannot):
         return ConnectionError(f"{cannot}the server is no Hub. Check HF_ENDPOINT and proxies.")
     if isinstance(error, OSError) and error.errno is not None:  # disk full, no right to write
         return type(error)(error.errno, f"{cannot}{error.strerror}", error.filename)
+    xet = " A server without Xet needs HF_HUB_DISABLE_XET=1." if "HF_ENDPOINT" in os.environ else ""
     return ConnectionError(
-        f"{cannot}the transfer broke off ({name}). Nothing of it was kept; try again."
+        f"{cannot}the transfer broke off ({name}). Nothing of it was kept; try again.{xet}"
     )

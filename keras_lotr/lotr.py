@@ -23,7 +23,6 @@ from keras_lotr.layers.mean_shape import checked_mean_shape
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 from keras_lotr.losses import spread_weight
 from keras_lotr.lotr_arguments import (
-    check_labels,
     checked_preprocessor,
     square_input,
     transformer_width,
@@ -267,16 +266,6 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         ours = f"{self.layer_prefix}{name}"
         known = name is not None and any(layer.name == ours for layer in self.layers)
         return super().get_layer(ours if known else name, index)
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`; landmarks `y` of another shape are refused."""
-        check_labels(y, self.num_landmarks)
-        return super().fit(x, y, *args, **kwargs)
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`; landmarks `y` of another shape are refused."""
-        check_labels(y, self.num_landmarks)
-        return super().evaluate(x, y, *args, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         # Keras would lay a weight for each face, (B,), along the landmarks of a loss (B, N).

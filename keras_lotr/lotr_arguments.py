@@ -24,20 +24,6 @@ def transformer_width(projection_dim, deconv_filters, num_heads):
     return dim
 
 
-def check_labels(y, num_landmarks):
-    """Refuse landmarks that a model of so many cannot learn, if they are an array.
-
-    Raises:
-        ValueError: they do not have the shape (B, num_landmarks, 2).
-    """
-    shape = getattr(y, "shape", None)
-    if shape is not None and tuple(shape)[1:] != (num_landmarks, 2):
-        raise ValueError(
-            f"Expected landmarks of shape (B, {num_landmarks}, 2), in crop pixels, of a model of "
-            f"{num_landmarks} landmarks. Received: {tuple(shape)}"
-        )
-
-
 def checked_preprocessor(preprocessor, num_landmarks, image_size):
     """The preprocessor of a model of so many landmarks on crops of this size.
 

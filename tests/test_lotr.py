@@ -356,3 +356,41 @@ def test_landmarks_that_the_model_does_not_have_are_refused_in_every_fit(tiny_lo
     for of in (model.fit, model.evaluate):
         with pytest.raises(ValueError, match=r"Expected landmarks of shape \(B, 5, 2\).* Received"):
             of(crops, np.zeros(shape, "float32"), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "sentence"),
+    [
+        (lambda crops: crops / 255, "multiply crops in 0..1 by 255"),
+        (lambda crops: crops[:, :32, :32], r"Expected crops \(F, 64, 64, 3\).* \(2, 32, 32, 3\)"),
+        (lambda crops: crops[0], r"write crop\[None\]"),
+    ],
+)
+def test_arrays_that_are_no_crops_are_refused_before_keras_has_them(tiny_lotr, spoilt, sentence):
+    model, crops = tiny_lotr(5, **SHALLOW), random_crops().astype("float32")
+    points = np.full((2, 5, 2), 30.0, np.float32)
+    model.compile("sgd", SmoothWing())
+    before = model.predict(crops, verbose=0)
+    for of, labels in ((model.fit, [points]), (model.evaluate, [points]), (model.predict, [])):
+        with pytest.raises(ValueError, match=sentence):
+            of(spoilt(crops), *labels, verbose=0)
+    tensor = keras.ops.convert_to_tensor(spoilt(crops))
+    with pytest.raises(ValueError, match=sentence):
+        model.predict(tensor, verbose=0)
+    np.testing.assert_array_equal(model.predict(crops, verbose=0), before)
+
+
+def test_no_crops_have_no_landmarks(tiny_lotr):
+    model = tiny_lotr(5, **SHALLOW)
+    assert model.predict(random_crops(0), verbose=0).shape == (0, 5, 2)
+
+
+def test_labels_in_fractions_of_the_crop_are_refused(tiny_lotr):
+    model, crops = tiny_lotr(5, **SHALLOW), random_crops()
+    model.compile("sgd", SmoothWing())
+    labels = np.random.default_rng(0).random((2, 5, 2)).astype("float32")
+    labels[0, 0] = np.nan
+    for of in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"Expected landmarks in crop pixels\. .* multiply"):
+            of(crops, labels, verbose=0)
+        of(crops, labels * 64, verbose=0)

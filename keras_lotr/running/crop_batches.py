@@ -68,7 +68,7 @@ def check_crops(crops, size):
         )
     if crops.shape[1:] != (size, size, 3):
         raise ValueError(f"{expected} shape {crops.shape}")
-    if crops.dtype == np.uint8:
+    if crops.dtype == np.uint8 or not crops.size:
         return crops
     if not (np.issubdtype(crops.dtype, np.integer) or np.issubdtype(crops.dtype, np.floating)):
         raise ValueError(f"{expected} numbers of type {crops.dtype}")

@@ -1,9 +1,10 @@
 """What a network of landmarks can be asked for: landmarks, how sure they are, attention."""
 
-from functools import cached_property, wraps
+from functools import cached_property
 
-import keras
+import numpy as np
 
+from keras_lotr.running.given_arrays import check_images, check_labels
 from keras_lotr.running.keras_model import KerasModel
 
 
@@ -15,10 +16,25 @@ class PredictMixin:
         """The `KerasModel` that predicts with this network."""
         return KerasModel(self)
 
-    @wraps(keras.Model.fit)
-    def fit(self, *args, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; arrays that are no crops, or no landmarks of them, are refused."""
+        check_images(x, self.image_size)
+        check_labels(y, self.num_landmarks)
         with self.runner.turn:
-            return super().fit(*args, **kwargs)
+            return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`; arrays are checked as by `fit`."""
+        check_images(x, self.image_size)
+        check_labels(y, self.num_landmarks)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`; an array that holds no crops is refused."""
+        check_images(x, self.image_size)
+        if getattr(x, "shape", None) == (0, self.image_size, self.image_size, 3):
+            return np.zeros((0, self.num_landmarks, 2), np.float32)  # Keras fails
+        return super().predict(x, *args, **kwargs)
 
     def predict_points(self, crops, flip=False, batch_size=64):
         """Predict the landmarks of many crops.

@@ -96,6 +96,11 @@ def test_tag(hub, folder, model):
     with pytest.raises(ValueError, match=r"Expected a new tag: 'v1' of hf://me/tiny is the commit"):
         push_to_hub(folder, HANDLE, tag="v1")
     push_to_hub(folder, HANDLE, tag="v2")
+    randomize(tiny_lotr(68), seed=10).save_to_preset(folder)
+    before = commits(hub)
+    with pytest.raises(ValueError, match=r"'v1' of hf://me/tiny is .* Nothing was uploaded"):
+        push_to_hub(folder, HANDLE, tag="v1")
+    assert commits(hub) == before
     assert_same_weights(weights_of(LOTR.from_preset(f"{HANDLE}@v1")), weights_of(model))
     newest = weights_of(LOTR.from_preset(f"{HANDLE}@v2"))
     assert (newest["head/hidden1/kernel"] != weights_of(model)["head/hidden1/kernel"]).any()

@@ -37,6 +37,8 @@ def upload(handle, files, ours, message, private=None, tag=None, create_pr=False
         api.create_repo(**repo, private=private, exist_ok=True, **space)
         if handle.revision:
             api.create_branch(**repo, branch=handle.revision, exist_ok=True)
+        if tag:
+            _check_tag(api, repo, tag, handle.revision)
         there = api.list_repo_files(**repo, revision=handle.revision)
         commit = api.create_commit(
             **repo,
@@ -77,12 +79,29 @@ def _matches(name, patterns):
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
+def _check_tag(api, repo, tag, revision):
+    """Refuse the tag of an older commit before anything is uploaded."""
+    tagged = _tagged(api, repo, tag)
+    if tagged not in (None, api.repo_info(**repo, revision=revision).sha):
+        raise ValueError(f"{_in_use(repo, tag, tagged)}. Nothing was uploaded.")
+
+
 def _tag(api, repo, tag, commit):
-    tagged = {ref.name: ref.target_commit for ref in api.list_repo_refs(**repo).tags}
-    if tagged.get(tag, commit) != commit:
+    tagged = _tagged(api, repo, tag)
+    if tagged not in (None, commit):
         raise ValueError(
-            f"Expected a new tag: {tag!r} of hf://{repo['repo_id']} is the commit "
-            f"{tagged[tag][:8]}, with other files. They were uploaded as {commit[:8]}, untagged."
+            f"{_in_use(repo, tag, tagged)}, with other files. They were uploaded as {commit[:8]}, "
+            "untagged."
         )
-    if tag not in tagged:
+    if tagged is None:
         api.create_tag(**repo, tag=tag, revision=commit)
+
+
+def _tagged(api, repo, tag):
+    """The commit of a tag, or None."""
+    refs = api.list_repo_refs(**repo)
+    return next((ref.target_commit for ref in refs.tags if ref.name == tag), None)
+
+
+def _in_use(repo, tag, commit):
+    return f"Expected a new tag: {tag!r} of hf://{repo['repo_id']} is the commit {commit[:8]}"

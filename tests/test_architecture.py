@@ -105,10 +105,13 @@ def test_inference_imports_keras_lazily(path):
 @ours
 def test_tensor_side_knows_no_backend_and_no_images(path):
     if own_room(path) in TENSOR_SIDE:
-        allowed = (
-            {"torch"} if path.name in ("torch_layers.py", "efficientnet_weights.py") else set()
-        )
-        assert not foreign(path) & (BACKENDS | IMAGE_LIBRARIES) - allowed
+        allowed = {
+            "torch_layers.py": {"torch"},
+            "efficientnet_weights.py": {"torch"},
+            "jax_layers.py": {"jax"},
+        }
+        forbidden = (BACKENDS | IMAGE_LIBRARIES) - allowed.get(path.name, set())
+        assert not foreign(path) & forbidden
 
 
 @ours
@@ -130,7 +133,7 @@ def test_backends_by_name_only_where_a_file_format_speed_or_devices_need_one(pat
         "torch_processes.py",
         "devices.py",
     )
-    if path.name not in ("saved_model.py", *of_torch):
+    if path.name not in ("saved_model.py", "jax_layers.py", *of_torch):
         assert not foreign(path) & BACKENDS
 
 

@@ -10,7 +10,7 @@ from keras_lotr.backbones.efficientnet_lite import EfficientNetLite
 from keras_lotr.backbones.hrnet import HRNet
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.backbones.resnet import ResNet50
-from keras_lotr.fused.convolution import shifted_products
+from keras_lotr.fused import jax_layers
 from keras_lotr.fused.graph import FusedGraph, FusedModel
 from keras_lotr.layers.transformer import DecoderLayer
 
@@ -218,11 +218,32 @@ def test_every_convolution_of_the_backbones_is_fused(network, convolutions):
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("side", [1, 3, 5])
-def test_shifted_products(side, stride, rng):
+def test_depthwise_as_shifted_products(side, stride, rng):
     x = rng.normal(size=(2, 11, 8, 5)).astype("float32")
     kernel = rng.normal(size=(side, side, 5, 1)).astype("float32")
     expected = ops.depthwise_conv(x, kernel, stride, "valid", "channels_last")
-    close(shifted_products(x, kernel[..., 0], stride), expected)
+    close(jax_layers.depthwise(x, kernel[..., 0], stride), expected)
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="other backends have derivatives of their own")
+@pytest.mark.parametrize("images", [1, 3, 34])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("side", [1, 3, 5])
+def test_derivatives_of_shifted_products(side, stride, images, rng):
+    import jax
+
+    x = rng.normal(size=(images, 11, 8, 5)).astype("float32")
+    kernel = rng.normal(size=(side, side, 5)).astype("float32")
+
+    def expected(x, kernel):
+        return ops.depthwise_conv(x, kernel[..., None], stride, "valid", "channels_last")
+
+    outputs, of_expected = jax.vjp(expected, x, kernel)
+    _, of_found = jax.vjp(lambda x, kernel: jax_layers.depthwise(x, kernel, stride), x, kernel)
+    g = rng.normal(size=outputs.shape).astype("float32")
+    for found, wanted in zip(jax.jit(of_found)(g), of_expected(g), strict=True):
+        assert found.shape == wanted.shape
+        np.testing.assert_allclose(found, wanted, atol=2e-4)
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="on other backends it is Keras' layer")

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from keras_lotr.fused import torch_layers
+from keras_lotr.fused import jax_layers, torch_layers
 from keras_lotr.fused.torch_layers import tensor_of
 
 
@@ -129,8 +129,7 @@ class Convolution:
 def convolution(x, kernel, bias, stride, padding, depthwise, activations=()):
     """Convolution with PyTorch's symmetric padding, in the way that is fastest on the backend.
 
-    XLA's depthwise convolution on a CPU takes 10 to 40 times as long as the sum of nine shifted
-    products. On TensorFlow the sum is the slow one, and on a GPU it was not measured.
+    On TensorFlow the sum of shifted products is the slow one, and on a GPU it was not measured.
 
     Args:
         x: (B, h, w, C).
@@ -143,13 +142,16 @@ def convolution(x, kernel, bias, stride, padding, depthwise, activations=()):
     """
     if keras.backend.backend() == "torch":
         return torch_layers.convolution(x, kernel, bias, stride, padding, depthwise, activations)
-    shifted = depthwise and _on_a_cpu_of_jax()
+    by_jax = jax_layers.on_a_cpu()
+    shifted = depthwise and by_jax
     # SAME is symmetric at stride 1, and saves a copy.
     same = stride == 1 and padding == kernel.shape[0] // 2 and not shifted
     if padding and not same:
         x = ops.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     if shifted:
-        x = shifted_products(x, kernel[..., 0], stride)
+        x = jax_layers.depthwise(x, kernel[..., 0], stride)
+    elif by_jax and kernel.shape[:2] == (1, 1) and stride == 1:
+        x = jax_layers.pointwise(x, kernel[0, 0])
     else:
         run = ops.depthwise_conv if depthwise else ops.conv
         x = run(x, kernel, stride, "same" if same else "valid", "channels_last")
@@ -157,29 +159,3 @@ def convolution(x, kernel, bias, stride, padding, depthwise, activations=()):
     for activation in activations:
         x = activation(x)
     return x
-
-
-def shifted_products(x, kernel, stride):
-    """Depthwise convolution without padding as a sum of shifted products.
-
-    Args:
-        x: (B, h, w, C).
-        kernel: (k, k, C).
-
-    Returns:
-        (B, h', w', C).
-    """
-    side = kernel.shape[0]
-    height, width = ((length - side) // stride + 1 for length in x.shape[1:3])
-    rows, columns = (stride * (length - 1) + 1 for length in (height, width))
-    return sum(
-        x[:, i : i + rows : stride, j : j + columns : stride] * kernel[i, j]
-        for i in range(side)
-        for j in range(side)
-    )
-
-
-def _on_a_cpu_of_jax():
-    if keras.backend.backend() != "jax":
-        return False
-    return all(name.startswith("cpu") for name in keras.distribution.list_devices())

@@ -89,13 +89,15 @@ def report_certainty(preset, data, rendered, photos, output, figures):
     """Whether it is true what PRESET says of its errors, of hidden landmarks and of false boxes."""
     landmark_preset(preset)
     check_exists("data set", *data, *(folder for folder in (rendered, photos) if folder))
+    from keras_lotr.evaluation.results_files import check_certainty_target
+
+    check_certainty_target(output, data)
     start_keras()
     from keras_lotr.evaluation import certainty
     from keras_lotr.evaluation import figures as draw
     from keras_lotr.presets.files import write_json
 
     results = certainty.measure_certainty(preset, data, rendered, photos)
-    output.parent.mkdir(parents=True, exist_ok=True)
     write_json(output, results)
     click.echo(certainty.as_text(results))
     if figures:

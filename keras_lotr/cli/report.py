@@ -31,6 +31,10 @@ RESULTS = click.argument("results", nargs=-1, required=True, type=PATH)
 )
 def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes, output):
     """Measure PRESET on annotated faces: NME, failure rate, AUC, by region and subset."""
+    from keras_lotr.evaluation.results_files import check_results_target, write_results
+
+    if output:
+        check_results_target(output, data)
     model = measured_model(preset, data, engine)
     from keras_lotr.evaluation import evaluation
     from keras_lotr.evaluation.results_text import as_text
@@ -39,7 +43,7 @@ def evaluate(preset, data, split, flip, reader, only, normalizer, engine, boxes,
     results["preset"] = preset  # not the file that is in it
     click.echo(as_text(results))
     if output:
-        evaluation.write_results(results, faces, output)
+        write_results(results, faces, output)
 
 
 def output(name, *endings):

@@ -1,7 +1,6 @@
 """`keras-lotr evaluate`: NME, failure rate and AUC of a model on annotated faces."""
 
 import contextlib
-import csv
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -20,7 +19,7 @@ from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import area_under_ced, failures, landmark_errors
-from keras_lotr.presets.preset import Preprocessor, write_json
+from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.schemes import get_scheme
 
 THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
@@ -258,14 +257,3 @@ def _rows(samples, errors, scheme):
         row = {"image": Path(sample.path).name, "tags": " ".join(sample.tags), "nme": nme}
         rows.append({**row, **dict.fromkeys(scheme.regions, ""), **_regions(error, scheme, 4)})
     return rows
-
-
-def write_results(results, faces, path):
-    """Write `results.json`, and the faces as a CSV of the same name beside it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, results)
-    with open(path.with_suffix(".csv"), "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(faces[0]))
-        writer.writeheader()
-        writer.writerows(faces)

@@ -361,6 +361,42 @@ class TestKit:
         with pytest.raises(ValueError, match="Expected .* in .*labels.json"):
             read_samples(tmp_path)
 
+    def test_names_of_splits(self, tmp_path):
+        entry = {"image": "a.jpg", "points68": make_points(68).tolist()}
+        splits = ["valid", "Train", "testing", None]
+        write_entries(tmp_path, [{**entry, "set": str(s), "split": s} for s in splits])
+        for split, sets in (("train", "Train"), ("val", "valid"), ("test", "testing")):
+            tags = {tag for sample in read_samples(tmp_path, split) for tag in sample.tags}
+            assert tags == {sets, "None"}
+
+    @pytest.mark.parametrize("split", ["held out", "", 3, ["train"], {}])
+    def test_unknown_split_is_refused(self, tmp_path, split):
+        entry = {"image": "a.jpg", "points98": make_points(98).tolist()}
+        write_entries(tmp_path, [entry, {**entry, "split": split}])
+        with pytest.raises(ValueError, match="Expected train, val or test.*labels.json, entry 1"):
+            read_samples(tmp_path, "train", "wflw98")
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            *({"set": 3}, {"set": ["a"]}, {"tags": [{"a": 1}]}, {"tags": "a"}, {"tags": [3]}),
+            *({"doubt68": "x"}, {"doubt68": 1}, {"doubt68": []}, {"doubt68": [[0]] * 68}),
+            *({"doubt68": {"0": 1}}, {"seen68": "x"}, {"seen68": [[1]] * 68}, {"seen68": []}),
+        ],
+    )
+    def test_odd_entries_are_refused_with_file_and_number(self, tmp_path, more):
+        entry = {"image": "a.jpg", "points68": make_points(68).tolist()}
+        write_entries(tmp_path, [entry, {**entry, **more}])
+        with pytest.raises(ValueError, match=r"Expected .*labels.json, entry 1.*Received: "):
+            read_samples(tmp_path)
+
+    def test_null_is_as_if_it_were_not_there(self, tmp_path):
+        entry = {"image": "a.jpg", "points68": make_points(68).tolist()}
+        nothing = dict.fromkeys(("split", "set", "tags", "doubt68", "seen68", "points98"))
+        write_entries(tmp_path, [{**entry, **nothing}])
+        (sample,) = read_samples(tmp_path)
+        assert (sample.tags, sample.weights, sample.visibility) == ((), None, None)
+
     def test_gaps_tags_and_doubt(self, tmp_path):
         points = make_points(98).tolist()
         points[7] = None

@@ -13,6 +13,7 @@ from keras_lotr.csv_table import read_table
 from keras_lotr.datasets import coco, csv_points, ibug, labels_json
 from keras_lotr.images.sources import bytes_of_name
 from keras_lotr.inference import formats
+from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.inference.saved_boxes import read_boxes
 from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.schemes import get_scheme
@@ -202,6 +203,7 @@ JSON = st.recursive(
             st.sampled_from(
                 ["images", "annotations", "id", "image_id", "file_name", "keypoints", "bbox"]
                 + ["image", "points68", "faces", "box", "source", "categories", "split", "tags"]
+                + ["set", "doubt68", "seen68", "points", "scheme", "sigma", "score"]
             ),
             inner,
             max_size=4,
@@ -217,7 +219,7 @@ def test_no_json_ends_with_a_traceback(content, folder):
     path = folder / "labels.json"
     path.write_text(json.dumps(content))
     readers = (read_boxes, read_entries, coco.read, lambda p: labels_json.read(p.parent))
-    for read in readers:
+    for read in (*readers, lambda p: FaceLandmarks.from_dict(content)):
         try:
             read(path)
         except (ValueError, OSError) as error:

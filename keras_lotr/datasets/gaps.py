@@ -1,6 +1,7 @@
 """Landmarks that nobody labelled: how files say so, and what becomes of the faces."""
 
 import warnings
+from contextlib import suppress
 
 import numpy as np
 
@@ -73,12 +74,14 @@ def numbers_of_json(values, origin):
     >>> numbers_of_json([1, None, -1], "labels.json").tolist()
     [1.0, nan, -1.0]
     """
-    try:
-        return None if values is None else np.array([*values], np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"Expected a list of numbers, or null, in {origin}. Received: {str(values)[:200]}"
-        ) from None
+    if values is None:
+        return None
+    with suppress(TypeError, ValueError):
+        if isinstance(values, list):
+            return np.array(values, np.float64)
+    raise ValueError(
+        f"Expected a list of numbers, or null, in {origin}. Received: {str(values)[:200]}"
+    )
 
 
 def labelled_samples(faces, source, scheme=None):

@@ -3,7 +3,9 @@
 A landmark that nobody labelled is null. Of pseudo-labels, `doubt98` (`doubt68`, ...) may say for
 each landmark by how much it may be wrong, in face sizes. `seen68` (`seen98`, ...) may say which are
 seen: 1, 0 for one that is covered, -1 for one that the face itself hides, null. `set` and the names
-in `tags` are the subsets that a face belongs to.
+in `tags` are the subsets that a face belongs to. `split` is train, val or test, or a name that
+tells it, such as "valid". Of these an entry may lack any, or have null: a face without a split
+serves all.
 """
 
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples, numbers_of_json, points_of_json
-from keras_lotr.datasets.samples import label_key, read_json
+from keras_lotr.datasets.samples import label_key, read_json, split_of
 
 # In face sizes: a landmark with this doubt counts half as much in training as one without.
 HALF_DOUBT = 0.02
@@ -20,46 +22,76 @@ HALF_DOUBT = 0.02
 def read(folder, split="train", scheme="ibug68"):
     """Faces of a kit folder that carry landmarks of the scheme, tagged with `set` and `tags`."""
     key = label_key(scheme)
-    doubt, seen = key.replace("points", "doubt"), key.replace("points", "seen")
-    folder = Path(folder)
-    entries = read_json(folder / "labels.json")
-    file = folder / "labels.json"
+    file = Path(folder) / "labels.json"
+    entries = read_json(file)
     if not isinstance(entries, list):
         raise ValueError(f'Expected a list of {{"image": ..., "{key}": ...}} in {file}.')
     faces = []
     for number, entry in enumerate(entries):
-        _check_entry(entry, f"{file}, entry {number}", key)
-        if entry.get("split", split) == split and entry.get(key) is not None:
-            origin = f"labels.json, entry {number}"
-            faces.append(
-                {
-                    "path": folder / "images" / entry["image"],
-                    "points_image": points_of_json(entry[key], origin),
-                    "scheme": scheme,
-                    "tags": (*([entry["set"]] if "set" in entry else []), *entry.get("tags", ())),
-                    "origin": origin,
-                    "weights": weights_of_doubt(entry[doubt]) if doubt in entry else None,
-                    "visibility": numbers_of_json(entry.get(seen), origin),
-                }
-            )
-    return labelled_samples(faces, folder / "labels.json")
+        origin = f"{file}, entry {number}"
+        _check_entry(entry, origin, key)
+        if _split(entry, origin) in (None, split) and entry.get(key) is not None:
+            faces.append(_face(entry, file.parent / "images", scheme, origin))
+    return labelled_samples(faces, file)
+
+
+def _face(entry, images, scheme, origin):
+    """The arguments of a `Sample`."""
+    key = label_key(scheme)
+    doubt = numbers_of_json(entry.get(key.replace("points", "doubt")), origin)
+    return {
+        "path": images / entry["image"],
+        "points_image": points_of_json(entry[key], origin),
+        "scheme": scheme,
+        "tags": _tags(entry),
+        "origin": origin,
+        "weights": None if doubt is None else weights_of_doubt(doubt),
+        "visibility": numbers_of_json(entry.get(key.replace("points", "seen")), origin),
+    }
+
+
+def _tags(entry):
+    """`set` and `tags`, as far as they are there."""
+    name, tags = entry.get("set"), entry.get("tags") or ()
+    return tuple(tags) if name is None else (name, *tags)
+
+
+def _split(entry, origin):
+    """The split of an entry; None: it serves any."""
+    word = entry.get("split")
+    if word is None:
+        return None
+    split = split_of(word) if isinstance(word, str) else None
+    if split is None:
+        raise ValueError(
+            f"Expected train, val or test, or null, as the split in {origin}. "
+            f"Received: {str(word)[:200]}"
+        )
+    return split
 
 
 def _check_entry(entry, origin, key):
-    """Refuse what is no object with the name of an image and, if any, a list of tags."""
+    """Refuse what is no object with the name of an image and, if any, names of subsets."""
     is_named = isinstance(entry, dict) and isinstance(entry.get("image"), str)
-    if not is_named or not isinstance(entry.get("tags", []), list):
+    if not is_named or not _has_names(entry):
         raise ValueError(
-            f'Expected {{"image": ..., "{key}": ..., "tags": [...]}} in {origin}. '
-            f"Received: {str(entry)[:200]}"
+            f'Expected {{"image": "NAME", "{key}": [...], "set": "NAME", "tags": ["NAME", ...]}}, '
+            f"set and tags if there are any, in {origin}. Received: {str(entry)[:200]}"
         )
+
+
+def _has_names(entry):
+    """Whether `set` is a name and `tags` a list of names, if they are there."""
+    name, tags = entry.get("set"), entry.get("tags")
+    are_names = tags is None or (isinstance(tags, list) and all(isinstance(t, str) for t in tags))
+    return are_names and (name is None or isinstance(name, str))
 
 
 def weights_of_doubt(doubt):
     """1 / (1 + (doubt / 0.02)^2): a landmark counts less the larger its expected error is.
 
     Args:
-        doubt: (N,), how far a landmark may be from the truth, in face sizes; None for gaps.
+        doubt: (N,), how far a landmark may be from the truth, in face sizes; None or NaN for gaps.
 
     Returns:
         (N,) float32, 1 for no doubt and 0 for gaps.
@@ -69,7 +101,8 @@ def weights_of_doubt(doubt):
     >>> weights_of_doubt([0, 0.02, 0.06, None]).round(6).tolist()
     [1.0, 0.5, 0.10000000149011612, 0.0]
     """
-    doubt = np.array([np.inf if value is None else value for value in doubt], np.float32)
+    doubt = np.array(doubt, np.float32)
+    doubt = np.where(np.isnan(doubt), np.inf, doubt)
     return 1 / (1 + (doubt / HALF_DOUBT) ** 2)
 
 

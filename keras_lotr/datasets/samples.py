@@ -108,7 +108,7 @@ class Sample:
         if weights.shape != self.labelled.shape or not (weights >= 0).all():
             raise ValueError(
                 f"Expected a weight of at least 0 for each landmark of {self.where}. "
-                f"Received: shape {weights.shape}, smallest {weights.min()}"
+                f"Received: shape {weights.shape}, {str(weights.tolist())[:100]}"
             )
         return weights
 

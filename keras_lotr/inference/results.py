@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.inference import adapters, certainty, formats, pose
+from keras_lotr.inference.face_entries import arguments_of
 from keras_lotr.schemes import get_scheme
 
 
@@ -182,18 +183,9 @@ class FaceLandmarks:
         """Read the face that `to_dict` wrote.
 
         Raises:
-            ValueError: an entry is missing.
+            ValueError: an entry is missing, or is not of its kind.
         """
-        missing = [name for name in ("points", "box", "scheme") if name not in entries]
-        if missing:
-            raise ValueError(
-                f"Expected a face with {', '.join(missing)}. Received: {list(entries)}"
-            )
-        others = {name: entries.get(name) for name in ("score", "track_id", "visible")}
-        others["degrees"], sigma = entries.get("degrees", 0.0), entries.get("sigma")
-        if sigma is not None:
-            others["sigma"] = np.array(sigma)[:, [0, 1, 1, 2]].reshape(-1, 2, 2)
-        return cls(entries["points"], entries["box"], scheme=entries["scheme"], **others)
+        return cls(**arguments_of(entries))
 
     def to_dict(self):
         """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.

@@ -1,0 +1,66 @@
+"""A face as files have it: a dict of plain numbers, checked when it is read."""
+
+import numpy as np
+
+_NEEDED = ("points", "box", "scheme")
+
+
+def arguments_of(entries):
+    """The arguments of `FaceLandmarks` in the dict that its `to_dict` wrote.
+
+    Args:
+        entries: {"points", "box", "scheme"}, and what else the face has.
+
+    Returns:
+        dict; degrees are 0 if they are not there.
+
+    Raises:
+        ValueError: an entry is missing or is no number, or numbers, as it should be.
+
+    Example:
+
+    >>> arguments = arguments_of({"points": [[1, 2]], "box": [0, 0, 9, 9], "scheme": "plain1"})
+    >>> arguments["points"].shape, arguments["score"], arguments["degrees"]
+    ((1, 2), None, 0.0)
+    """
+    if not isinstance(entries, dict):
+        raise ValueError(
+            f"Expected a face as a dict with {', '.join(_NEEDED)}. Received: {str(entries)[:200]}"
+        )
+    missing = [name for name in _NEEDED if entries.get(name) is None]
+    if missing:
+        raise ValueError(f"Expected a face with {', '.join(missing)}. Received: {list(entries)}")
+    found = {name: _numbers(entries, name) for name in ("points", "box", "sigma", "visible")}
+    if found["sigma"] is not None:
+        found["sigma"] = _matrices(found["sigma"])
+    for name in ("score", "degrees", "track_id"):
+        found[name] = _number(entries, name)
+    return {**found, "degrees": found["degrees"] or 0.0, "scheme": entries["scheme"]}
+
+
+def _numbers(entries, name):
+    """An array; None if there is none."""
+    try:
+        return None if entries.get(name) is None else np.array(entries[name], np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Expected {name} of a face as lists of numbers. Received: {str(entries[name])[:200]}"
+        ) from None
+
+
+def _number(entries, name):
+    value = entries.get(name)
+    if value is not None and not isinstance(value, int | float):
+        raise ValueError(
+            f"Expected {name} of a face as a number, or null. Received: {str(value)[:200]}"
+        )
+    return value
+
+
+def _matrices(three):
+    """(N, 2, 2) of xx, xy and yy."""
+    if three.ndim != 2 or three.shape[1] != 3:
+        raise ValueError(
+            f"Expected sigma of a face as [xx, xy, yy] of each landmark. Received: {three.shape}"
+        )
+    return three[:, [0, 1, 1, 2]].reshape(-1, 2, 2)

@@ -1,0 +1,41 @@
+"""Faces in files are checked when they are read."""
+
+import pytest
+
+from keras_lotr.inference.results import FaceLandmarks
+
+pytestmark = pytest.mark.once
+
+FACE = {"points": [[1, 2], [3, 4]], "box": [0, 0, 9, 9], "scheme": "plain2"}
+
+
+def test_read():
+    face = FaceLandmarks.from_dict({**FACE, "sigma": [[1, 2, 3]] * 2, "visible": [1, 0]})
+    assert face.sigma.tolist() == [[[1, 2], [2, 3]]] * 2
+    assert (face.score, face.degrees, face.track_id) == (None, 0.0, None)
+    assert FaceLandmarks.from_dict({**FACE, "degrees": None, "score": 1}).score == 1
+
+
+@pytest.mark.parametrize("entries", [None, [], "x", 3, {}, [FACE]])
+def test_no_face(entries):
+    with pytest.raises(ValueError, match=r"Expected a face .*points, box, scheme. Received: "):
+        FaceLandmarks.from_dict(entries)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("points", [None, "x", {}, [[1, 2], [3]], [[1, 2]]]),
+        ("box", [None, "x", {"a": 1}, [1, 2, 3]]),
+        ("scheme", [None, 3, [1], "x"]),
+        ("sigma", [3, "x", {}, [1, 2], [[1, 2, 3]], [[1, 2], [1, 2]]]),
+        ("visible", ["x", {}, [1]]),
+        ("score", ["x", [1]]),
+        ("degrees", ["x", {}]),
+        ("track_id", ["x", []]),
+    ],
+)
+def test_odd_entries(name, values):
+    for value in values:
+        with pytest.raises(ValueError, match="Expected .*Received: "):
+            FaceLandmarks.from_dict({**FACE, name: value})

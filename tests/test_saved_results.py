@@ -128,3 +128,19 @@ def test_paths_of_another_machine():
     assert found == {"here/a.jpg": [BOX], "b.jpg": [BOX]}
     two = {"x/a.jpg": [BOX], "y/a.jpg": []}
     assert boxes_of_images(["here/a.jpg"], two) == {}
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["image,x0,y0,x1,y1,x2,y2", "image,x1,y1,x2,y2,x3,y3", "image,x0,y0,x1,y1,x2,y2,x3,y3"],
+)
+def test_landmarks_are_no_box(header, tmp_path):
+    row = ",".join(["a.jpg", *map(str, range(10, 9 + len(header.split(","))))])
+    with pytest.raises(ValueError, match="boxes.csv; .* are landmarks and no box. Received: image"):
+        read_boxes(written(tmp_path, "boxes.csv", f"{header}\n{row}\n"))
+
+
+@pytest.mark.parametrize("columns", ["x,y,w,h", "left,top,width,height"])
+def test_a_box_beside_landmarks(columns, tmp_path):
+    text = f"image,x0,y0,x1,y1,x2,y2,{columns}\na.jpg,1,2,3,4,5,6,10,20,30,40\n"
+    assert read_boxes(written(tmp_path, "boxes.csv", text)) == {"a.jpg": [[10, 20, 40, 60]]}

@@ -3,6 +3,7 @@
 What the columns or keys are called decides what the numbers mean.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,12 +111,12 @@ def _corners(box, box_format="xyxy"):
 def _of_table(path):
     table, boxes = read_table(path), {}
     image = next((name for name in _IMAGE if name in table.header), None)
-    found = (pair for pair in _COLUMNS if set(pair[0]) <= set(table.header))
-    columns, box_format = next(found, (None, None))
+    columns, box_format = _box_columns(table.header)
     if image is None or columns is None:
         raise ValueError(
             "Expected the columns image,x0,y0,x1,y1 or image,x,y,w,h, or those of `keras-lotr "
-            f"predict`, in {path}. Received: {','.join(table.header)[:200]}"
+            f"predict`, in {path}; more of x0,y0,x1,y1,... are landmarks and no box. Received: "
+            f"{','.join(table.header)[:200]}"
         )
     # In the table of `predict` x0 and y0 are the first landmark, and images lie beside the file.
     beside = columns == BOX_COLUMNS
@@ -133,3 +134,18 @@ def _of_table(path):
         name = image_beside(path.parent, values[image]) if beside else unescaped(values[image])
         boxes.setdefault(name, []).append(box)
     return boxes
+
+
+def _box_columns(header):
+    """The columns of a box, and how they say it; (None, None) if there are none.
+
+    x0,y0,x1,y1 with x2,y2,... beside them are landmarks, of which two corners would make a box that
+    nobody meant.
+    """
+    numbered = {name for name in header if re.fullmatch(r"[xy]\d+", name)}
+    for columns, box_format in _COLUMNS:
+        if set(columns) <= set(header) and (
+            numbered.isdisjoint(columns) or numbered <= set(columns)
+        ):
+            return columns, box_format
+    return None, None

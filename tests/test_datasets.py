@@ -24,6 +24,7 @@ from keras_lotr.datasets import (
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.datasets.label_check import picture_size, share_outside
 from keras_lotr.datasets.samples import scheme_of, split_of
+from keras_lotr.evaluation import results_files
 from keras_lotr.images.names import natural_key
 from keras_lotr.schemes import get_scheme
 
@@ -129,6 +130,25 @@ class TestReadSamples:
         for name, folder in folders.items():
             assert next(n for n, reader in READERS.items() if reader.is_here(folder)) == name
             assert read_samples(folder)
+
+    @pytest.mark.parametrize(
+        ("reader", "message"),
+        [
+            ("coco", r"Expected COCO files .* or the JSON file itself. Received: .*my.json"),
+            ("ibug", "Expected .pts files in or under the folder .*. There is none"),
+            ("jd106", "Expected pairs of folders, picture and landmark .*. There is none"),
+            ("facesynth", "Expected folders shard-00000 and so on, .*. There is none"),
+            ("wflw", "Expected list_98pt_rect_attr_train.txt in or under"),
+            ("csv", r"Expected one CSV file .*Received: \[\]"),
+            ("labels_json", "lacks .*labels.json"),
+            ("shards", "shards.json"),
+        ],
+    )
+    def test_a_format_of_which_nothing_is_there(self, tmp_path, reader, message):
+        write(tmp_path / "my.json", '{"nme": 3}')
+        with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+            read_samples(tmp_path, reader=reader)
+        assert not isinstance(caught.value, NoFaces)
 
 
 class TestSample:
@@ -360,6 +380,13 @@ class TestKit:
         write(tmp_path / "labels.json", text)
         with pytest.raises(ValueError, match="Expected .* in .*labels.json"):
             read_samples(tmp_path)
+
+    @pytest.mark.parametrize("key", ["landmarks", "points"])
+    def test_landmarks_of_another_name(self, tmp_path, key):
+        write_entries(tmp_path, [{"image": "a.jpg", key: make_points(68).tolist()}])
+        told = rf'"points68": .*points106.*labels.json. Received entries with: image, {key}'
+        with pytest.raises(NoFaces, match=told):
+            read_samples(tmp_path, "val")
 
     def test_names_of_splits(self, tmp_path):
         entry = {"image": "a.jpg", "points68": make_points(68).tolist()}
@@ -906,6 +933,41 @@ class TestCsv:
         make_image(tmp_path / "a.jpg")
         write(tmp_path / "faces.csv", "image,x0,y0,x1,y1,,\na.jpg,1,2,3,4,,\n")
         assert len(read_samples(tmp_path)) == 1
+
+    def test_a_file_for_each_split(self, tmp_path):
+        for number, name in enumerate(("train", "val", "Testing_data")):
+            make_image(tmp_path / f"{number}.jpg")
+            write(tmp_path / f"{name}.csv", f"image,x0,y0,x1,y1\n{number}.jpg,1,2,3,4\n")
+        write(tmp_path / "._train.csv", "of macOS")
+        for number, split in enumerate(("train", "val", "test")):
+            assert names(read_samples(tmp_path, split)) == [f"{number}.jpg"]
+        write(tmp_path / "notes.csv", "image\n")
+        with pytest.warns(UserWarning, match="notes.csv left out: the name tells no split"):
+            assert len(read_samples(tmp_path)) == 1
+
+    def test_a_column_comes_before_the_name_of_the_file(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        rows = "a.jpg,1,2,3,4,train\na.jpg,1,2,3,4,val\n"
+        write(tmp_path / "train.csv", f"image,x0,y0,x1,y1,split\n{rows}")
+        write(tmp_path / "val.csv", "image,x0,y0,x1,y1\na.jpg,1,2,3,4\n")
+        assert len(read_samples(tmp_path)) == 1 and len(read_samples(tmp_path, "val")) == 2
+
+    def test_a_single_file_serves_any_split_whatever_its_name(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        write(tmp_path / "train.csv", "image,x0,y0,x1,y1\na.jpg,1,2,3,4\n")
+        assert len(read_samples(tmp_path, "test")) == 1
+
+    @pytest.mark.parametrize("labels", [["faces"], ["train", "val"]])
+    def test_results_of_evaluate_are_no_labels(self, tmp_path, labels):
+        make_image(tmp_path / "a.jpg")
+        for name in labels:
+            write(tmp_path / f"{name}.csv", "image,x0,y0,x1,y1\na.jpg,1,2,3,4\n")
+        results_files.write_results({}, [{"image": "a.jpg", "tags": "", "nme": 3, "eyes": 2}],
+                                    tmp_path / "results.json")  # fmt: skip
+        assert len(read_samples(tmp_path, "val")) == 1
+        for name in labels:
+            (tmp_path / f"{name}.csv").unlink()
+        assert not READERS["csv"].is_here(tmp_path)
 
     def test_several_files(self, tmp_path):
         write_csv(tmp_path)

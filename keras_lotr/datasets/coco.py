@@ -17,8 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples
-from keras_lotr.datasets.samples import of_split, read_json, scheme_of
+from keras_lotr.datasets.samples import name_some, of_split, read_json, scheme_of
 from keras_lotr.images.names import natural_key, shortened
+
+# Where a folder has COCO files.
+_PATTERNS = ("annotations/*.json", "_annotations.coco.json", "*/_annotations.coco.json")
 
 
 def read(folder, split="train", scheme=None):
@@ -31,7 +34,7 @@ def read(folder, split="train", scheme=None):
             A scheme of as many landmarks says in which order the file has them.
     """
     folder = Path(folder)
-    files = [folder] if folder.is_file() else of_split(_files(folder), folder, split)
+    files = [folder] if folder.is_file() else of_split(_files_in(folder), folder, split)
     samples = {}
     for file in files:
         for sample in _read_file(file, scheme):
@@ -47,8 +50,19 @@ def is_here(folder):
 
 
 def _files(folder):
-    patterns = ("annotations/*.json", "_annotations.coco.json", "*/_annotations.coco.json")
-    return sorted((path for p in patterns for path in folder.glob(p)), key=natural_key)
+    return sorted((path for p in _PATTERNS for path in folder.glob(p)), key=natural_key)
+
+
+def _files_in(folder):
+    """The COCO files of a folder; an error if there is none, as each may be given itself."""
+    files = _files(folder)
+    if not files:
+        others = sorted(path.name for path in folder.glob("*.json"))
+        raise ValueError(
+            f"Expected COCO files ({', '.join(_PATTERNS)}) in {folder}, or the JSON file itself. "
+            f"Received: a folder with {name_some(others) or 'no JSON file'}"
+        )
+    return files
 
 
 def _read_file(file, scheme):

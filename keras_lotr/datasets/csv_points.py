@@ -8,14 +8,19 @@ the CSV file, (0, 0) the middle of the top left pixel of the upright image. Colu
 from 1, and be set apart in the ways of `keras_lotr.csv_table`. A landmark without label has two
 empty fields, or NA, nan or -1 in both. `split` (train, val or test) may be missing: then all faces
 serve any split. Other columns are ignored. An image with several faces has several lines.
+
+A folder may have a file for each split instead, such as train.csv, val.csv and test.csv; a column
+`split` in them comes before the name of the file.
 """
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.csv_table import read_table, read_text
+from keras_lotr.csv_table import read_table
+from keras_lotr.datasets import csv_folder
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import existing, scheme_of, split_of
 from keras_lotr.images.names import unescaped
@@ -25,22 +30,31 @@ _IMAGE = ("image", "file", "filename", "file_name", "path")
 
 
 def read(folder, split="train", scheme=None):
-    """Faces of the CSV file.
+    """Faces of the CSV files.
 
     Args:
-        folder: a folder with one CSV file, or the file.
+        folder: a folder with one CSV file, or one for each split, or a file.
         split: "train", "val" or "test".
         scheme: None: the known scheme of 68, 98 or 106 landmarks ("jd106"), plainN for any other.
             A scheme of as many landmarks says in which order the file has them.
     """
-    file = existing(_file(Path(folder)))
+    folder = Path(folder)
+    files = csv_folder.files_of(folder) if folder.is_dir() else [(existing(folder), None)]
+    samples = []
+    for file, named in files:
+        samples += labelled_samples(_faces(file, split, named or split, scheme), file, scheme)
+    return samples
+
+
+def _faces(file, split, usual, scheme):
+    """The faces of a split in one file, whose lines have the split `usual` where they tell none."""
     table = read_table(file)
     columns = _point_columns(table.header, file)
     image_column = next(name for name in _IMAGE if name in table.header)
     faces = []
     for line, row in table.rows:
         values = dict(zip(table.header, row, strict=False))
-        own_split = split_of(values.get("split", split))
+        own_split = split_of(values.get("split", usual))
         points = _points([values.get(column) for column in columns])
         if len(row) != len(table.header) or own_split is None or points is None:
             raise ValueError(
@@ -52,43 +66,30 @@ def read(folder, split="train", scheme=None):
             image, own = _image(file, values[image_column]), scheme_of(len(points), scheme)
             origin = f"{file}, line {line}"
             faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
-    return labelled_samples(faces, file, scheme)
+    return faces
 
 
 def is_here(folder):
-    """Whether it is a CSV or Parquet file, or a folder with a CSV of a column `image` or `x0`.
+    """Whether it is a CSV or Parquet file, or a folder with CSV files of a column `image` or `x0`.
 
-    Also if its columns are not as they should be: `read` says what is missing.
+    Also if their columns are not as they should be: `read` says what is missing.
     """
     folder = Path(folder)
     if folder.is_file():
         return folder.suffix.lower() in (".csv", ".tsv", ".parquet")
-    files = _files(folder)
-    if len(files) != 1:
-        return False
     try:
-        text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", "", read_text(files[0]))
+        with warnings.catch_warnings(action="ignore"):  # `read` warns
+            files = csv_folder.files_of(folder)
+    except ValueError:
+        return False
+    return any(_is_of_faces(file) for file, _ in files)
+
+
+def _is_of_faces(file):
+    try:
+        return not {*_IMAGE, "x0"}.isdisjoint(csv_folder.header_of(file))
     except ValueError:
         return True
-    first = text.lstrip().partition("\n")[0].lower()
-    names = {name.strip(" \"'\r") for name in re.split("[,;\t|]", first)}
-    return bool({*_IMAGE, "x0"} & names)
-
-
-def _files(folder):
-    return sorted([*folder.glob("*.csv"), *folder.glob("*.CSV"), *folder.glob("*.tsv")])
-
-
-def _file(folder):
-    if not folder.is_dir():
-        return folder
-    files = _files(folder)
-    if len(files) != 1:
-        raise ValueError(
-            f"Expected one CSV file in {folder}, or the file itself. "
-            f"Received: {[file.name for file in files]}"
-        )
-    return files[0]
 
 
 def _image(file, name):

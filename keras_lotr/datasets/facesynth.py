@@ -58,7 +58,12 @@ def angles(folder, split="val"):
 
 def _shards(folder, split):
     """The folders of a split, in their order; every twentieth is for validation."""
-    for shard in sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]")):
+    shards = sorted(Path(folder).glob("shard-[0-9][0-9][0-9][0-9][0-9]"))
+    if not shards:
+        raise ValueError(
+            f"Expected folders shard-00000 and so on, of faces, in {folder}. There is none."
+        )
+    for shard in shards:
         if ("val" if int(shard.name.split("-")[1]) % 20 == 19 else "train") == split:
             yield shard
 

@@ -46,6 +46,8 @@ def read(folder, split="train", scheme=None):
     """
     folder = Path(folder)
     files = {Path(root): names for root, names in _walk(folder)}
+    if not files:
+        raise ValueError(f"Expected .pts files in or under the folder {folder}. There is none.")
     faces = []
     for place in sorted(of_split(files, folder, split, _PROTOCOL_300W), key=natural_key):
         tags = tags_of(place, folder) or (_set_name(folder),)

@@ -41,6 +41,11 @@ def read(folder, split="train", scheme="jd106"):
     """
     folder = Path(folder)
     pairs = {labels.parent: (images, labels) for images, labels in _pairs(folder)}
+    if not pairs:
+        raise ValueError(
+            "Expected pairs of folders, picture and landmark or images and landmarks, in or under "
+            f"{folder}. There is none."
+        )
     faces = []
     for place in sorted(of_split(pairs, folder, split), key=natural_key):
         tags = tags_of(place, folder)

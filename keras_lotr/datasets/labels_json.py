@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples, numbers_of_json, points_of_json
-from keras_lotr.datasets.samples import label_key, read_json, split_of
+from keras_lotr.datasets.samples import LABEL_KEYS, NoFaces, label_key, read_json, split_of
 
 # In face sizes: a landmark with this doubt counts half as much in training as one without.
 HALF_DOUBT = 0.02
@@ -32,7 +32,20 @@ def read(folder, split="train", scheme="ibug68"):
         _check_entry(entry, origin, key)
         if _split(entry, origin) in (None, split) and entry.get(key) is not None:
             faces.append(_face(entry, file.parent / "images", scheme, origin))
+    if not faces:
+        _check_keys(entries, key, file)
     return labelled_samples(faces, file)
+
+
+def _check_keys(entries, key, file):
+    """Say so if no entry has landmarks under any of the names that they can have."""
+    there = {name for entry in entries for name in entry}
+    if entries and there.isdisjoint(LABEL_KEYS.values()):
+        raise NoFaces(
+            f'Expected landmarks as "{key}": [[x, y], ...], or of another scheme as one of '
+            f"{sorted(LABEL_KEYS.values())}, in the entries of {file}. Received entries with: "
+            f"{', '.join(sorted(there))[:200]}"
+        )
 
 
 def _face(entry, images, scheme, origin):

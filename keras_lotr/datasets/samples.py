@@ -16,7 +16,7 @@ from keras_lotr.images.reading import read_image
 from keras_lotr.schemes import get_scheme
 
 # The names that kits and rendered shards have for the landmarks of a scheme.
-_LABEL_KEYS = {"ibug68": "points68", "wflw98": "points98", "jd106": "points106"}
+LABEL_KEYS = {"ibug68": "points68", "wflw98": "points98", "jd106": "points106"}
 
 # The usual scheme of so many landmarks.
 _SCHEME_OF_NUMBER = {68: "ibug68", 98: "wflw98", 106: "jd106"}
@@ -190,9 +190,9 @@ def read_json(path):
 
 def label_key(scheme):
     """The name that kits and rendered shards have for the landmarks of this scheme."""
-    if scheme not in _LABEL_KEYS:
-        raise NoFaces(f"Expected one of the schemes {sorted(_LABEL_KEYS)}. Received: {scheme!r}")
-    return _LABEL_KEYS[scheme]
+    if scheme not in LABEL_KEYS:
+        raise NoFaces(f"Expected one of the schemes {sorted(LABEL_KEYS)}. Received: {scheme!r}")
+    return LABEL_KEYS[scheme]
 
 
 def scheme_of(num_landmarks, scheme=None):

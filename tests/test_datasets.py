@@ -150,6 +150,23 @@ class TestReadSamples:
             read_samples(tmp_path, reader=reader)
         assert not isinstance(caught.value, NoFaces)
 
+    @pytest.mark.parametrize("kind", ["csv", "coco", "labels_json"])
+    def test_paths_of_windows(self, tmp_path, kind):
+        folder = tmp_path / "images" if kind == "labels_json" else tmp_path
+        make_image(folder / "photos" / "f0.jpg")
+        name, points = "photos\\f0.jpg", make_points(68)
+        numbers = ",".join(map(str, points.ravel()))
+        header = ",".join(f"x{i},y{i}" for i in range(68))
+        text = {
+            "csv": f"image,{header}\n{name},{numbers}\n",
+            "coco": json.dumps(coco_content((name, points, 2))),
+            "labels_json": json.dumps([{"image": name, "points68": points.tolist()}]),
+        }[kind]
+        file = {"csv": "faces.csv", "coco": "annotations/a.json"}.get(kind, "labels.json")
+        write(tmp_path / file, text)
+        (sample,) = read_samples(tmp_path)
+        assert sample.path == str(folder / "photos" / "f0.jpg")
+
 
 class TestSample:
     def test_wrong_points(self):
@@ -623,6 +640,15 @@ class TestJd106:
         (sample,) = read_samples(tmp_path, "val")
         assert Path(sample.path).parts[-3:] == ("val", "images", "1_0.jpg")
 
+    def test_two_images_of_one_label_file(self, tmp_path):
+        write_jd(tmp_path)
+        place = tmp_path / "Test_data"
+        make_image(place / "picture" / "2.png")
+        assert names(read_samples(tmp_path, "test")) == ["2.jpg"]  # 2.jpg.txt names it
+        (place / "landmark" / "2.jpg.txt").rename(place / "landmark" / "2.txt")
+        with pytest.raises(ValueError, match="one image .*2.txt: .* 2.jpg and 2.png$"):
+            read_samples(tmp_path, "test")
+
     def test_insightface_order(self, tmp_path):
         write_jd(tmp_path)
         sample = read_samples(tmp_path, "test", "insightface106")[0]
@@ -681,6 +707,15 @@ class TestIbug:
     def test_protocol_within_a_folder_of_that_name(self, tmp_path):
         write_300w(tmp_path / "300w")
         assert [s.tags for s in read_samples(tmp_path)] == [("300w", "afw"), ("300w", "helen")]
+
+    def test_two_images_of_one_label_file(self, tmp_path):
+        write_pts(tmp_path / "f0.jpg", make_points(5))
+        make_image(tmp_path / "f0.png")
+        with pytest.raises(ValueError, match="one image .*f0.pts: .* f0.jpg and f0.png$"):
+            read_samples(tmp_path)
+        (tmp_path / "f0.pts").rename(tmp_path / "f0_1.pts")  # of several faces in it
+        with pytest.raises(ValueError, match="one image .*f0_1.pts: .* f0.jpg and f0.png$"):
+            read_samples(tmp_path)
 
     def test_one_set_serves_any_split(self, tmp_path):
         write_300w(tmp_path)

@@ -125,3 +125,11 @@ def test_folder_that_cannot_be_opened(tmp_path, monkeypatch):
     images, left_out = find_images([tmp_path], recursive=True)
     assert names(images) == ["a.jpg"]
     assert left_out == {str(tmp_path / "closed"): "a folder that cannot be opened"}
+
+
+def test_list_with_paths_of_windows(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.jpg").touch()
+    (tmp_path / "list.txt").write_text("sub\\a.jpg\nnone\\b.jpg\n")
+    found = [str(tmp_path / "sub" / "a.jpg"), str(tmp_path / "none\\b.jpg")]
+    assert expand([tmp_path / "list.txt"]) == found

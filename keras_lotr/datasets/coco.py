@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples
 from keras_lotr.datasets.samples import name_some, of_split, read_json, scheme_of
-from keras_lotr.images.names import natural_key, shortened
+from keras_lotr.images.names import find_image, natural_key, shortened
 
 # Where a folder has COCO files.
 _PATTERNS = ("annotations/*.json", "_annotations.coco.json", "*/_annotations.coco.json")
@@ -81,7 +81,7 @@ def _read_file(file, scheme):
             raise ValueError(f"Expected an image of annotation {annotation.get('id')} in {file}.")
         origin = f"{file}, annotation {annotation.get('id')}"
         points = np.where(keypoints[:, 2:] > 0, keypoints[:, :2], np.nan)
-        image, own = _image(places, name), scheme_of(len(points), scheme)
+        image, own = find_image(name, *places), scheme_of(len(points), scheme)
         faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return labelled_samples(faces, file, scheme)
 
@@ -108,8 +108,3 @@ def _image_places(file):
     root = file.parent.parent if file.parent.name == "annotations" else file.parent
     subset = file.stem.split("_")[-1]
     return root, root / "images", root / "images" / subset, root / subset, file.parent
-
-
-def _image(places, name):
-    """The image, where it is; in the first place if it is nowhere, for the error message."""
-    return next((p / name for p in places if (p / name).is_file()), places[0] / name)

@@ -23,7 +23,7 @@ from keras_lotr.csv_table import read_table
 from keras_lotr.datasets import csv_folder
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import existing, scheme_of, split_of
-from keras_lotr.images.names import unescaped
+from keras_lotr.images.names import find_image
 
 _NO_LABEL = ("", "na", "n/a", "nan", "none", "null")
 _IMAGE = ("image", "file", "filename", "file_name", "path")
@@ -63,7 +63,10 @@ def _faces(file, split, usual, scheme):
                 f"val or test, in {file}, line {line}. Received: {','.join(row)[:200]}"
             )
         if own_split == split:
-            image, own = _image(file, values[image_column]), scheme_of(len(points), scheme)
+            image, own = (
+                find_image(values[image_column], file.parent),
+                scheme_of(len(points), scheme),
+            )
             origin = f"{file}, line {line}"
             faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return faces
@@ -90,11 +93,6 @@ def _is_of_faces(file):
         return not {*_IMAGE, "x0"}.isdisjoint(csv_folder.header_of(file))
     except ValueError:
         return True
-
-
-def _image(file, name):
-    path = file.parent / name
-    return path if path.exists() else file.parent / unescaped(name)
 
 
 def _point_columns(header, file):

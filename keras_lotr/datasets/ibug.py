@@ -31,7 +31,8 @@ from keras_lotr.datasets.samples import (
     split_of,
     tags_of,
 )
-from keras_lotr.images.names import IMAGE_ENDINGS, natural_key
+from keras_lotr.datasets.stems import images_by_stem, only_image
+from keras_lotr.images.names import natural_key
 
 _PROTOCOL_300W = {"afw": "train", "ibug": "test", "300w": "test"}
 
@@ -51,11 +52,11 @@ def read(folder, split="train", scheme=None):
     faces = []
     for place in sorted(of_split(files, folder, split, _PROTOCOL_300W), key=natural_key):
         tags = tags_of(place, folder) or (_set_name(folder),)
-        images = {Path(n).stem: n for n in files[place] if n.lower().endswith(IMAGE_ENDINGS)}
+        images = images_by_stem(files[place])
         for name in sorted(filter(_is_label, files[place]), key=natural_key):
             labels = place / name
             points = _read_points(labels)
-            image = place / _image(images, Path(name).stem)
+            image = place / only_image(_images(images, Path(name).stem), labels)
             faces.append(
                 {"path": image, "points_image": points, "scheme": scheme_of(len(points), scheme),
                  "tags": tags, "origin": str(labels)}
@@ -80,10 +81,10 @@ def _is_label(name):
     return name.lower().endswith(".pts") and not (name[0] == "." or "_mirror." in name)
 
 
-def _image(images, stem):
-    """The image of labels: of the same name, or, of several faces in it, without their number."""
+def _images(images, stem):
+    """The images of labels: of the same name, or, of several faces in it, without their number."""
     whole = re.sub(r"_+\d+$", "", stem)
-    return images.get(stem) or images.get(whole) or f"{stem}.jpg"
+    return images.get(stem) or images.get(whole) or [f"{stem}.jpg"]
 
 
 def _set_name(folder):

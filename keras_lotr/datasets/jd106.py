@@ -24,7 +24,8 @@ from keras_lotr.datasets.samples import (
     read_text,
     tags_of,
 )
-from keras_lotr.images.names import IMAGE_ENDINGS, natural_key
+from keras_lotr.datasets.stems import images_by_stem, only_image
+from keras_lotr.images.names import natural_key
 
 _IMAGE_FOLDERS = ("picture", "pictures", "image", "images")
 _LABEL_FOLDERS = ("landmark", "landmarks")
@@ -74,13 +75,13 @@ def _pairs(folder):
 
 def _read_pair(images, labels):
     """(image, landmark file) of every landmark file; X.jpg.txt and X.txt both belong to X.jpg."""
-    names = sorted(name for name in os.listdir(images) if name.lower().endswith(IMAGE_ENDINGS))
-    image_of = {Path(name).stem: name for name in names} | {name: name for name in names}
+    of_stem = images_by_stem(os.listdir(images))
+    of_name = {name: [name] for names in of_stem.values() for name in names}
     # Files whose name starts with a dot are what macOS adds to archives.
     files = [path for path in labels.glob("*.txt") if not path.name.startswith(".")]
     for path in sorted(files, key=natural_key):
-        image = image_of.get(path.stem, path.stem)
-        yield images / image, path
+        found = of_name.get(path.stem) or of_stem.get(path.stem) or [path.stem]
+        yield images / only_image(found, path), path
 
 
 def _read_points(path):

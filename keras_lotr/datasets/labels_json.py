@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples, numbers_of_json, points_of_json
 from keras_lotr.datasets.samples import LABEL_KEYS, NoFaces, label_key, read_json, split_of
+from keras_lotr.images.names import find_image
 
 # In face sizes: a landmark with this doubt counts half as much in training as one without.
 HALF_DOUBT = 0.02
@@ -53,7 +54,7 @@ def _face(entry, images, scheme, origin):
     key = label_key(scheme)
     doubt = numbers_of_json(entry.get(key.replace("points", "doubt")), origin)
     return {
-        "path": images / entry["image"],
+        "path": find_image(entry["image"], images),
         "points_image": points_of_json(entry[key], origin),
         "scheme": scheme,
         "tags": _tags(entry),

@@ -19,6 +19,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import NoFaces, existing, read_text
+from keras_lotr.images.names import find_image
 
 _TAGS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 _SUBSET_FILES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
@@ -48,8 +49,8 @@ def read(folder, split="train", scheme="wflw98"):
     faces = []
     for points, name, tags, origin in rows:
         faces.append(
-            {"path": images / name, "points_image": points, "scheme": "wflw98", "tags": tags,
-             "origin": origin}
+            {"path": find_image(name, images), "points_image": points, "scheme": "wflw98",
+             "tags": tags, "origin": origin}
         )  # fmt: skip
     return labelled_samples(faces, attributes or plain, scheme)
 

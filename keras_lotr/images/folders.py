@@ -5,7 +5,7 @@ import os
 import re
 
 from keras_lotr.images.header import kind_of
-from keras_lotr.images.names import IMAGE_ENDINGS, KINDS, natural_key
+from keras_lotr.images.names import IMAGE_ENDINGS, KINDS, find_image, natural_key
 from keras_lotr.images.sources import is_url
 
 # Images to people, and to no reader here; raw files of cameras begin as TIFF and hold a thumbnail.
@@ -106,7 +106,7 @@ def _listed_in(path):
         lines = file.read().splitlines()
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     folder = os.path.dirname(path)
-    return [x if is_url(x) else os.path.join(folder, os.path.expanduser(x)) for x in lines]
+    return [x if is_url(x) else find_image(os.path.expanduser(x), folder) for x in lines]
 
 
 def _files_of(folder, recursive, without):

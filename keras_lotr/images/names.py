@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 KINDS = "JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF"
 # What is read, by its usual endings.
@@ -27,6 +28,36 @@ def unescaped(name):
     True
     """
     return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda match: chr(int(match[1], 16)), name)
+
+
+def find_image(name, *folders):
+    r"""The image that a text file names, as seen from a folder.
+
+    A path of Windows has \ for /, and a name that is no UTF-8 has escapes (`unescaped`); both are
+    tried only where there is no such file as it stands.
+
+    Args:
+        name: path of an image, relative to one of the folders.
+        folders: where it may lie.
+
+    Returns:
+        str, the path of the image; in the first folder, as it stands, if it is nowhere.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> os.mkdir(os.path.join(folder, "photos"))
+    >>> open(os.path.join(folder, "photos", "f0.jpg"), "w").close()
+    >>> find_image(r"photos\f0.jpg", folder) == os.path.join(folder, "photos", "f0.jpg")
+    True
+    """
+    plain = unescaped(name)
+    spellings = dict.fromkeys((name, plain, plain.replace("\\", "/")))
+    paths = [str(Path(folder, spelling)) for spelling in spellings for folder in folders]
+    if len(paths) == 1:  # long lists of usual names need not wait for the disk
+        return paths[0]
+    return next(filter(os.path.isfile, paths), paths[0])
 
 
 def shortened(name):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr.csv_table import is_parquet, read_table, read_text
-from keras_lotr.images.names import unescaped
+from keras_lotr.images.names import find_image, unescaped
 from keras_lotr.inference.boxes import corners_of
 from keras_lotr.inference.formats import NOT_ALWAYS
 from keras_lotr.inference.pose import ANGLES
@@ -59,7 +59,7 @@ def parsed_json(text):
 
 def image_beside(folder, name):
     """The path of an image as seen from a file that names it, or the name if there is none."""
-    path = os.path.normpath(folder / unescaped(name))
+    path = os.path.normpath(find_image(name, folder))
     return path if os.path.isfile(path) else unescaped(name)
 
 

@@ -168,3 +168,18 @@ class TestClaimedSize:
     def test_other_kinds(self):
         assert claimed_size(b"") is None
         assert claimed_size(b"%PDF-1.4") is None
+
+
+@pytest.mark.parametrize("channels", [1, 3])  # read by Pillow and by OpenCV
+def test_float_tiff_of_nan_is_told(tmp_path, channels):
+    path = tmp_path / "a.tif"
+    image = np.full((8, 8, channels), 0.5, np.float32)
+    cv2.imwrite(str(path), image)
+    assert (read_image(path) == 128).all()
+    image[2, 3] = np.nan
+    cv2.imwrite(str(path), image)
+    with pytest.raises(ValueError, match=r"finite float pixels.*nan_to_num \(in .*a.tif\)$"):
+        read_image(path)
+    cv2.imwrite(str(path), np.full((8, 8, channels), 3000, np.float32))
+    with pytest.raises(ValueError, match=r"float pixels in 0..1 .*Received: 3000 .*a.tif\)$"):
+        read_image(path)

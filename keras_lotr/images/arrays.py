@@ -115,7 +115,10 @@ def _of_floats(array):
     """0..1 or 0..255, whichever nearly all pixels are in; the few that lie beyond are clipped."""
     lowest, highest = float(array.min()), float(array.max())
     if not np.isfinite(lowest + highest):
-        raise ValueError("Expected finite float pixels. Received: NaN or infinity among them")
+        raise ValueError(
+            "Expected finite float pixels. Received: NaN or infinity among them; replace them, for "
+            "example with numpy.nan_to_num"
+        )
     values = array.reshape(-1)[:: max(1, array.size // _MANY)]
     low = float(np.quantile(values, _LOWEST, method="higher"))
     high = float(np.quantile(values, _HIGHEST, method="lower"))

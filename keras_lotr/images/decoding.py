@@ -51,10 +51,13 @@ def decode(data, name, max_pixels=MAX_PIXELS, divisor_of=None):
             f"Expected an image of a kind for which all is installed. {name} is {kind}, which "
             f"needs {error.name.partition('.')[0]}: {_EXTRA}"
         ) from None
-    if measured is not None:
-        image = _of_measured(measured, data, kind, name, max_pixels, divisor_of)
-    else:
-        image = _tiff_by_opencv(data, name, max_pixels) if kind == "TIFF" else None
+    try:
+        if measured is not None:
+            image = _of_measured(measured, data, kind, name, max_pixels, divisor_of)
+        else:
+            image = _tiff_by_opencv(data, name, max_pixels) if kind == "TIFF" else None
+    except _UnclearPixels as error:
+        raise ValueError(f"{error} (in {name})") from None
     if image is None:
         raise ValueError(
             f"Expected an image ({KINDS}). {name} is cut off or damaged, or of a variant of "
@@ -90,6 +93,8 @@ def _by_pillow(measured, data, kind):
         else:
             orientation = exif_orientation(data)
         return upright(_array_of_pil(measured), orientation)
+    except _UnclearPixels:
+        raise
     except Exception:  # Pillow's readers have many for what is damaged
         return None
 
@@ -107,7 +112,7 @@ def _tiff_by_opencv(data, name, max_pixels):
         return None
     if image is None:
         return None
-    return np.ascontiguousarray(scaled_to_uint8(image, of_file=True)[..., ::-1])
+    return np.ascontiguousarray(_scaled(image)[..., ::-1])
 
 
 def check_pixels(size, name, max_pixels=MAX_PIXELS):
@@ -158,4 +163,15 @@ def _array_of_pil(image):
 
 
 def _three_channels(array):
-    return np.dstack([scaled_to_uint8(array, of_file=True)] * 3)
+    return np.dstack([_scaled(array)] * 3)
+
+
+class _UnclearPixels(ValueError):
+    """A whole file, whose numbers do not say how bright its pixels are."""
+
+
+def _scaled(array):
+    try:
+        return scaled_to_uint8(array, of_file=True)
+    except ValueError as error:
+        raise _UnclearPixels(str(error)) from None

@@ -37,7 +37,10 @@ def read_text(path):
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"Expected text (UTF-8) in {path}: {error}") from None
+        raise ValueError(
+            f"Expected text (UTF-8) in {path}: save it as UTF-8, in spreadsheets as CSV UTF-8. "
+            f"Received: {error}"
+        ) from None
 
 
 def read_table(path):

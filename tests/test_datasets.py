@@ -578,8 +578,18 @@ class TestWflw:
     def test_missing_images(self, tmp_path):
         write_wflw(tmp_path)
         (tmp_path / "WFLW_images").rename(tmp_path / "elsewhere")
-        with pytest.raises(FileNotFoundError, match="lacks .*WFLW_images"):
-            read_samples(tmp_path)
+        for folder in (tmp_path, tmp_path / "WFLW_annotations"):
+            with pytest.raises(FileNotFoundError) as caught:
+                read_samples(folder)
+            assert str(caught.value) == f"The data set lacks {folder / 'WFLW_images'}."
+
+    def test_missing_images_of_a_list_in_the_folder(self, tmp_path):
+        flagged = write_wflw(tmp_path)
+        alone = tmp_path / "a" / "b" / "D"
+        alone.mkdir(parents=True)
+        (flagged / "list_98pt_rect_attr_train.txt").rename(alone / "list_98pt_rect_attr_train.txt")
+        with pytest.raises(FileNotFoundError, match=r"lacks .*a.b.D.WFLW_images\.$"):
+            read_samples(alone)
 
     @pytest.mark.parametrize(
         ("line", "message"),
@@ -821,6 +831,23 @@ class TestCoco:
             read_samples(file, scheme="insightface106")[0], make_points(106), "insightface106"
         )
 
+    def test_other_categories(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        content = coco_content(*[("a.jpg", make_points(n, n), 2) for n in (17, 68, 68)])
+        content["annotations"][2]["keypoints"][0] += 1  # not the same face twice
+        for annotation, category in zip(content["annotations"], (1, 2, 2, 2), strict=True):
+            annotation["category_id"] = category
+        file = write(tmp_path / "faces.json", json.dumps(content))
+        for scheme, kept in (("ibug68", 2), ("plain17", 1)):
+            with pytest.warns(UserWarning, match=f"{3 - kept} annotations of .*no {scheme} landma"):
+                assert len(read_samples(file, scheme=scheme)) == kept
+        with pytest.raises(ValueError, match="Expected plain5 .*annotation 0.*Received: plain17"):
+            read_samples(file, scheme="plain5")
+        content["annotations"][0]["category_id"] = 2  # a wrong label of the same category
+        file = write(tmp_path / "faces.json", json.dumps(content))
+        with pytest.raises(ValueError, match="Expected ibug68 .*annotation 0.*Received: plain17"):
+            read_samples(file, scheme="ibug68")
+
     def test_unlabelled_keypoint(self, tmp_path):
         faces = [(f"{i}.jpg", make_points(5, i), i) for i in (0, 1, 2)]
         for name, _, _ in faces:
@@ -961,7 +988,7 @@ class TestCsv:
         with pytest.raises(ValueError, match="a table in .*faces.csv, line 2: field larger"):
             read_samples(file)
         (tmp_path / "faces.csv").write_bytes("image,x0,y0\nä.jpg,1,2".encode("latin-1"))
-        with pytest.raises(ValueError, match=r"Expected text \(UTF-8\) in .*faces.csv"):
+        with pytest.raises(ValueError, match=r"text \(UTF-8\) in .*faces.csv: save it as UTF-8"):
             read_samples(tmp_path)
 
     def test_other_columns_may_repeat(self, tmp_path):

@@ -10,12 +10,15 @@ the top left pixel is (0, 0), and are taken as they are. v = 0 means not labelle
 
 The name of the file or its folder tells the split; files that tell none serve any split, and so
 does a file that is given itself. The box of a face is that of its landmarks; `bbox` is not used.
+Categories without landmarks of the scheme that is asked for are left out beside one that has them.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.conversions import can_convert
 from keras_lotr.datasets.gaps import labelled_samples
 from keras_lotr.datasets.samples import name_some, of_split, read_json, scheme_of
 from keras_lotr.images.names import find_image, natural_key, shortened
@@ -71,9 +74,11 @@ def _read_file(file, scheme):
         raise ValueError(f'Expected a COCO file, {{"images", "annotations"}}, in {file}.')
     for part in ("images", "annotations"):
         _check_objects(content[part], part, file)
+    annotations = [a for a in content["annotations"] if a.get("keypoints")]
+    if scheme is not None:
+        annotations = _of_fitting_categories(annotations, scheme, file)
     places = _image_places(file)
     names = {str(image.get("id")): image.get("file_name") for image in content["images"]}
-    annotations = [a for a in content["annotations"] if a.get("keypoints")]
     faces = []
     for annotation in annotations:
         keypoints, name = _keypoints(annotation, file), names.get(str(annotation.get("image_id")))
@@ -84,6 +89,27 @@ def _read_file(file, scheme):
         image, own = find_image(name, *places), scheme_of(len(points), scheme)
         faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return labelled_samples(faces, file, scheme)
+
+
+def _of_fitting_categories(annotations, scheme, file):
+    """Without the categories that have no landmarks of the scheme, such as bodies of 17 points.
+
+    If none has, all are kept, and the error of the first one says what it has instead.
+    """
+    fitting = {
+        str(annotation.get("category_id"))
+        for annotation in annotations
+        if can_convert(scheme_of(len(_keypoints(annotation, file)), scheme), scheme)
+    }
+    kept = [a for a in annotations if str(a.get("category_id")) in fitting]
+    if not kept or len(kept) == len(annotations):
+        return annotations
+    warnings.warn(
+        f"{len(annotations) - len(kept)} annotations of {file} left out: their category has no "
+        f"{scheme} landmarks, as another has.",
+        stacklevel=2,
+    )
+    return kept
 
 
 def _check_objects(entries, part, file):

@@ -45,7 +45,7 @@ def read(folder, split="train", scheme="wflw98"):
     if attributes is None and plain is None:
         raise FileNotFoundError(f"Expected list_98pt_rect_attr_{split}.txt in or under {folder}.")
     rows = _read_with_flags(attributes) if attributes else _read_with_subsets(plain)
-    images = _find_images(attributes or plain)
+    images = _find_images(attributes or plain, Path(folder))
     faces = []
     for points, name, tags, origin in rows:
         faces.append(
@@ -71,10 +71,13 @@ def _find(folder, name):
     return None
 
 
-def _find_images(list_file):
-    """`WFLW_images`, beside the list or beside one of the two folders around it."""
+def _find_images(list_file, folder):
+    """`WFLW_images`, beside the list or beside one of the two folders around it.
+
+    If it is nowhere, the error names the place in the folder of the data set.
+    """
     places = [parent / "WFLW_images" for parent in list(list_file.absolute().parents)[:3]]
-    return existing(next((place for place in places if place.is_dir()), places[-1]))
+    return existing(next((place for place in places if place.is_dir()), folder / "WFLW_images"))
 
 
 def _read_with_flags(path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lotr.schemes import INSIGHTFACE_OF_JD, get_scheme
+from keras_lotr.schemes import INSIGHTFACE_OF_JD, get_scheme, named_scheme
 
 # Of each scheme, which of JD's landmarks its landmarks are: JD's 106 hold those of all others. That
 # of 98 and 68 also follows from the widely copied map of InsightFace's 106 to iBUG's 68.
@@ -75,7 +75,7 @@ def common_landmarks(source, target):
     [0, -1, 36]
     """
     source, target = get_scheme(source), get_scheme(target)
-    if source.name == target.name:
+    if source == target:
         return np.arange(target.num_landmarks)
     if not can_convert(source, target):
         raise ValueError(
@@ -94,8 +94,8 @@ def sources_of(scheme):
 
 def can_convert(source, target):
     """Whether `convert` knows the common landmarks of two schemes."""
-    names = {get_scheme(source).name, get_scheme(target).name}
-    return len(names) == 1 or names <= _IN_JD106.keys()
+    schemes = {named_scheme(source), named_scheme(target)}  # of one's own may have any name
+    return len(schemes) == 1 or schemes <= _IN_JD106.keys()
 
 
 def _check_points(points, scheme):

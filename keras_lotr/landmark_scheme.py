@@ -4,15 +4,20 @@ Left and right are the sides **of the image**.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
+
+from keras_lotr.scheme_checks import check_scheme
 
 NORMALIZERS = ("outer_eyes", "box", "interpupil")
 
 
 def _as_tuple(value):
-    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+    """Lists and arrays within each other as tuples of Python's numbers, which can be hashed."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Contour:
     closed: bool = False
 
     def __post_init__(self):
-        object.__setattr__(self, "indices", tuple(self.indices))
+        object.__setattr__(self, "indices", _as_tuple(self.indices))
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class LandmarkScheme:
         five_points: for each of left eye, right eye, nose tip, left and right mouth corner, the
             landmarks whose mean it is.
 
+    Raises:
+        ValueError: landmarks that there are not, a landmark without a region or with two, or a flip
+            order that does not undo itself.
+
     Example:
 
     >>> from keras_lotr.schemes import get_scheme
@@ -63,6 +72,14 @@ class LandmarkScheme:
     outer_eyes: tuple
     normalizer: str
     five_points: tuple
+
+    def __post_init__(self):
+        for field in fields(self):
+            object.__setattr__(self, field.name, _as_tuple(getattr(self, field.name)))
+        check_scheme(self)
+
+    def __str__(self):
+        return self.name
 
     @property
     def regions(self):
@@ -150,7 +167,7 @@ class LandmarkScheme:
 
     def to_config(self):
         """All of the scheme as JSON has it: a dict of lists, strings and numbers."""
-        return json.loads(json.dumps(asdict(self), default=lambda array: array.tolist()))
+        return json.loads(json.dumps(asdict(self)))
 
     @classmethod
     def from_config(cls, config):
@@ -167,9 +184,9 @@ class LandmarkScheme:
         True
         """
         try:
-            config = {key: _as_tuple(value) for key, value in config.items()}
+            config = dict(config)
             for key in ("contours", "points"):
-                config[key] = tuple(Contour(**part) for part in config[key])
+                config[key] = [Contour(**part) for part in config[key]]
             return cls(**config)
         except (AttributeError, LookupError, TypeError) as error:
             raise ValueError(

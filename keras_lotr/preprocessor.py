@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
 
 MAX_IMAGE_SIZE = 4096
 
@@ -16,7 +16,8 @@ class Preprocessor:
     It is stored in `preprocessor.json` of a preset and in the metadata of an exported file.
 
     Attributes:
-        scheme: name of the landmark scheme.
+        scheme: name of the landmark scheme, or a `LandmarkScheme` of one's own, which is stored as
+            a dict of all that it says.
         image_size: side of the crop in pixels.
         margin: side of the crop, divided by the longer side of the box around the landmarks.
         detector_decides: whether the detector alone decides what is a face. If not, a model that
@@ -36,7 +37,7 @@ class Preprocessor:
     landmarks_in_box: tuple = None
 
     def __post_init__(self):
-        get_scheme(self.scheme)
+        object.__setattr__(self, "scheme", named_scheme(self.scheme))
         size, margin = self.image_size, self.margin
         if not isinstance(size, int) or not 0 < size <= MAX_IMAGE_SIZE:
             raise ValueError(f"Expected image_size 1..{MAX_IMAGE_SIZE}. Received: {size!r}")
@@ -57,7 +58,7 @@ class Preprocessor:
         >>> Preprocessor("ibug68", 192).to_dict()
         {'scheme': 'ibug68', 'image_size': 192, 'margin': 1.3}
         """
-        entries = asdict(self)
+        entries = {**asdict(self), "scheme": scheme_config(self.scheme)}
         if not self.detector_decides:
             del entries["detector_decides"]
         if self.landmarks_in_box is None:

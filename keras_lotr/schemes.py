@@ -5,7 +5,9 @@ the data sets' own tools as MMPose states them (configs/_base_/datasets/wflw.py,
 the InsightFace order is that of its 2d106det model.
 """
 
+import json
 import re
+from functools import lru_cache
 
 from keras_lotr.landmark_scheme import Contour, LandmarkScheme
 
@@ -30,16 +32,54 @@ def get_scheme(scheme):
     )
 
 
-def scheme_config(scheme):
-    """What `get_scheme` makes the scheme of again: its name, or all of a scheme of one's own."""
-    scheme = get_scheme(scheme)
+def named_scheme(scheme):
+    """The name of a known scheme, or the `LandmarkScheme` of one's own, to compare and to hash.
+
+    Args:
+        scheme: as of `get_scheme`, which takes both again.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+
+    >>> named_scheme(get_scheme("ibug68").to_config())
+    'ibug68'
+    """
+    scheme, given = get_scheme(scheme), scheme
+    if isinstance(given, str):
+        return given
     try:
         known = get_scheme(scheme.name) == scheme
     except ValueError:
         known = False
-    return scheme.name if known else scheme.to_config()
+    return scheme.name if known else scheme
 
 
+def scheme_config(scheme):
+    """What JSON has of a scheme: its name, or all of a scheme of one's own as a dict.
+
+    `get_scheme` makes the scheme of it again.
+    """
+    scheme = named_scheme(scheme)
+    return scheme if isinstance(scheme, str) else scheme.to_config()
+
+
+def scheme_text(config):
+    """What a table has of a scheme: its name, or the JSON of what `scheme_config` gives."""
+    return config if isinstance(config, str) else json.dumps(config)
+
+
+def scheme_of_text(text):
+    """The config whose `scheme_text` it is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return scheme_config(json.loads(text)) if text.startswith("{") else text
+
+
+@lru_cache(maxsize=64)
 def _plain(name, num_landmarks):
     """N landmarks about which nothing is known but their number: no flip, NME by the box."""
     everything = Contour("all", _span(0, num_landmarks - 1))

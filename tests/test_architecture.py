@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "keras_lotr"
 # order within the row says.
 ROOMS = [
     *("lazy", "arguments", "seeds", "writing", "parquet_table", "csv_table", "quiet"),
-    *("geometry", "registration", "sentences"),
+    *("geometry", "registration", "sentences", "scheme_checks"),
     *("landmark_scheme", "schemes", "conversions", "preprocessor", "losses", "metrics"),
     *("fused", "configured_model"),
     "images",

@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_lotr.images.sources import is_url
 from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import read_entries
+from keras_lotr.schemes import named_scheme
 
 ENDING = ".part"
 _OF_ALL_FILES = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -126,7 +127,7 @@ class ResultLog:
 
 def kind_of(face):
     """The scheme of a face, and whether it says how sure it is: one kind only is in a table."""
-    return face["scheme"], "sigma" in face
+    return named_scheme(face["scheme"]), "sigma" in face
 
 
 def check_same_faces(found_before, preset, scheme, sure):

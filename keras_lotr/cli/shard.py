@@ -27,9 +27,10 @@ def shard(data, out, scheme, reader, megabytes):
     """Write a data set as tar files with an index, which training reads as it reads a folder."""
     check_exists("data set", data)
     from keras_lotr.datasets.shard_writing import write_shards
+    from keras_lotr.schemes import get_scheme
 
     facts = write_shards(data, out, scheme, reader, megabytes * 10**6)
     click.echo(
-        f"{facts['faces']:,} faces ({facts['scheme']}) in {facts['images']:,} images: "
+        f"{facts['faces']:,} faces ({get_scheme(facts['scheme'])}) in {facts['images']:,} images: "
         f"{len(facts['tars'])} tar files in {out}"
     )

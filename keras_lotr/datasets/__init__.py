@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, shards, wflw
 from keras_lotr.datasets.label_check import check_inside, picture_size
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
+from keras_lotr.schemes import named_scheme
 
 __all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
 
@@ -68,6 +69,7 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     reader = FORMER_READERS.get(reader, reader)
     if reader not in READERS:
         raise ValueError(f"Expected a reader, one of {list(READERS)}. Received: {reader!r}")
+    scheme = scheme if scheme is None or isinstance(scheme, str) else named_scheme(scheme)
     options = {} if scheme is None else {"scheme": scheme}
     samples = READERS[reader].read(folder, split, **options)
     if not samples:

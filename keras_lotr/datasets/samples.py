@@ -13,7 +13,7 @@ from keras_lotr import csv_table
 from keras_lotr.geometry import box_of, is_box
 from keras_lotr.images.decoding import decode
 from keras_lotr.images.reading import read_image
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme
 
 # The names that kits and rendered shards have for the landmarks of a scheme.
 LABEL_KEYS = {"ibug68": "points68", "wflw98": "points98", "jd106": "points106"}
@@ -204,7 +204,7 @@ def scheme_of(num_landmarks, scheme=None):
             None: the usual scheme of so many, plainN if there is none.
     """
     if scheme is not None and get_scheme(scheme).num_landmarks == num_landmarks:
-        return scheme
+        return named_scheme(scheme)
     return _SCHEME_OF_NUMBER.get(num_landmarks, f"plain{num_landmarks}")
 
 

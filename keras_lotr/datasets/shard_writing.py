@@ -19,6 +19,7 @@ from keras_lotr.datasets.shards import (
     TAR,
 )
 from keras_lotr.presets.files import write_json
+from keras_lotr.schemes import scheme_config
 
 TAR_BYTES = 10**9
 
@@ -126,7 +127,7 @@ def _write_tables(samples, splits, places, out):
         rows = [unknown if row is None else row for row in rows]
         np.save(out / f"{name}.npy", np.array(rows, np.float32))
     return {
-        "scheme": samples[0].scheme,
+        "scheme": scheme_config(samples[0].scheme),
         "faces": len(samples),
         "images": len(places),
         "optional": optional,

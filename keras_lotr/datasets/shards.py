@@ -21,7 +21,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.datasets.samples import Sample, read_json
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import named_scheme
 
 FACTS, INDEX, POINTS = "shards.json", "index.npy", "points.npy"
 OPTIONAL = ("weights", "visibility")
@@ -172,7 +172,7 @@ def _facts(folder):
         tars = [(folder / tar["file"], tar["bytes"]) for tar in facts["tars"]]
         kinds = [(tuple(kind["tags"]), kind["converted_from"]) for kind in facts["kinds"]]
         tables = [name for name in OPTIONAL if name in facts["optional"]]
-        scheme, faces = get_scheme(facts["scheme"]).name, int(facts["faces"])
+        scheme, faces = named_scheme(facts["scheme"]), int(facts["faces"])
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"Expected {path} as `keras-lotr shard` writes it: {error!r}") from None
     for file, size in tars:

@@ -17,6 +17,7 @@ from keras_lotr.evaluation.ranking import area_under_roc, correlation, rank_corr
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.certainty import radius
 from keras_lotr.lotr import LOTR
+from keras_lotr.schemes import get_scheme, scheme_config
 from keras_lotr.training.false_boxes import false_box, half_face, photos_with_boxes
 
 LEVELS = tuple(round(0.05 * i, 2) for i in range(1, 20))
@@ -48,7 +49,7 @@ def measure_certainty(preset, data, rendered=None, photos=None, num_false=500, s
     poses = {name: pose_check.of_tags(found) for name, found in judged.items()}
     results = {
         "preset": str(preset),
-        "scheme": scheme,
+        "scheme": scheme_config(scheme),
         "sets": {name: of_set(found) for name, found in judged.items()},
         "pose": {name: found for name, found in poses.items() if found},
     }
@@ -196,7 +197,7 @@ def ranking(faces, false):
 def as_text(results):
     """The results as a table for the terminal."""
     lines = [
-        f"{results['preset']}, {results['scheme']}, reporting half of the val faces",
+        f"{results['preset']}, {get_scheme(results['scheme'])}, reporting half of the val faces",
         f"{'':18}{'faces':>6}{'in 90 %':>9}{'easy':>7}{'middle':>7}{'hard':>7}{'corr.':>7}"
         f"{'hidden':>8}{'covered':>8}",
     ]

@@ -20,7 +20,7 @@ from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.lotr import LOTR
 from keras_lotr.metrics import area_under_ced, failures, landmark_errors
 from keras_lotr.presets.preset import Preprocessor
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, scheme_config
 
 THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
 BOXES = ("ground-truth", "detector")
@@ -77,7 +77,7 @@ def evaluate(
         "data": Path(data).name,
         "split": split,
         "only": list(only),
-        "scheme": scheme.name,
+        "scheme": scheme_config(scheme),
         "converted_from": ", ".join(sorted(sources)) or None,
         "normalizer": scheme.check_normalizer(normalizer),
         "flip": flip,

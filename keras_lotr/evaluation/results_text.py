@@ -9,7 +9,7 @@ def as_text(results):
     flip = "with" if results["flip"] else "without"
     lines = [
         f"{results['preset']} on {results['data']} ({results['split']}, {results['faces']} faces, "
-        f"{results['points']} landmarks), {results['scheme']}, normalised by "
+        f"{results['points']} landmarks), {get_scheme(results['scheme'])}, normalised by "
         f"{results['normalizer']}, {flip} flip averaging",
         *_remarks(results),
         f"{'':14}{'faces':>7}{'NME %':>8}{'+-':>7}{'FR@8':>8}{'FR@10':>8}{'AUC@8':>8}{'AUC@10':>8}",

@@ -6,7 +6,7 @@ The published numbers are those of `published.json`, each row with its source.
 import json
 from pathlib import Path
 
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme
 from keras_lotr.training.run_files import BEST
 
 METRICS = {"nme": "NME", "failure_rate": "FR", "auc": "AUC"}
@@ -50,10 +50,11 @@ def missing(results):
     ['auc']
     """
     results = results if isinstance(results, dict) else {}
-    names = ("preset", "data", "split", "scheme", "normalizer")
+    names = ("preset", "data", "split", "normalizer")
     subsets = results.get("subsets")
     right = {
         **{name: isinstance(results.get(name), str) for name in names},
+        "scheme": isinstance(results.get("scheme"), str | dict),
         **_right_parts(results),
         "flip": isinstance(results.get("flip"), bool),
         "regions": _is_numbers(results.get("regions")),
@@ -109,8 +110,8 @@ def tables(all_results):
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     papers = {table["scheme"]: table for table in published["tables"]}
     texts = []
-    for scheme in dict.fromkeys(results["scheme"] for results in all_results):
-        ours = [results for results in all_results if results["scheme"] == scheme]
+    for scheme in dict.fromkeys(named_scheme(results["scheme"]) for results in all_results):
+        ours = [r for r in all_results if named_scheme(r["scheme"]) == scheme]
         if scheme in papers:
             texts.append(_paper_table(papers[scheme], ours, published["sources"]))
         else:

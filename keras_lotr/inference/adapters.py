@@ -28,9 +28,11 @@ def to_supervision(faces):
     except ImportError:
         raise ImportError("to_supervision needs supervision: pip install supervision") from None
     faces = list_of_faces(faces)
-    schemes = sorted({face.scheme for face in faces})
+    schemes = {face.scheme for face in faces}
     if len(schemes) > 1:
-        raise ValueError(f"Expected faces of one landmark scheme. Received: {schemes}")
+        raise ValueError(
+            f"Expected faces of one landmark scheme. Received: {sorted(map(str, schemes))}"
+        )
     if not faces:
         return supervision.KeyPoints.empty()
     points = np.stack([face.points for face in faces])

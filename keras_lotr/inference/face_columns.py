@@ -3,7 +3,7 @@
 from functools import cache
 
 from keras_lotr.inference import pose
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme, scheme_text
 
 
 def columns_of_face(scheme, sure=False):
@@ -19,7 +19,7 @@ def columns_of_face(scheme, sure=False):
     if sure:
         numbers += ["quality", *(f"visible{i}" for i in range(count))]
         numbers += [f"sigma_{k}{i}" for i in range(count) for k in ("xx", "xy", "yy")]
-    numbers += [] if scheme is None else _state_columns(scheme)
+    numbers += [] if scheme is None else _state_columns(named_scheme(scheme))
     box_and_score = dict.fromkeys(["score", *boxes], float)
     return {**box_and_score, "scheme": str, **dict.fromkeys(numbers, float)}
 
@@ -31,8 +31,8 @@ def cells_of_face(face):
         matrices = [value for matrix in face["sigma"] for value in matrix]
         numbers += [face["quality"], *face["visible"], *matrices]
     known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
-    state = [known.get(name) for name in _state_columns(face["scheme"])]
-    return [face["score"], *face["box"], face["scheme"], *numbers, *state]
+    state = [known.get(name) for name in _state_columns(named_scheme(face["scheme"]))]
+    return [face["score"], *face["box"], scheme_text(face["scheme"]), *numbers, *state]
 
 
 @cache

@@ -22,7 +22,7 @@ from pathlib import Path
 from keras_lotr import parquet_table
 from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
 from keras_lotr.presets.files import write_file
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
 from keras_lotr.writing import replaced
 
 # What not every face has, and COCO has no key for.
@@ -140,7 +140,7 @@ def _face_rows(entries, folder):
                 scheme, sure = face["scheme"], "sigma" in face
                 yield face_columns(scheme, sure)
             if face["scheme"] != scheme:
-                both = [scheme, face["scheme"]]
+                both = [get_scheme(s).name for s in (scheme, face["scheme"])]
                 raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
             if sure != ("sigma" in face):
                 raise ValueError("Expected faces of one preset for a table: some say how sure.")
@@ -176,7 +176,8 @@ def to_pts(face):
 def to_coco(entries, folder=None):
     """A COCO keypoints file: a category for each scheme, with names and skeleton.
 
-    The flag of a keypoint is 2, or 1 if it is more probably hidden than seen.
+    The category of a scheme of one's own has all that it says as "scheme". The flag of a keypoint
+    is 2, or 1 if it is more probably hidden than seen.
 
     Args:
         entries: of the images.
@@ -186,7 +187,8 @@ def to_coco(entries, folder=None):
 
 
 def _coco_pieces(entries, folder):
-    schemes = dict.fromkeys(face["scheme"] for entry in entries for face in entry["faces"])
+    faces = (face for entry in entries for face in entry["faces"])
+    schemes = dict.fromkeys(named_scheme(face["scheme"]) for face in faces)
     categories = {scheme: _category(scheme, i + 1) for i, scheme in enumerate(schemes)}
     yield from _joined('{"images": [', map(json_line, _images(entries, folder)), "],\n")
     annotations = map(json_line, _annotations(entries, categories))
@@ -203,7 +205,8 @@ def _images(entries, folder):
 def _annotations(entries, categories):
     faces = ((i, face) for i, entry in enumerate(entries, start=1) for face in entry["faces"])
     for number, (image_id, face) in enumerate(faces, start=1):
-        ids = {"id": number, "image_id": image_id, "category_id": categories[face["scheme"]]["id"]}
+        category = categories[named_scheme(face["scheme"])]
+        ids = {"id": number, "image_id": image_id, "category_id": category["id"]}
         yield {**ids, **_annotation(face)}
 
 
@@ -223,13 +226,15 @@ def _annotation(face):
     }
 
 
-def _category(name, category_id):
-    scheme = get_scheme(name)
+def _category(scheme, category_id):
+    own = {} if isinstance(scheme, str) else {"scheme": scheme_config(scheme)}
+    scheme = get_scheme(scheme)
     names = {i: f"{region}_{i}" for region, group in scheme.regions.items() for i in group}
     return {
         "id": category_id,
         "name": "face",
-        "supercategory": name,
+        "supercategory": scheme.name,
+        **own,
         "keypoints": [names[i] for i in range(scheme.num_landmarks)],
         # COCO counts the keypoints of a skeleton from 1.
         "skeleton": [[a + 1, b + 1] for a, b in scheme_edges(scheme)],

@@ -122,7 +122,7 @@ class FaceLandmarker:
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:
             raise ValueError(
                 "Expected flip=False: which landmarks are mirror images of each other is not known "
-                f"for the scheme {self.preprocessor.scheme!r}."
+                f"for the scheme {str(self.preprocessor.scheme)!r}."
             )
 
     @classmethod

@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 
 from keras_lotr.conversions import can_convert, common_landmarks
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme
 
 ANGLES = ("yaw", "pitch", "roll")
 # Without a focal length: the camera is as many face sizes away as this, as in most photos.
@@ -102,7 +102,7 @@ def head_pose(points, scheme, focal=None, center=None):
     >>> round(pose.yaw, 1), round(pose.pitch, 1), round(pose.roll, 1)
     (20.0, -10.0, 5.0)
     """
-    model = head_model(scheme)
+    model = head_model(named_scheme(scheme))
     if model is None:
         return None
     points = np.asarray(points, np.float64)
@@ -168,7 +168,7 @@ def project(pose, scheme, size=100.0):
     Returns:
         (N, 2), pixels around (0, 0), y down; NaN for landmarks that are not rigid.
     """
-    turned = head_model(scheme) @ pose.matrix.T
+    turned = head_model(named_scheme(scheme)) @ pose.matrix.T
     return size * turned[:, :2] * (1, -1) / (1 - turned[:, 2:] / DISTANCE)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_lotr.inference import adapters, certainty, formats, pose
 from keras_lotr.inference.face_entries import arguments_of
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class FaceLandmarks:
         box: (4,) float32 x0, y0, x1, y1, image pixels, from which the crop was made.
         score: 0..1, the detector's confidence; 0 for the middle of a photo, of which the landmarks
             alone say that a face fills it; None for a box that was given.
-        scheme: name of the landmark scheme.
+        scheme: name of the landmark scheme, or a `LandmarkScheme` of one's own.
         degrees: in-plane rotation of the face in the image, clockwise; the crop is upright.
         sigma: (N, 2, 2) float32, the scale matrix of each landmark's error in squared image pixels,
             see `keras_lotr.inference.certainty`; None if the model does not say how sure it is.
@@ -59,6 +59,7 @@ class FaceLandmarks:
                 array = np.array(getattr(self, name), np.float32)
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
+        object.__setattr__(self, "scheme", named_scheme(self.scheme))
         self._check_shapes()
 
     def _check_shapes(self):
@@ -190,10 +191,10 @@ class FaceLandmarks:
     def to_dict(self):
         """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
 
-        A rotated face has "degrees", and a face of a video "track_id", too. If the model says how
-        sure it is, there are "sigma", for each landmark xx, xy and yy of its scale matrix in
-        squared pixels; "visible"; and "quality". Where they can be told, there are "pose", the
-        angles "yaw", "pitch" and "roll" in degrees, and "openness" of eyes and mouth.
+        "scheme" is a name, or a dict of all that a scheme of one's own says. A rotated face has
+        "degrees", a face of a video "track_id". A model that says how sure it is gives "sigma" (xx,
+        xy and yy of each landmark, squared pixels), "visible" and "quality". Where they can be
+        told, there are "pose" (yaw, pitch and roll in degrees) and "openness" of eyes and mouth.
         """
         numbered = {} if self.track_id is None else {"track_id": self.track_id}
         turned = {"degrees": round(float(self.degrees), 3)} if self.degrees else {}
@@ -204,7 +205,7 @@ class FaceLandmarks:
             "points": _rounded(self.points),
             "box": _rounded(self.box),
             "score": self.score if self.score is None else round(float(self.score), 4),
-            "scheme": self.scheme,
+            "scheme": scheme_config(self.scheme),
             **self._state_dict(),
         }
 

@@ -11,6 +11,7 @@ from keras_lotr.images.names import find_image, unescaped
 from keras_lotr.inference.boxes import corners_of
 from keras_lotr.inference.formats import NOT_ALWAYS
 from keras_lotr.inference.pose import ANGLES
+from keras_lotr.schemes import scheme_of_text
 
 # The columns of a box in a table of `predict`.
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
@@ -78,7 +79,7 @@ def _entries_of_table(path):
             "points": np.reshape([float(values[name]) for name in columns], (-1, 2)).tolist(),
             "box": [float(values[side]) for side in BOX_COLUMNS],
             "score": float(values["score"]) if values["score"] else None,
-            "scheme": values["scheme"],
+            "scheme": scheme_of_text(values["scheme"]),
             **_certainty_of(values),
             **_state_of(values),
         }
@@ -122,7 +123,7 @@ def _entries_of_coco(content, folder):
         }
         for image in content["images"]
     }
-    schemes = {category["id"]: category["supercategory"] for category in content["categories"]}
+    schemes = {c["id"]: c.get("scheme", c["supercategory"]) for c in content["categories"]}
     for annotation in content["annotations"]:
         face = {
             "points": np.reshape(annotation["keypoints"], (-1, 3))[:, :2].tolist(),

@@ -74,7 +74,9 @@ def front_matter(title, files, facts, model):
     detector, results = not isinstance(model, LOTR), read_results(files)
     licence = _LICENCES.get(facts["licence"], "other")
     kind = ["face-detection"] if detector else ["face-landmarks", "face-alignment", "lotr"]
-    landmarks = [] if detector else [model.preprocessor.scheme, f"{model.num_landmarks}-landmarks"]
+    landmarks = (
+        [] if detector else [str(model.preprocessor.scheme), f"{model.num_landmarks}-landmarks"]
+    )
     measured = _eval_results(results, facts) if results and not detector else None
     return ModelCardData(
         license=licence,

@@ -3,7 +3,7 @@
 import math
 from dataclasses import MISSING, dataclass, field, fields
 
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class GroupRecipe:
         return cls(**entry)
 
     def __post_init__(self):
+        object.__setattr__(self, "scheme", named_scheme(self.scheme))
         get_scheme(self.scheme).check_normalizer(self.normalizer)
         name_is_a_folder = isinstance(self.name, str) and self.name.strip(".")
         if not name_is_a_folder or set(self.name) & set('/\\:*?"<>|'):

@@ -17,6 +17,7 @@ from keras_lotr.layers.group_embeddings import GroupHead, GroupTable, LandmarkMa
 from keras_lotr.layers.mean_shape import TABLES, checked_mean_shape, nearest_rows
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.weights import named_weights
+from keras_lotr.schemes import named_scheme, scheme_config
 
 
 @dataclass(frozen=True)
@@ -176,9 +177,10 @@ class LOTRMixture(keras.Model):
         return model
 
     def get_config(self):
-        names = ("name", "scheme", "landmarks_in_box")
+        names = ("name", "landmarks_in_box")
         groups = [
             {name: getattr(group, name) for name in names}
+            | {"scheme": scheme_config(group.scheme)}
             | {"mean_shape": group.mean_shape.astype(float).tolist()}
             for group in self.groups
         ]
@@ -194,7 +196,8 @@ class LOTRMixture(keras.Model):
             mean_shape = np.array(entry["mean_shape"], np.float32)
             unset = dict.fromkeys(TABLES, np.zeros((len(mean_shape), width), np.float32))
             part = entry.get("landmarks_in_box")  # a file of before has none
-            groups.append(Group(entry["name"], entry["scheme"], mean_shape, unset, part))
+            scheme = named_scheme(entry["scheme"])
+            groups.append(Group(entry["name"], scheme, mean_shape, unset, part))
         return cls(trunk, groups, name=config["name"])
 
 

@@ -14,7 +14,7 @@ from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR, VARIANTS
 from keras_lotr.presets.hub import PREFIX
 from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
-from keras_lotr.schemes import get_scheme
+from keras_lotr.schemes import get_scheme, named_scheme
 from keras_lotr.training import optimizers
 from keras_lotr.training.group_recipe import GroupRecipe
 
@@ -50,7 +50,7 @@ class Recipe:
 
     Attributes:
         variant: of the paper's Table 1, see `keras_lotr.lotr.VARIANTS`.
-        scheme: landmark scheme.
+        scheme: name of the landmark scheme, or what `LandmarkScheme.to_config` says of one's own.
         image_size: side of the crop; None: that of the preset that the training starts from, or
             else the variant's.
         margin: of the preprocessor.
@@ -153,9 +153,9 @@ class Recipe:
         recipe = cls.load(preset)
         scheme = (resolve(preset).json(PREPROCESSOR) or {}).get("scheme")
         for group in recipe.groups:
-            if group.scheme == scheme:
+            if scheme is not None and group.scheme == named_scheme(scheme):
                 init = group.tables or recipe.init
-                return replace(recipe, mixture=[], scheme=scheme, init=init)
+                return replace(recipe, mixture=[], scheme=group.scheme, init=init)
         return recipe
 
     def _check_stranger(self, preset):
@@ -181,7 +181,7 @@ class Recipe:
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
-        get_scheme(self.scheme)
+        object.__setattr__(self, "scheme", named_scheme(self.scheme))
         if not isinstance(self.detector_boxes, bool | None):
             raise ValueError(
                 f"Expected detector_boxes as true, false or null. Received: {self.detector_boxes!r}"

@@ -31,6 +31,7 @@ _DOWNLOAD = """(text) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }"""
+_NOTHING = None, "", None, None, "", None  # of a picture: the outputs of `_image_tab`
 MAX_CAMERAS, _CAMERA_SECONDS = 4, 120
 _FILES_KEPT = (30, 300)  # seconds: how often old files are looked for, and how old they may get
 
@@ -129,22 +130,25 @@ def _image_tab(service, controls):
 
     def annotate(picture, preset, draw, landmark, threshold, flip):
         if picture is None:
-            return None, "", None, None, "", None
+            return _NOTHING
         settings = _settings(preset, draw, landmark, threshold, flip)
         answer = _said(service.annotate, picture, settings)
         found = answer.rows, [answer.photo], answer.csv
         faces = [(handed_out(near, image), number) for image, number in answer.close_ups]
         return handed_out(annotated, answer.picture), answer.message, *found, faces
 
-    gr.on(
+    answer = [annotated, message, faces, found, table, near]
+    asked = gr.on(
         [picture.change, *(control.change for control in controls)],
         annotate,
         [picture, *controls],
-        [annotated, message, faces, found, table, near],
+        answer,
         api_name="annotate",
         concurrency_id="models",
         trigger_mode="always_last",
     )
+    # What was found in another picture is not to be taken for what is in this one.
+    asked.failure(lambda: _NOTHING, None, answer, api_visibility="private")
     shown.click(lambda index: examples[index], shown, picture, api_visibility="private")
     as_json.click(None, found, js=_DOWNLOAD % ("application/json", "landmarks.json"))
     as_csv.click(None, table, js=_DOWNLOAD % ("text/csv", "landmarks.csv"))

@@ -75,6 +75,26 @@ def test_upload_and_download(page, demo_url, requests):
     }
 
 
+def test_what_was_found_goes_with_its_picture(page, tmp_path):
+    upload(page, GROUP)
+    expect(page.get_by_text(FOUND)).to_be_visible(timeout=SOON)
+    assert downloaded(page, "Download CSV")
+    (tmp_path / "text.png").write_text("text")
+    page.get_by_label("Remove Image").first.click()
+    upload(page, tmp_path / "text.png")
+    expect(page.get_by_text("another kind")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text(FOUND)).to_have_count(0, timeout=SOON)
+    page.wait_for_timeout(3000)
+    assert page.get_by_text("another kind").count() == 1
+    assert not page.locator("#landmarks img").count()
+    downloads = []
+    page.on("download", lambda download: downloads.append(download))
+    page.get_by_role("button", name="Download JSON").click()
+    page.get_by_role("button", name="Download CSV").click()
+    page.wait_for_timeout(500)
+    assert not downloads
+
+
 def test_on_the_keras_backend(browser):
     with tiny.running_demo("--engine", "keras") as url:
         page = browser.new_page(viewport={"width": 1200, "height": 900})

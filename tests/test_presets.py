@@ -317,10 +317,31 @@ def test_subclass_loads_the_presets_of_its_base(copy):
     assert_same_weights(weights_of(model), weights_of(LOTR.from_preset(copy)))
 
 
-def test_subclass_saves_and_loads_its_own(saved, tmp_path):
-    Mine.from_preset(saved).save_to_preset(tmp_path)
+def test_subclass_that_adds_no_argument_is_saved_as_its_base(saved, tmp_path):
+    model = Mine.from_preset(saved)
+    model.save_to_preset(tmp_path)
     assert type(Mine.from_preset(tmp_path)) is Mine
-    with pytest.raises(ValueError, match=r"Expected a LOTR in .*Received: .*Mine; load it with"):
+    again = LOTR.from_preset(tmp_path)
+    assert type(again) is LOTR
+    assert_same_weights(weights_of(again), weights_of(model))
+    assert (tmp_path / CONFIG).read_text() == (saved / CONFIG).read_text()
+
+
+class MineWithMore(LOTR):
+    def __init__(self, *args, weight=1.0, **others):
+        super().__init__(*args, **others)
+        self.weight = weight
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}
+
+
+def test_subclass_with_arguments_keeps_its_name(saved, tmp_path):
+    MineWithMore.from_preset(saved, weight=2.0).save_to_preset(tmp_path)
+    assert MineWithMore.from_preset(tmp_path).weight == 2.0
+    with pytest.raises(
+        ValueError, match=r"Expected a LOTR in .*Received: .*MineWithMore; load it with"
+    ):
         LOTR.from_preset(tmp_path)
 
 

@@ -93,6 +93,7 @@ def config_of(model, plain=False):
         plain: leave out what is frozen, and dtype policies.
     """
     config = keras.saving.serialize_keras_object(model)
+    config |= _names_for(type(model))
     _strip(config)
     if plain:
         config = _without_dtypes(config)
@@ -103,6 +104,20 @@ def config_of(model, plain=False):
         if part.get("dtype", {}).get("config") == {"name": "float32"}:
             del part["dtype"]  # then the preset follows the user's own policy
     return {"format_version": FORMAT_VERSION, **config}
+
+
+def _names_for(cls):
+    """Under which names a config is saved, where it is not that of the class itself.
+
+    A subclass that adds nothing to the config of ours but, say, a way of training is saved as ours,
+    so that whatever loads presets can use it.
+    """
+    of_config = {"__init__", "get_config", "from_config"}
+    maker = next(c for c in cls.__mro__ if of_config & vars(c).keys())
+    if maker is cls or not maker.__module__.startswith("keras_lotr."):
+        return {}
+    names = {"class_name": maker.__name__, "module": maker.__module__}
+    return {**names, "registered_name": keras.saving.get_registered_name(maker)}
 
 
 def check_loadable(model, content):

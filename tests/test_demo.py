@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from fuzz import bombs
+from tiny import running_demo
 
 from keras_lotr import FaceLandmarker, read_image
 from keras_lotr.cli import main
@@ -126,6 +128,24 @@ def test_presets_that_can_be_chosen(service):
     assert "68 points; research use" in service.presets()["lotr_m_68"]
     assert "lotr_hr_plus_wflw" not in service.presets()  # no weights yet
     assert "face_detector" not in service.presets()
+    with pytest.raises(
+        ValueError, match="Expected a preset of landmarks.* Received: face_detector"
+    ):
+        service.presets("face_detector")
+
+
+def test_a_preset_in_a_folder_can_be_shown(service, tmp_path):
+    httpx = pytest.importorskip("httpx", reason="needs gradio")
+    folder = str(shutil.copytree(ROOT / "presets" / "lotr_s_68", tmp_path / "mine"))
+    assert service.presets(folder)[folder].startswith(f"{folder} (68 points; ")
+    assert service.presets("lotr_m_300w")["lotr_m_300w"].startswith("lotr_m_300w (68 points; ")
+    options = "--engine", "onnxruntime", "--preset", folder
+    with running_demo(*options) as url:
+        assert folder in httpx.get(f"{url}/config").text
+    (tmp_path / "mine" / "model.onnx").unlink()
+    run = CliRunner().invoke(main, ["demo", *options])
+    assert run.exit_code == 2
+    assert "has no model.onnx: write it with" in run.stderr
 
 
 # === Attention ===

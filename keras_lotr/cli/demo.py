@@ -17,7 +17,7 @@ from keras_lotr.quiet import start_keras
     type=PRESET_NAME,
     default="lotr_m_68",
     show_default=True,
-    help="Preset that is selected at first.",
+    help="Preset that is selected at first: a name, a folder or hf://org/name.",
 )
 @click.option(
     "--engine",

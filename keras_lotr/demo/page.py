@@ -40,18 +40,15 @@ def build(preset="lotr_m_68", engine="keras"):
     """The page as `gradio.Blocks`; the models are loaded and have run once.
 
     Args:
-        preset: that is chosen first.
+        preset: that is chosen first: a name, a folder or "hf://org/name[@revision]".
         engine: "keras" or "onnxruntime".
 
     Raises:
-        ValueError: the preset has no weights, or none for this engine.
+        ValueError: there is no such preset, or it has no weights, or none for this engine.
+        OSError: it cannot be had from the Hub.
     """
     service = Service(engine)
-    choices = service.presets()
-    if preset not in choices:
-        raise ValueError(
-            f"Expected a trained landmark preset, one of {', '.join(choices)}. Received: {preset}"
-        )
+    choices = service.presets(preset)
     service.warm_up(Settings(preset))
     with gr.Blocks(title=_TITLE, analytics_enabled=False, delete_cache=_FILES_KEPT) as page:
         gr.Markdown(_INTRO)

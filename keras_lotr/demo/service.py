@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_lotr.demo.choices import choices
 from keras_lotr.demo.close_ups import close_ups, number_faces
 from keras_lotr.images.decoding import decode
 from keras_lotr.images.drawing import draw
@@ -16,15 +17,7 @@ from keras_lotr.inference.attention import attention_map, draw_attention
 from keras_lotr.inference.detectors import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
 from keras_lotr.inference.pose import ANGLES
-from keras_lotr.presets.files import (
-    METADATA,
-    ONNX,
-    PREPROCESSOR,
-    WEIGHTS,
-    local_presets,
-    resolve,
-)
-from keras_lotr.schemes import get_scheme
+from keras_lotr.presets.files import PREPROCESSOR, resolve
 from keras_lotr.tracking.tracker import FaceTracker
 from keras_lotr.video.annotate import annotate
 
@@ -136,18 +129,9 @@ class Service:
         self.loaded = lru_cache(maxsize=4)(self._loaded)
         self.made = lru_cache(maxsize=4)(self._made)  # they hold their models
 
-    def presets(self):
-        """{name: what it says about itself} of the landmark presets that can be loaded."""
-        needed = WEIGHTS if self.engine == "keras" else ONNX
-        found = {}
-        for name, folder in local_presets().items():
-            files = resolve(folder)
-            scheme = (files.json(PREPROCESSOR) or {}).get("scheme")
-            if (folder / needed).is_file() and scheme:
-                points = get_scheme(scheme).num_landmarks
-                licence = (files.json(METADATA) or {}).get("licence", "licence not stated")
-                found[name] = f"{name} ({points} points; {licence})"
-        return found
+    def presets(self, own=None):
+        """{name: what it says about itself} of the presets that can be chosen; see `choices`."""
+        return choices(self.engine, own)
 
     def _loaded(self, preset):
         return FaceLandmarker.from_preset(preset, engine=self.engine)

@@ -5,6 +5,8 @@ import inspect
 
 import keras
 
+from keras_lotr.number_checks import whole
+
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -71,12 +73,12 @@ def check_counts(least=1, **values):
         ValueError: naming the argument.
     """
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if whole(value) is None or value < least:
             raise ValueError(f"Expected {name} as a whole number from {least}. Received: {value!r}")
 
 
-def check_image_size(image_size, multiple):
-    """Refuse a side of the input that a backbone cannot halve as often as it has to.
+def checked_image_size(image_size, multiple):
+    """A side of the input that a backbone can halve as often as it has to, as an int.
 
     Raises:
         ValueError: naming the nearest sizes that fit.
@@ -89,6 +91,7 @@ def check_image_size(image_size, multiple):
             f"Expected image_size as a multiple of {multiple}, such as {fitting}. "
             f"Received: {image_size}"
         )
+    return int(image_size)
 
 
 def checked_trainable(trainable):

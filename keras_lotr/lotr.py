@@ -27,6 +27,7 @@ from keras_lotr.lotr_arguments import (
     square_input,
     transformer_width,
 )
+from keras_lotr.number_checks import real
 from keras_lotr.presets.preset import PresetMixin
 from keras_lotr.running.keras_model import check_process
 from keras_lotr.running.predict_mixin import PredictMixin
@@ -156,8 +157,14 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         check_counts(num_decoder_layers=num_decoder_layers)
         if certainty_dim is not None:
             check_counts(certainty_dim=certainty_dim)
-        if not 0 <= dropout < 1:
+            certainty_dim = int(certainty_dim)
+        if real(dropout) is None or not 0 <= dropout < 1:
             raise ValueError(f"Expected dropout as a rate 0 <= dropout < 1. Received: {dropout!r}")
+        # NumPy's numbers are counted with and saved as Python's.
+        num_landmarks, projection_dim = int(num_landmarks), int(projection_dim)
+        num_encoder_layers, num_decoder_layers = int(num_encoder_layers), int(num_decoder_layers)
+        num_heads, ffn_dim, head_hidden_dim = int(num_heads), int(ffn_dim), int(head_hidden_dim)
+        deconv_filters = tuple(map(int, deconv_filters))
         mean_shape = checked_mean_shape(mean_shape, num_landmarks)
         preprocessor = checked_preprocessor(preprocessor, num_landmarks, image_size)
         sizes = {"dim": dim, "num_heads": num_heads, "ffn_dim": ffn_dim, "dropout": dropout}
@@ -214,13 +221,13 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         self.num_landmarks = num_landmarks
         self.mean_shape = mean_shape
         self.projection_dim = projection_dim
-        self.deconv_filters = tuple(deconv_filters)
+        self.deconv_filters = deconv_filters
         self.num_heads = num_heads
         self.ffn_dim = ffn_dim
         self.num_encoder_layers = num_encoder_layers
         self.num_decoder_layers = num_decoder_layers
         self.head_hidden_dim = head_hidden_dim
-        self.dropout = dropout
+        self.dropout = float(dropout)
         self.certainty_dim = certainty_dim
         self.image_size = image_size
         self.token_grid = grid

@@ -13,7 +13,7 @@ def transformer_width(projection_dim, deconv_filters, num_heads):
     for filters in deconv_filters:
         check_counts(deconv_filters=filters)
     name = "deconv_filters" if deconv_filters else "projection_dim"
-    dim = deconv_filters[-1] if deconv_filters else projection_dim
+    dim = int(deconv_filters[-1] if deconv_filters else projection_dim)
     if dim % 4:
         raise ValueError(f"Expected {name} to end in a multiple of 4. Received: {dim}")
     if dim % num_heads:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 
+from keras_lotr.number_checks import real, whole
 from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
 
 MAX_IMAGE_SIZE = 4096
@@ -38,11 +39,16 @@ class Preprocessor:
 
     def __post_init__(self):
         object.__setattr__(self, "scheme", named_scheme(self.scheme))
-        size, margin = self.image_size, self.margin
-        if not isinstance(size, int) or not 0 < size <= MAX_IMAGE_SIZE:
-            raise ValueError(f"Expected image_size 1..{MAX_IMAGE_SIZE}. Received: {size!r}")
-        if not isinstance(margin, int | float) or not 0.1 <= margin <= 10:
-            raise ValueError(f"Expected a margin 0.1..10. Received: {margin!r}")
+        size, margin = whole(self.image_size), real(self.margin)
+        if size is None or not 0 < size <= MAX_IMAGE_SIZE:
+            raise ValueError(
+                f"Expected image_size as a whole number 1..{MAX_IMAGE_SIZE}. "
+                f"Received: {self.image_size!r}"
+            )
+        if margin is None or not 0.1 <= margin <= 10:
+            raise ValueError(f"Expected a margin 0.1..10. Received: {self.margin!r}")
+        object.__setattr__(self, "image_size", size)
+        object.__setattr__(self, "margin", margin)
         if not isinstance(self.detector_decides, bool):
             raise ValueError(
                 f"Expected detector_decides as true or false. Received: {self.detector_decides!r}"

@@ -1,5 +1,7 @@
 """Whether the parts of a landmark scheme of one's own fit each other."""
 
+from keras_lotr.number_checks import whole
+
 
 def check_scheme(scheme):
     """Refuse a scheme whose parts do not fit each other: its first face would be a traceback.
@@ -13,7 +15,7 @@ def check_scheme(scheme):
     if not isinstance(scheme.name, str) or not scheme.name:
         raise ValueError(f"Expected the name of a landmark scheme. Received: {scheme.name!r}")
     count = scheme.num_landmarks
-    if not _is_whole(count) or count < 1:
+    if whole(count) is None or count < 1:
         raise ValueError(f"Expected num_landmarks of {scheme}, 1 or more. Received: {count!r}")
     _check_regions(scheme)
     if scheme.flip_order is not None:
@@ -64,13 +66,11 @@ def _check_five(scheme):
 def _check_landmarks(scheme, what, indices, length=None):
     """Refuse what is no tuple of landmarks of the scheme, or not of this length."""
     count = scheme.num_landmarks
-    right = isinstance(indices, tuple) and all(_is_whole(i) and 0 <= i < count for i in indices)
+    right = isinstance(indices, tuple) and all(
+        whole(i) is not None and 0 <= i < count for i in indices
+    )
     if not right or not indices or length not in (None, len(indices)):
         number = "" if length is None else f"{length} "
         raise ValueError(
             f"Expected {number}numbers 0..{count - 1} as {what} of {scheme}. Received: {indices!r}"
         )
-
-
-def _is_whole(value):
-    return isinstance(value, int) and not isinstance(value, bool)

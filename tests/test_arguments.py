@@ -1,5 +1,7 @@
 """Wrong arguments are one sentence that names the argument."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -106,3 +108,40 @@ def test_the_users_data_format_changes_nothing(channels_first):
     first = keras.Sequential([keras.Input((3, SIZE, SIZE)), layers.Conv2D(8, 3)])
     with pytest.raises(ValueError, match="of fixed size S, channels last"):
         LOTR(first, 5)
+
+
+@pytest.mark.parametrize("given", [np.int64, np.int32, np.uint8])
+def test_numbers_of_numpy(given, tmp_path):
+    preprocessor = Preprocessor("plain5", given(64), np.float32(1.5))
+    backbone = MobileNetV2(image_size=given(64), width=np.float32(0.5))
+    model = LOTR(
+        backbone,
+        given(5),
+        projection_dim=given(16),
+        num_heads=given(4),
+        ffn_dim=given(16),
+        deconv_filters=(given(16),),
+        num_encoder_layers=given(1),
+        num_decoder_layers=given(1),
+        head_hidden_dim=given(16),
+        certainty_dim=given(8),
+        dropout=np.float32(0.5),
+        preprocessor=preprocessor,
+    )
+    model.save_to_preset(tmp_path)
+    again = LOTR.from_preset(tmp_path, num_landmarks=given(7))
+    assert again.preprocessor == Preprocessor("plain7", 64, 1.5)
+    assert type(preprocessor.image_size) is int and type(preprocessor.margin) is float
+    assert json.loads(json.dumps(again.preprocessor.to_dict()))["margin"] == 1.5
+
+
+@pytest.mark.parametrize("wrong", [5.0, "5", True, 0], ids=repr)
+def test_another_number_of_landmarks_that_is_none(wrong):
+    with pytest.raises(ValueError, match="num_landmarks as a whole number from 1. Received: "):
+        LOTR.from_preset("lotr_s_68", num_landmarks=wrong)
+
+
+@pytest.mark.parametrize("size, margin", [(128.0, 1.3), (True, 1.3), (128, "1.3"), (128, True)])
+def test_a_preprocessor_of_no_numbers(size, margin):
+    with pytest.raises(ValueError, match="Expected (image_size as a whole number|a margin)"):
+        Preprocessor("plain5", size, margin)

@@ -9,9 +9,10 @@ import math
 
 import keras
 
-from keras_lotr.arguments import check_image_size, refuse_unknown
+from keras_lotr.arguments import checked_image_size, refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling, inverted_residual
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
+from keras_lotr.number_checks import whole
 
 # Table 1 of the EfficientNet paper: expansion, filter, channels, repeats, stride of the first.
 STAGES = [
@@ -45,8 +46,8 @@ class EfficientNetLite(ConfiguredModel):
 
     def __init__(self, image_size=256, size=2, name=None, dtype=None, trainable=True, **unknown):
         refuse_unknown(EfficientNetLite, unknown)
-        check_image_size(image_size, 32)
-        if not isinstance(size, int) or isinstance(size, bool) or size not in range(len(SIZES)):
+        image_size = checked_image_size(image_size, 32)
+        if whole(size) is None or size not in range(len(SIZES)):
             raise ValueError(f"Expected size from 0 to {len(SIZES) - 1}. Received: {size!r}")
         width, depth = SIZES[size]
         # === Functional model ===
@@ -70,7 +71,7 @@ class EfficientNetLite(ConfiguredModel):
 
         # === Config ===
         self.image_size = image_size
-        self.size = size
+        self.size = int(size)
 
     def get_config(self):
         return {"image_size": self.image_size, "size": self.size, **super().get_config()}

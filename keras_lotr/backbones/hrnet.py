@@ -10,7 +10,7 @@ normalised by ImageNet's mean and standard deviation. A layer has the name of it
 import keras
 from keras import layers
 
-from keras_lotr.arguments import check_image_size, refuse_unknown
+from keras_lotr.arguments import checked_image_size, refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling
 from keras_lotr.backbones.resnet import add_relu, bottleneck
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
@@ -38,7 +38,7 @@ class HRNet(ConfiguredModel):
 
     def __init__(self, width=64, image_size=256, name=None, dtype=None, trainable=True, **unknown):
         refuse_unknown(HRNet, unknown)
-        check_image_size(image_size, 32)
+        image_size = checked_image_size(image_size, 32)
         if width not in WIDTHS:
             raise ValueError(f"Expected a width among {WIDTHS}. Received: width={width}")
 
@@ -59,7 +59,7 @@ class HRNet(ConfiguredModel):
         super().__init__(images, x, name or f"hrnet_w{width}", dtype, trainable)
 
         # === Config ===
-        self.width = width
+        self.width = int(width)
         self.image_size = image_size
 
     def get_config(self):

@@ -8,9 +8,10 @@ name of its timm module with "." as "_".
 
 import keras
 
-from keras_lotr.arguments import check_image_size, refuse_unknown
+from keras_lotr.arguments import checked_image_size, refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling, inverted_residual
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
+from keras_lotr.number_checks import real
 
 # Table 2 of the MobileNetV2 paper: expansion, channels, repeats, stride of the first.
 STAGES = [
@@ -50,7 +51,7 @@ class MobileNetV2(ConfiguredModel):
         **unknown,
     ):
         refuse_unknown(MobileNetV2, unknown)
-        check_image_size(image_size, 32)
+        image_size = checked_image_size(image_size, 32)
         _check_width(width)
         # === Functional model ===
         with dtype_policy(dtype):
@@ -72,7 +73,7 @@ class MobileNetV2(ConfiguredModel):
 
         # === Config ===
         self.image_size = image_size
-        self.width = width
+        self.width = real(width)
 
     def get_config(self):
         # Without it the config is that of older versions, which can load it.
@@ -89,6 +90,5 @@ def scaled_channels(channels, width):
 
 
 def _check_width(width):
-    is_number = isinstance(width, int | float) and not isinstance(width, bool)
-    if not is_number or not 0 < width <= 4:
+    if real(width) is None or not 0 < width <= 4:
         raise ValueError(f"Expected width as a number above 0 and up to 4. Received: {width!r}")

@@ -9,7 +9,7 @@ module with "." as "_".
 import keras
 from keras import layers
 
-from keras_lotr.arguments import check_image_size, refuse_unknown
+from keras_lotr.arguments import checked_image_size, refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, imagenet_scaling, zero_padding
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 
@@ -33,7 +33,7 @@ class ResNet50(ConfiguredModel):
 
     def __init__(self, image_size=192, name="resnet50", dtype=None, trainable=True, **unknown):
         refuse_unknown(ResNet50, unknown)
-        check_image_size(image_size, 32)
+        image_size = checked_image_size(image_size, 32)
         # === Functional model ===
         with dtype_policy(dtype):
             images = keras.Input((image_size, image_size, 3), name="images")

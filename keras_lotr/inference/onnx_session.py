@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from keras_lotr.number_checks import whole
 from keras_lotr.presets.files import WEIGHTS
 from keras_lotr.presets.layout import layout_of
 
@@ -78,7 +79,7 @@ def open_session(source, name, threads=None, providers=None, weights=None):
         raise ImportError(
             "Running .onnx files needs onnxruntime: pip install 'keras-lotr[runtime]'"
         ) from None
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
+    if threads is not None and (whole(threads) is None or threads < 1):
         raise ValueError(
             f"Expected threads as a whole number from 1, or None. Received: {threads!r}"
         )
@@ -91,7 +92,7 @@ def open_session(source, name, threads=None, providers=None, weights=None):
         )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = int(threads or 0)
     # Waiting threads sleep: spinning ones take the cores from the detector and from other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = source if isinstance(source, bytes) else os.fspath(source)

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from keras_lotr.inference.results import PhotoLandmarks
+from keras_lotr.number_checks import whole
 
 _PHOTOS_IN_TASK = 8
 _TASKS_AHEAD = 4  # for each process, so that none waits for the others
@@ -45,7 +46,7 @@ def stream_in_processes(landmarker, photos, box_format, workers):
         ValueError: no number of processes, or a landmarker that cannot be pickled.
         RuntimeError: the processes cannot start; mostly for want of a main guard in a script.
     """
-    if not isinstance(workers, int) or workers < 1:
+    if whole(workers) is None or workers < 1:
         raise ValueError(f"Expected workers as a number of processes. Received: {workers!r}")
     try:
         content = pickle.dumps(landmarker)

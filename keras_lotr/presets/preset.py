@@ -4,7 +4,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
-from keras_lotr.arguments import arguments_of, refuse_unknown, with_current_names
+from keras_lotr.arguments import arguments_of, check_counts, refuse_unknown, with_current_names
 from keras_lotr.configured_model import dtype_policy
 from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO, start_at_nearest
 from keras_lotr.preprocessor import Preprocessor
@@ -117,6 +117,9 @@ class PresetMixin:
         >>> model.output_shape
         (None, 21, 2)
         """
+        if num_landmarks is not None:
+            check_counts(num_landmarks=num_landmarks)
+            num_landmarks = int(num_landmarks)
         overrides = with_current_names(cls, overrides)
         refuse_unknown(cls, {k: v for k, v in overrides.items() if k not in arguments_of(cls)})
         files = resolve(preset, token)

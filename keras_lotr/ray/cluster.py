@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import ray
 from ray.exceptions import RayTaskError
 
+from keras_lotr.number_checks import whole
+
 
 def start_ray(workers=None):
     """Connect to the Ray that runs (RAY_ADDRESS), or start one on this machine.
@@ -32,7 +34,7 @@ def start_ray(workers=None):
 
 def check_gpus(gpus):
     """Raise a ValueError if the cluster has fewer GPUs than asked for."""
-    if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
+    if whole(gpus) is None or gpus < 0:
         raise ValueError(f"Expected gpus as a number of GPUs. Received: {gpus!r}")
     there = int(ray.cluster_resources().get("GPU", 0))
     if gpus > there:

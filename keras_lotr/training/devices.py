@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_lotr.number_checks import whole
 from keras_lotr.training.run_files import CHECKPOINT
 from keras_lotr.training.torch_processes import run_in_processes
 from keras_lotr.training.training import train
@@ -41,7 +42,7 @@ def chosen_devices(number, batch_size):
         )
     devices = _devices()
     count = len(devices) if number == "all" else number
-    if not isinstance(count, int) or not 1 <= count <= len(devices):
+    if whole(count) is None or not 1 <= count <= len(devices):
         raise ValueError(
             f"Expected a number of devices from 1 to {len(devices)}, which this machine has "
             f"({', '.join(devices)}), or all. Received: {number}"

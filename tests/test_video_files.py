@@ -234,3 +234,22 @@ def test_pyav_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(ImportError, match=r"need PyAV: pip install 'keras-lotr\[video\]'"):
         VideoReader(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "sentence"),
+    [
+        ({"landmarker": "lotr_s_68"}, TypeError, "a FaceTracker or a FaceLandmarker, such as"),
+        ({"overlays": {"box": True}}, ValueError, "names of points, .*boxes.* Received: {'box'"),
+        ({"overlays": ["boxes"]}, ValueError, r"{name: value}.* Received: \['boxes'\]"),
+        ({"source": 0}, TypeError, "the path of a video file. Received: 0; `keras-lotr webcam"),
+        ({"source": None}, TypeError, "the path of a video file. Received: None$"),
+    ],
+    ids=str,
+)
+def test_arguments_of_another_kind(tmp_path, given, kind, sentence):
+    path = write(tmp_path / "a.mp4", range(0, 120, 40))
+    arguments = {"landmarker": no_faces, "source": path, "output": tmp_path / "o.mp4", **given}
+    with pytest.raises(kind, match=sentence):
+        annotate_video(**arguments)
+    assert not (tmp_path / "o.mp4").exists()

@@ -7,6 +7,7 @@ import numpy as np
 from keras_lotr import geometry
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.results import FaceLandmarks
+from keras_lotr.number_checks import real, whole
 from keras_lotr.schemes import get_scheme
 from keras_lotr.tracking.association import assign, distances
 from keras_lotr.tracking.smoothing import strength_of
@@ -78,11 +79,14 @@ class FaceTracker:
                 "Expected a FaceLandmarker, such as FaceLandmarker('lotr_s_68'). "
                 f"Received: {landmarker!r}"
             )
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"Expected every as a number of frames, 1 or more. Received: {every}")
-        if not 0 <= hold < math.inf:
-            raise ValueError(f"Expected hold in seconds, 0 or more. Received: {hold}")
-        self.landmarker, self.every, self.smooth, self.hold = landmarker, every, smooth, hold
+        frames, seconds = whole(every), real(hold)
+        if frames is None or frames < 1:
+            raise ValueError(
+                f"Expected every as a number of frames, 1 or more. Received: {every!r}"
+            )
+        if seconds is None or not 0 <= seconds < math.inf:
+            raise ValueError(f"Expected hold in seconds, 0 or more. Received: {hold!r}")
+        self.landmarker, self.every, self.smooth, self.hold = landmarker, frames, smooth, seconds
         self._strength = strength_of(smooth)
         self._next_id = 0
         self.reset()
@@ -119,13 +123,18 @@ class FaceTracker:
         return [track for track in self._tracks if not track.hidden]
 
     def _checked(self, timestamp):
-        timestamp = float(timestamp)
-        if not math.isfinite(timestamp) or self._time is not None and timestamp <= self._time:
+        seconds = real(timestamp)
+        if seconds is None or not math.isfinite(seconds):
+            raise ValueError(
+                "Expected a timestamp in seconds, such as the number of the frame divided by the "
+                f"frames per second. Received: {timestamp!r}"
+            )
+        if self._time is not None and seconds <= self._time:
             raise ValueError(
                 f"Expected a timestamp in seconds, later than {self._time} of the frame before. "
-                f"Received: {timestamp}. Call reset() before another part of the video."
+                f"Received: {seconds}. Call reset() before another part of the video."
             )
-        return timestamp
+        return seconds
 
     def _due(self):
         """Whether the detector is to look at this frame."""

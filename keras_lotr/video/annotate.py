@@ -1,5 +1,6 @@
 """A video file -> the same video with the landmarks drawn in, and the faces of each frame."""
 
+import inspect
 import os
 import warnings
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from keras_lotr.images.drawing import draw, write_text
 from keras_lotr.tracking.tracker import FaceTracker
-from keras_lotr.video.reading import VideoReader, count_frames
+from keras_lotr.video.reading import VideoReader, check_path, count_frames
 from keras_lotr.video.writing import VideoWriter, check_ending
 from keras_lotr.writing import replaced
 
@@ -36,7 +37,8 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is no video, or an address, or is too long, the output has another
-            ending, or `output` is `source`.
+            ending, or `output` is `source`; or `draw` has no such overlay.
+        TypeError: `source` is no path, such as the number of a camera; or nothing finds faces.
         ImportError: PyAV is not installed.
         OSError: `output` cannot be written, which is told before anything is computed.
 
@@ -97,6 +99,8 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
     """
     output, done = Path(output), Done()
     check_ending(output)
+    check_path(source)
+    _check(finder, overlays)
     if os.path.exists(output) and os.path.exists(source) and os.path.samefile(source, output):
         raise ValueError(f"Expected another file as output than the video itself: {output}")
     with VideoReader(source) as reader, replaced(output) as unfinished:
@@ -122,6 +126,23 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
         if done.broken:
             done.broken += f" {output} has the frames before that."
     return done
+
+
+def _check(finder, overlays):
+    """Refuse what finds no faces, and overlays that `draw` does not have."""
+    if not callable(finder):
+        raise TypeError(
+            "Expected a FaceTracker or a FaceLandmarker, such as "
+            f"FaceTracker(FaceLandmarker('lotr_s_68')). Received: {finder!r}"
+        )
+    known = list(inspect.signature(draw).parameters)[2:]  # without image and faces
+    strange = overlays or {}
+    strange = [k for k in strange if k not in known] if isinstance(strange, dict) else strange
+    if strange:
+        raise ValueError(
+            "Expected overlays of `draw` as {name: value}, such as {'boxes': True}, with names of "
+            f"{', '.join(known)}. Received: {overlays!r}"
+        )
 
 
 def _with_faces(finder, frames):

@@ -1,5 +1,6 @@
 """A video file -> its frames, upright, each with its timestamp, one at a time."""
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,18 @@ class Frame:
     pts: int
 
 
+def check_path(source):
+    """Refuse what is no path of a video.
+
+    Raises:
+        TypeError: such as the number of a camera.
+    """
+    if not isinstance(source, str | os.PathLike):
+        camera = isinstance(source, int) and not isinstance(source, bool)
+        hint = f"; `keras-lotr webcam --camera {source}` shows a camera" if camera else ""
+        raise TypeError(f"Expected the path of a video file. Received: {source!r}{hint}")
+
+
 class VideoReader:
     """A video file. Only one frame is in memory at a time.
 
@@ -57,6 +70,7 @@ class VideoReader:
         FileNotFoundError: there is no such file.
         ValueError: it is no video, or an address (http://, rtsp:// and so on).
         ImportError: PyAV is not installed.
+        TypeError: it is no path.
 
     Example:
 
@@ -66,6 +80,7 @@ class VideoReader:
     """
 
     def __init__(self, source):
+        check_path(source)
         if not Path(source).is_file():
             if _ADDRESS.match(str(source)):
                 raise ValueError(

@@ -92,6 +92,14 @@ def check_file_target(path):
         raise ValueError(f"Expected a file to write. {path} is a folder: name a file in it.")
 
 
+def check_folder(path):
+    """Raise a ValueError if there is a file where a folder is to be, or no way to it."""
+    path = Path(path)
+    _check_way(path)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"Expected a folder to write. {path} is a file: name a folder.")
+
+
 def check_folder_target(path, mark):
     """Raise a ValueError if something else than a folder with a file `mark` would be replaced."""
     path = Path(path)

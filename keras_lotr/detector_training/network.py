@@ -24,6 +24,7 @@ from keras_lotr.presets.preset import (
     write_json,
 )
 from keras_lotr.presets.weights import load_weights, save_weights
+from keras_lotr.writing import check_folder
 
 NUM_MAPS = 15  # score, box, five points
 
@@ -112,8 +113,12 @@ class DetectorNetwork(ConfiguredModel):
 
         Args:
             folder, dtype, plain: as of `LOTR.save_to_preset`.
+
+        Raises:
+            ValueError: `folder` is a file.
         """
         folder = Path(folder)
+        check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / CONFIG, config_of(self, plain))
         save_weights(self, folder / WEIGHTS, dtype)

@@ -26,6 +26,7 @@ from keras_lotr.presets.files import (
 )
 from keras_lotr.presets.weights import load_arrays, load_fitting_weights, save_weights
 from keras_lotr.presets.weights import load_weights as load_safetensors
+from keras_lotr.writing import check_folder
 
 # What others import from here, so that they need not know in which of the files it is.
 __all__ = [
@@ -173,9 +174,11 @@ class PresetMixin:
                 the network's.
 
         Raises:
-            ValueError: the model could not be loaded again; nothing is written then.
+            ValueError: `folder` is a file; or the model could not be loaded again, or has layers
+                that presets do not hold. Nothing is written then.
         """
         folder = Path(folder)
+        check_folder(folder)
         content = config_of(self, plain)
         check_loadable(self, content)
         folder.mkdir(parents=True, exist_ok=True)

@@ -432,7 +432,7 @@ class Forgetful(keras.layers.Layer):
     "layer, sentence",
     [
         (lambda: Forgetful(7, name="own"), "can be loaded again.*backbone/own/dense/bias"),
-        (lambda: keras.layers.Lambda(lambda x: x + 1), "Refused to load .*'Lambda'"),
+        (lambda: keras.layers.Lambda(lambda x: x + 1), "Received: Lambda, in lotr"),
     ],
 )
 def test_what_could_not_be_loaded_is_not_saved(tmp_path, layer, sentence):
@@ -449,3 +449,38 @@ def test_a_preset_that_is_no_name(preset):
     for load in (LOTR.from_preset, FaceDetector.from_preset):
         with pytest.raises(TypeError, match=rf"Expected a preset: a name.* Received: {preset}"):
             load(preset)
+
+
+# === What presets do not hold ===
+@keras.saving.register_keras_serializable(package="mine")
+class Registered(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+class Unregistered(Registered):
+    pass
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [Registered, Unregistered, lambda: keras.layers.Lambda(lambda x: x, name="own")],
+    ids=["Registered", "Unregistered", "Lambda"],
+)
+def test_layers_that_presets_do_not_hold(layer, tmp_path, request):
+    images = keras.Input((SIZE, SIZE, 3))
+    features = keras.layers.Conv2D(8, 5, strides=16)(layer()(images))
+    model = LOTR(keras.Model(images, features), 5, projection_dim=16, num_heads=4)
+    kind = request.node.callspec.id
+    with pytest.raises(ValueError, match="presets hold no others. Received: ") as caught:
+        model.save_to_preset(tmp_path / "mine")
+    said = str(caught.value)
+    assert f"Received: {kind}, in lotr; model.save(" in said and "\n" not in said
+    assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("inside", ["", "deeper"])
+def test_a_file_is_no_folder_for_a_preset(model, tmp_path, inside):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="Expected a (folder to write|path in a folder).* a file"):
+        model.save_to_preset(tmp_path / "file" / inside)

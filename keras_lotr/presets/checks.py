@@ -12,6 +12,7 @@ import keras
 from keras_lotr.presets.weights import named_weights
 from keras_lotr.seeds import seeded
 
+LIBRARIES = ("keras", "keras_lotr", "keras_hub")  # whose layers presets hold
 MAX_WEIGHTS_WITHOUT_FILE = 2**28  # twice those of the paper's largest network
 
 # No number of a config is larger, whatever it counts; these in particular are not.
@@ -22,10 +23,14 @@ _LIMITS = {"num_landmarks": 10_000, "num_encoder_layers": 64, "num_decoder_layer
 _LIMITS |= dict.fromkeys(("projection_dim", "channels", "deconv_filters"), 4096)
 
 # Layers of Keras that run code or read files which a config gives them.
-_REFUSED = {
+REFUSED = {
     *("Lambda", "__lambda__", "__typespec__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer"),
     *("FlaxLayer", "TextVectorization", "StringLookup", "IntegerLookup", "IndexLookup"),
 }
+
+
+class RefusedClass(ValueError):
+    """A config asks for a class that presets must not hold."""
 
 
 def check_config(config, name, key=None):
@@ -64,14 +69,14 @@ def _check_class(config, name):
     module, class_name = str(config.get("module") or "keras"), config["class_name"]
     registered = str(config.get("registered_name") or class_name)
     package = registered.split(">")[0] if ">" in registered else None
-    known = module.split(".")[0] in ("keras", "keras_lotr", "keras_hub", "builtins")
-    known &= package in (None, "keras_lotr", "keras_hub") and class_name not in _REFUSED
+    known = module.split(".")[0] in (*LIBRARIES, "builtins")
+    known &= package in (None, "keras_lotr", "keras_hub") and class_name not in REFUSED
     if package is None:
         known &= registered == class_name or class_name == "function"
     if "keras_hub" in (module.split(".")[0], package):  # its tokenizers read files
         known &= str(class_name).endswith("Backbone") and registered.endswith("Backbone")
     if not known:
-        raise ValueError(
+        raise RefusedClass(
             f"Refused to load {name}: its config asks for {repr(class_name)[:100]} of "
             f"{repr(module)[:100]}. Presets "
             "may use layers of keras and keras_lotr and backbones of keras_hub, and none that runs "

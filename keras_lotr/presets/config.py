@@ -130,8 +130,11 @@ def check_loadable(model, content):
     if getattr(model, "_loadable", None) == shapes:  # a training saves it again and again
         return
     arguments = content["config"]
-    checks.check_config(arguments, model.name)
-    planned = checks.planned_weights(lambda: type(model).from_config(arguments))
+    try:
+        checks.check_config(arguments, model.name)
+        planned = checks.planned_weights(lambda: type(model).from_config(arguments))
+    except (checks.RefusedClass, TypeError) as error:  # Keras': a class that is not registered
+        raise ValueError(_not_for_presets(model, error)) from None
     lost = sorted(key for key in {*shapes, *planned} if shapes.get(key) != planned.get(key))
     if lost:
         raise ValueError(
@@ -139,6 +142,22 @@ def check_loadable(model, content):
             f"network that its config builds: {', '.join(lost[:3])}{', ...' * (len(lost) > 3)}."
         )
     model._loadable = shapes
+
+
+def _not_for_presets(model, error):
+    """Which layers of a model no preset can hold, in a sentence, and what keeps them."""
+    kinds = [type(layer) for layer in model._flatten_layers(include_self=False)]
+    others = {
+        kind.__name__
+        for kind in kinds
+        if kind.__module__.split(".")[0] not in checks.LIBRARIES or kind.__name__ in checks.REFUSED
+    }
+    received = ", ".join(sorted(others)) or " ".join(str(error).split())[:200]
+    return (
+        "Expected a model of layers of keras and keras_lotr and backbones of keras_hub, none of "
+        "which runs code or reads files, such as Lambda: presets hold no others. Received: "
+        f"{received}, in {model.name}; model.save('model.keras') keeps such layers."
+    )
 
 
 def _thaw(config):

@@ -205,7 +205,7 @@ def test_bad_videos(service, video, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"^Expected a video \(.*Received: This one$"):
         service.annotate_video(text, SETTINGS, out, None)
     with pytest.raises(FileNotFoundError, match="There is no video"):
-        annotate_video(None, tmp_path / "none.mp4", out)
+        annotate_video(lambda photos: [], tmp_path / "none.mp4", out)
     monkeypatch.setattr(demo, "MAX_FRAMES", 17)
     with pytest.raises(ValueError, match="at most 17 frames. This one"):
         service.annotate_video(video, SETTINGS, out, None)

@@ -92,9 +92,9 @@ def _check(preset, kind, output, float16, int8, calibration):
         raise click.UsageError("Expected --int8 or --float16, not both.")
     if kind != "onnx" and (int8 or float16):
         raise click.UsageError(f"Expected --format onnx for --int8 or --float16, not {kind}.")
-    check_ending(output, kind)
     if kind != "saved_model" and output.is_dir():
         raise click.UsageError(f"Expected a file as --output. {output} is a folder.")
+    check_ending(output, kind)
     landmark_preset(preset, trained=False)
     if calibration:
         from keras_lotr.images.folders import expand

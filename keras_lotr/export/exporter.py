@@ -74,11 +74,11 @@ def _check(path, format, batch, float16):
         raise ValueError(f"Expected a batch of at least 1. Received: {batch}")
     if float16 and format != "onnx":
         raise ValueError(f"Expected the format onnx for float16. Received: {format}")
-    check_ending(path, format)
     if format == "saved_model":
         check_folder_target(path, MARK)
     else:
         check_file_target(path)
+    check_ending(path, format)
 
 
 @dataclass(frozen=True)

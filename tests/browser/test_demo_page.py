@@ -139,8 +139,7 @@ def test_bad_file(page, tmp_path):
     upload(page, path)
     expect(page.get_by_text("is of another kind or cut off")).to_be_visible(timeout=SOON)
     keep(page, "bad_file")
-    upload_again = page.get_by_label("Clear").first
-    upload_again.click()
+    page.get_by_label("Remove Image").first.click()
     upload(page, GROUP)
     expect(page.get_by_text(FOUND)).to_be_visible(timeout=SOON)
 

@@ -1,5 +1,6 @@
 """Numbers as users give them, NumPy's too, as Python's own, which JSON can hold."""
 
+from contextlib import suppress
 from numbers import Integral, Real
 
 
@@ -16,12 +17,14 @@ def whole(value):
 
 
 def real(value):
-    """The float of a number; None of anything else, such as True or "5".
+    """The float of a number; None of anything else, such as True, "5" or what no float can hold.
 
     Example:
 
     >>> import numpy as np
-    >>> real(np.float32(0.5)), real(2), real("2")
-    (0.5, 2.0, None)
+    >>> real(np.float32(0.5)), real(2), real("2"), real(10**400)
+    (0.5, 2.0, None, None)
     """
-    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+    with suppress(OverflowError):
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+    return None

@@ -141,7 +141,10 @@ def test_another_number_of_landmarks_that_is_none(wrong):
         LOTR.from_preset("lotr_s_68", num_landmarks=wrong)
 
 
-@pytest.mark.parametrize("size, margin", [(128.0, 1.3), (True, 1.3), (128, "1.3"), (128, True)])
+@pytest.mark.parametrize(
+    "size, margin",
+    [(128.0, 1.3), (True, 1.3), (128, "1.3"), (128, True), (128, 10**400)],
+)
 def test_a_preprocessor_of_no_numbers(size, margin):
     with pytest.raises(ValueError, match="Expected (image_size as a whole number|a margin)"):
         Preprocessor("plain5", size, margin)

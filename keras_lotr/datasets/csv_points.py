@@ -63,10 +63,8 @@ def _faces(file, split, usual, scheme):
                 f"val or test, in {file}, line {line}. Received: {','.join(row)[:200]}"
             )
         if own_split == split:
-            image, own = (
-                find_image(values[image_column], file.parent),
-                scheme_of(len(points), scheme),
-            )
+            image = find_image(values[image_column], file.parent)
+            own = scheme_of(len(points), scheme)
             origin = f"{file}, line {line}"
             faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return faces

@@ -129,7 +129,7 @@ class Convolution:
 def convolution(x, kernel, bias, stride, padding, depthwise, activations=()):
     """Convolution with PyTorch's symmetric padding, in the way that is fastest on the backend.
 
-    On TensorFlow the sum of shifted products is the slow one, and on a GPU it was not measured.
+    What JAX does on a CPU is slower on TensorFlow, and was not measured on a GPU.
 
     Args:
         x: (B, h, w, C).
@@ -142,15 +142,15 @@ def convolution(x, kernel, bias, stride, padding, depthwise, activations=()):
     """
     if keras.backend.backend() == "torch":
         return torch_layers.convolution(x, kernel, bias, stride, padding, depthwise, activations)
-    by_jax = jax_layers.on_a_cpu()
-    shifted = depthwise and by_jax
+    on_a_cpu_of_jax = jax_layers.on_a_cpu()
+    shifted = depthwise and on_a_cpu_of_jax
     # SAME is symmetric at stride 1, and saves a copy.
     same = stride == 1 and padding == kernel.shape[0] // 2 and not shifted
     if padding and not same:
         x = ops.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     if shifted:
         x = jax_layers.depthwise(x, kernel[..., 0], stride)
-    elif by_jax and kernel.shape[:2] == (1, 1) and stride == 1:
+    elif on_a_cpu_of_jax and kernel.shape[:2] == (1, 1) and stride == 1:
         x = jax_layers.pointwise(x, kernel[0, 0])
     else:
         run = ops.depthwise_conv if depthwise else ops.conv

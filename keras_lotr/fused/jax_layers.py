@@ -5,6 +5,8 @@ products, and what XLA derives for training from that sum takes 30 times as long
 derivatives are written out here (those of `jax.grad` and `jax.vjp`; there is no `jax.jvp` then).
 """
 
+from functools import partial
+
 import keras
 
 if keras.backend.backend() == "jax":
@@ -35,12 +37,8 @@ def depthwise(x, kernel, stride):
     """
     if keras.backend.backend() != "jax":
         return _shifted_products(x, kernel, stride)
-    run = jax.custom_vjp(lambda x, kernel: _shifted_products(x, kernel, stride))
-    run.defvjp(
-        lambda x, kernel: (_shifted_products(x, kernel, stride), (x, kernel)),
-        lambda kept, g: _derivatives(*lax.optimization_barrier((g, *kept)), stride),
-    )
-    return run(x, kernel)
+    run = partial(_shifted_products, stride=stride)
+    return _with_derivatives(run, partial(_of_shifted_products, stride=stride))(x, kernel)
 
 
 def pointwise(x, kernel):
@@ -53,17 +51,26 @@ def pointwise(x, kernel):
     Returns:
         (B, h, w, F).
     """
-    run = jax.custom_vjp(_of_pixels)
+    return _with_derivatives(_product_of_pixels, _of_product)(x, kernel)
+
+
+def _with_derivatives(function, derivatives):
+    """A function of features and kernel, whose derivatives are `derivatives(g, x, kernel)`."""
+    run = jax.custom_vjp(function)
     run.defvjp(
-        lambda x, kernel: (_of_pixels(x, kernel), (x, kernel)),
-        lambda kept, g: (g @ kept[1].T, jnp.einsum("bhwc,bhwf->cf", kept[0], g)),
+        lambda x, kernel: (function(x, kernel), (x, kernel)),
+        lambda kept, g: derivatives(g, *kept),
     )
-    return run(x, kernel)
+    return run
 
 
-def _of_pixels(x, kernel):
+def _product_of_pixels(x, kernel):
     axes = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(x, kernel[None, None], (1, 1), "VALID", dimension_numbers=axes)
+
+
+def _of_product(g, x, kernel):
+    return g @ kernel.T, jnp.einsum("bhwc,bhwf->cf", x, g)
 
 
 def _shifted_products(x, kernel, stride):
@@ -79,7 +86,8 @@ def _shifted(x, i, j, size, stride):
     return x[:, i : i + rows : stride, j : j + columns : stride]
 
 
-def _derivatives(g, x, kernel, stride):
+def _of_shifted_products(g, x, kernel, stride):
+    g, x, kernel = lax.optimization_barrier((g, x, kernel))
     return _of_features(g, x, kernel, stride), _of_kernel(g, x, kernel, stride)
 
 

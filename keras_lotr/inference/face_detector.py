@@ -1,7 +1,6 @@
 """Where the faces of a photo are, found by a network of YuNet's format: the library's or YuNet."""
 
 import math
-import numbers
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from keras_lotr.images.reading import is_several, read_image
 from keras_lotr.inference.detector_network import load_network
 from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
 from keras_lotr.inference.yunet import LANDMARKS_BOX
+from keras_lotr.number_checks import real
 from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
 
 # Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
@@ -256,7 +256,7 @@ def check_settings(
     shares = {"threshold": threshold, "nms_threshold": nms_threshold}
     shares["candidates"] = threshold if candidates is None else candidates
     for name, value in shares.items():
-        if not _is_number(value) or not 0 <= value <= 1:
+        if real(value) is None or not 0 <= value <= 1:
             raise ValueError(f"Expected a {name} of 0..1. Received: {value!r}")
     try:
         wanted = set(rotations)
@@ -266,11 +266,11 @@ def check_settings(
         raise ValueError(
             f"Expected rotations as a list of some of 0, 90, 180, 270. Received: {rotations!r}"
         )
-    if max_side is not None and not (_is_number(max_side) and max_side >= 32):
+    if max_side is not None and (real(max_side) is None or not max_side >= 32):
         raise ValueError(f"Expected max_side of at least 32 pixels. Received: {max_side!r}")
     if min_face_size is None:
         return
-    if not _is_number(min_face_size) or not 1e-4 <= min_face_size <= 1e6:
+    if real(min_face_size) is None or not 1e-4 <= min_face_size <= 1e6:
         raise ValueError(
             "Expected min_face_size as pixels of the image, such as 80, or a part of its shorter "
             f"side, such as 0.2. Received: {min_face_size!r}"
@@ -280,10 +280,6 @@ def check_settings(
             "Expected either max_side or min_face_size: each says how large the image is that the "
             f"detector sees. Received: {max_side} and {min_face_size}"
         )
-
-
-def _is_number(value):
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _turn_back(points, degrees, last):

@@ -37,8 +37,9 @@ def upload(handle, files, ours, message, private=None, tag=None, create_pr=False
         api.create_repo(**repo, private=private, exist_ok=True, **space)
         if handle.revision:
             api.create_branch(**repo, branch=handle.revision, exist_ok=True)
-        if tag:
-            _check_tag(api, repo, tag, handle.revision)
+        tagged = _tagged(api, repo, tag) if tag else None
+        if tagged and tagged != api.repo_info(**repo, revision=handle.revision).sha:
+            raise ValueError(f"{_in_use(repo, tag, tagged)}. Nothing was uploaded.")
         there = api.list_repo_files(**repo, revision=handle.revision)
         commit = api.create_commit(
             **repo,
@@ -48,7 +49,7 @@ def upload(handle, files, ours, message, private=None, tag=None, create_pr=False
             create_pr=create_pr,
         )
         if tag:
-            _tag(api, repo, tag, commit.oid)
+            _tag(api, repo, tag, tagged, commit.oid)
     except (http_error(), OSError, RuntimeError) as error:
         # A RuntimeError carries what went wrong with one of the files as its cause.
         cause = error.__cause__ if isinstance(error, RuntimeError) else error
@@ -79,15 +80,7 @@ def _matches(name, patterns):
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def _check_tag(api, repo, tag, revision):
-    """Refuse the tag of an older commit before anything is uploaded."""
-    tagged = _tagged(api, repo, tag)
-    if tagged not in (None, api.repo_info(**repo, revision=revision).sha):
-        raise ValueError(f"{_in_use(repo, tag, tagged)}. Nothing was uploaded.")
-
-
-def _tag(api, repo, tag, commit):
-    tagged = _tagged(api, repo, tag)
+def _tag(api, repo, tag, tagged, commit):
     if tagged not in (None, commit):
         raise ValueError(
             f"{_in_use(repo, tag, tagged)}, with other files. They were uploaded as {commit[:8]}, "

@@ -136,9 +136,7 @@ def _check(finder, overlays):
             f"FaceTracker(FaceLandmarker('lotr_s_68')). Received: {finder!r}"
         )
     known = list(inspect.signature(draw).parameters)[2:]  # without image and faces
-    strange = overlays or {}
-    strange = [k for k in strange if k not in known] if isinstance(strange, dict) else strange
-    if strange:
+    if overlays and not (isinstance(overlays, dict) and overlays.keys() <= set(known)):
         raise ValueError(
             "Expected overlays of `draw` as {name: value}, such as {'boxes': True}, with names of "
             f"{', '.join(known)}. Received: {overlays!r}"

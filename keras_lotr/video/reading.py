@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from keras_lotr.number_checks import whole
 from keras_lotr.video.completeness import Completeness
 from keras_lotr.video.display_matrix import matrix_of, upright
 from keras_lotr.video.library import pyav
@@ -39,8 +40,8 @@ def check_path(source):
         TypeError: such as the number of a camera.
     """
     if not isinstance(source, str | os.PathLike):
-        camera = isinstance(source, int) and not isinstance(source, bool)
-        hint = f"; `keras-lotr webcam --camera {source}` shows a camera" if camera else ""
+        is_camera = whole(source) is not None
+        hint = f"; `keras-lotr webcam --camera {source}` shows a camera" if is_camera else ""
         raise TypeError(f"Expected the path of a video file. Received: {source!r}{hint}")
 
 

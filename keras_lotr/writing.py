@@ -92,6 +92,38 @@ def check_file_target(path):
         raise ValueError(f"Expected a file to write. {path} is a folder: name a file in it.")
 
 
+def check_replaced(path, is_result, command, data=()):
+    """Raise a ValueError if a command would replace what is none of its results.
+
+    Args:
+        path: the file to write.
+        is_result: function, a path -> whether the command wrote that file.
+        command: its name, such as "predict".
+        data: paths of the data sets that it reads, which are never replaced.
+
+    Example:
+
+    >>> import tempfile
+    >>> notes = Path(tempfile.mkdtemp(), "notes.csv")
+    >>> size = notes.write_text("of last week")
+    >>> check_replaced(notes, lambda path: path.read_text().startswith("image,"), "predict")
+    Traceback (most recent call last):
+    ValueError: Expected a new file to write, or one of `keras-lotr predict`, which is replaced.
+    Received: .../notes.csv, which holds something else; name another output
+    """
+    path = Path(path)
+    check_file_target(path)
+    if not path.exists():
+        return
+    is_data = any(Path(source).exists() and path.samefile(source) for source in data)
+    if is_data or not is_result(path):
+        what = "is the data set" if is_data else "holds something else"
+        raise ValueError(
+            f"Expected a new file to write, or one of `keras-lotr {command}`, which is replaced. "
+            f"Received: {path}, which {what}; name another output"
+        )
+
+
 def check_folder(path):
     """Raise a ValueError if there is a file where a folder is to be, or no way to it."""
     path = Path(path)

@@ -168,7 +168,7 @@ except Exception as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 def test_a_disk_that_is_full_leaves_the_old_result(tmp_path):
-    (tmp_path / "all.json").write_text("old")
+    (tmp_path / "all.json").write_text("[]")
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
@@ -178,7 +178,7 @@ def test_a_disk_that_is_full_leaves_the_old_result(tmp_path):
     )
     assert said.stdout.startswith("ResultsNotWritten all.json cannot be written: File too large.")
     assert "found so far is in all.json.part; --resume goes on" in said.stdout, said.stderr
-    assert (tmp_path / "all.json").read_text() == "old"
+    assert (tmp_path / "all.json").read_text() == "[]"
     added = run([f"{i}.jpg" for i in range(100)], tmp_path / "all.json", resume=True)
     assert 0 < len(added) < 100
     assert len(sources(tmp_path / "all.json")) == 100
@@ -345,3 +345,55 @@ class TestPrinted:
         path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
         path.write_text(capsys.readouterr().out)
         assert sources(path) == []
+
+
+class TestWhatIsNoResult:
+    """Labels, notes and other programs' files stay, unless the user removes them."""
+
+    LABELS = {
+        "a.json": '[{"image": "a.jpg", "split": "train", "points68": []}]',
+        "a.jsonl": '{"image": "a.jpg"}\n{"image": "b.jpg"}\n',
+        "a.csv": "image,x0,y0\na.jpg,1,2\n",
+        "a.parquet": "no Parquet",
+        "a.pts": "version: 1\nn_points:  2\n{\n11.25 21\n31 41\n}\n",
+    }
+    PEOPLES_COCO = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [1, 2, 2], "bbox": [1, 2, 3, 4]}
+        ],
+        "categories": [{"id": 1, "name": "face", "supercategory": "person"}],
+    }
+    REFUSED = "Expected a new file to write, or one of `keras-lotr predict`, .*holds something else"
+
+    @pytest.mark.parametrize("name", LABELS)
+    @pytest.mark.parametrize("output", ["file", "folder"])
+    def test_is_not_replaced(self, name, output, tmp_path):
+        kind = name.rpartition(".")[2]
+        needs_pyarrow(kind)
+        path = tmp_path / name
+        path.write_text(self.LABELS[name])
+        with pytest.raises(ValueError, match=self.REFUSED):
+            run(["a.jpg"], path if output == "file" else tmp_path, [kind])
+        assert path.read_text() == self.LABELS[name]
+        assert os.listdir(tmp_path) == [name]
+
+    @pytest.mark.parametrize("name", ["coco.json", "people.json"])
+    def test_nor_peoples_coco_file(self, name, tmp_path):
+        (tmp_path / name).write_text(json.dumps(self.PEOPLES_COCO))
+        with pytest.raises(ValueError, match=self.REFUSED):
+            run(["a.jpg"], tmp_path if name == "coco.json" else tmp_path / name, ["coco"])
+
+    def test_nor_one_face_of_several(self, tmp_path):
+        (tmp_path / "a_1.pts").write_text(self.LABELS["a.pts"])
+        with pytest.raises(ValueError, match=self.REFUSED):
+            run(["a.jpg"], tmp_path, ["pts"], faces=2)
+        assert (tmp_path / "a_1.pts").read_text() == self.LABELS["a.pts"]
+
+    @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet", "pts", "coco"])
+    def test_results_are_replaced(self, kind, tmp_path):
+        needs_pyarrow(kind)
+        ending = "json" if kind == "coco" else kind
+        for output in (tmp_path / f"new.{ending}", tmp_path / "folder"):
+            for _ in range(2):
+                assert run(["a.jpg"], output, [kind]) == ["a.jpg"]

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from keras_lotr import parquet_table
 from keras_lotr.cli.result_folder import ResultFolder, check_says_whose
-from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten
+from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten, check_no_loss
 from keras_lotr.inference import formats
-from keras_lotr.writing import check_file_target
 
 # The formats that a file of this ending may have; the first if none is asked for.
 _KINDS_OF_ENDING = {
@@ -77,7 +76,6 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False, sea
         raise ValueError("Expected a folder as output: a .pts file holds one face.")
     if kinds == ["pts"] and resume:
         check_says_whose(kinds)
-    check_file_target(output)
     return _OneFace(output) if kinds == ["pts"] else _OneFile(output, kinds[0], resume)
 
 
@@ -169,6 +167,7 @@ class _OneFace:
 
     def __init__(self, output):
         self.place = os.fspath(output)
+        check_no_loss(output)
 
     def __contains__(self, image):
         return False

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import cv2
 
-from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten, hits_all_files, key_of, kind_of
+from keras_lotr.cli.result_log import (
+    ResultLog,
+    ResultsNotWritten,
+    check_no_loss,
+    hits_all_files,
+    key_of,
+    kind_of,
+)
 from keras_lotr.images.drawing import draw
 from keras_lotr.images.reading import read_image
 from keras_lotr.images.sources import file_name, is_url
@@ -28,8 +35,8 @@ class ResultFolder:
         folder: where the files go.
 
     Raises:
-        ValueError: drawn images would replace some of `images`; or, with `resume`, no format says
-            of which image its files are.
+        ValueError: drawn images would replace some of `images`, or results what is no result; or,
+            with `resume`, no format says of which image its files are.
     """
 
     def __init__(self, images, folder, kinds, drawn, resume, searched):
@@ -44,6 +51,11 @@ class ResultFolder:
         self._present = self._names_there() if resume and "pts" in kinds else set()
         is_another = self._is_another if resume else lambda name, image: False
         self.names = _names(images, {"coco"} if "coco" in kinds else set(), searched, is_another)
+        if not resume:
+            for name in self.names.values():
+                files = (folder / f"{name}.{kind}" for kind in kinds if kind != "coco")
+                for file in filter(Path.is_file, files):
+                    check_no_loss(file)
         if drawn:
             self._check_originals(images)
 
@@ -123,6 +135,7 @@ class ResultFolder:
         if "pts" in self.kinds:
             for i, face in enumerate(entry["faces"]):
                 several = f"{self._of_several(name)}{i}" if len(entry["faces"]) > 1 else name
+                check_no_loss(self.folder / f"{several}.pts")
                 formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
         if self.drawn:
             _write_drawn(self.folder / f"{name}.jpg", source, photo)

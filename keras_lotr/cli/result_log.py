@@ -7,8 +7,9 @@ from pathlib import Path
 
 from keras_lotr.images.sources import is_url
 from keras_lotr.inference import formats
-from keras_lotr.inference.saved_results import read_entries
+from keras_lotr.inference.saved_results import is_result, read_entries
 from keras_lotr.schemes import named_scheme
+from keras_lotr.writing import check_replaced
 
 ENDING = ".part"
 _OF_ALL_FILES = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -38,7 +39,7 @@ class ResultLog:
         found_before: {`kind_of` a face: the file that it is in} of what the run goes on with.
 
     Raises:
-        ValueError: with `resume`, the result file is not to be read.
+        ValueError: what stands where the result file goes is no result.
     """
 
     def __init__(self, path, kind, resume=False):
@@ -48,6 +49,8 @@ class ResultLog:
         self._whole = None  # bytes of the whole lines of NAME.part, if the run goes on with it
         if resume:
             self._look()
+        else:
+            check_no_loss(self.path)
 
     def __contains__(self, source):
         return key_of(source) in self._sources
@@ -123,6 +126,11 @@ class ResultLog:
         else:
             self.part.unlink(missing_ok=True)  # never write through a link that lay there
         self._begun = True
+
+
+def check_no_loss(path):
+    """Raise a ValueError if there is something else than results where they are to be written."""
+    check_replaced(path, is_result, "predict")
 
 
 def kind_of(face):

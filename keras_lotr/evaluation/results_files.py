@@ -8,7 +8,7 @@ from keras_lotr.datasets import csv_folder
 from keras_lotr.evaluation.tables import read_results
 from keras_lotr.inference.formats import write_text
 from keras_lotr.presets.files import read_json, write_json
-from keras_lotr.writing import check_file_target
+from keras_lotr.writing import check_replaced
 
 
 def check_results_target(path, data=None):
@@ -37,7 +37,7 @@ def check_results_target(path, data=None):
         (Path(path), _is_results),
         (table_beside(path), csv_folder.is_result),
     ):
-        _check_replaceable(target, is_result, "evaluate", () if data is None else (data,))
+        check_replaced(target, is_result, "evaluate", () if data is None else (data,))
 
 
 def check_certainty_target(path, data):
@@ -50,22 +50,7 @@ def check_certainty_target(path, data):
     Raises:
         ValueError: as of `check_results_target`.
     """
-    _check_replaceable(path, _is_certainty, "report certainty", data)
-
-
-def _check_replaceable(path, is_result, command, data):
-    """Refuse to write a file in place of a data set, or of what the command did not write."""
-    path = Path(path)
-    check_file_target(path)
-    if not path.exists():
-        return
-    is_data = any(Path(source).exists() and path.samefile(source) for source in data)
-    if is_data or not is_result(path):
-        what = "is the data set" if is_data else "holds something else"
-        raise ValueError(
-            f"Expected a new file to write, or one of `keras-lotr {command}`, which is replaced. "
-            f"Received: {path}, which {what}; name another output"
-        )
+    check_replaced(path, _is_certainty, "report certainty", data)
 
 
 def _is_results(path):

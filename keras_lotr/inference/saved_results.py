@@ -9,9 +9,9 @@ import numpy as np
 from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import find_image, unescaped
 from keras_lotr.inference.boxes import corners_of
-from keras_lotr.inference.formats import NOT_ALWAYS
+from keras_lotr.inference.formats import NOT_ALWAYS, to_pts
 from keras_lotr.inference.pose import ANGLES
-from keras_lotr.schemes import scheme_of_text
+from keras_lotr.schemes import get_scheme, scheme_of_text
 
 # The columns of a box in a table of `predict`.
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
@@ -45,6 +45,40 @@ def read_entries(path):
         raise ValueError(
             f"Expected results of `keras-lotr predict` in {path}. Received: {str(error)[:200]}"
         ) from None
+
+
+def is_result(path):
+    """Whether `keras-lotr predict` wrote a file, as far as that can be told.
+
+    Args:
+        path: of a .json, .jsonl, .csv, .parquet, COCO or .pts file.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "photo.pts")
+    >>> size = path.write_text(to_pts({"points": [[10, 20]]}))
+    >>> is_result(path)
+    True
+    >>> size = path.write_text("version: 1\\nn_points:  1\\n{\\n11.25 21\\n}\\n")  # people's
+    >>> is_result(path)
+    False
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".pts":
+            return _is_own_pts(read_text(path))
+        read_entries(path)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_own_pts(text):
+    """Whether landmarks stand there exactly as they are written here."""
+    numbers = text.partition("{")[2].partition("}")[0].split()
+    points = np.reshape([float(number) for number in numbers], (-1, 2)) - 1
+    return text == to_pts({"points": points.tolist()})
 
 
 def parsed_json(text):
@@ -124,6 +158,8 @@ def _entries_of_coco(content, folder):
         for image in content["images"]
     }
     schemes = {c["id"]: c.get("scheme", c["supercategory"]) for c in content["categories"]}
+    for scheme in schemes.values():
+        get_scheme(scheme)  # or else people's COCO file, of another supercategory
     for annotation in content["annotations"]:
         face = {
             "points": np.reshape(annotation["keypoints"], (-1, 3))[:, :2].tolist(),

@@ -10,7 +10,8 @@ from keras_lotr.images.drawing import draw
 from keras_lotr.inference import formats, saved_results
 from keras_lotr.inference.certainty import distances, ellipses, quality, radius, scale_matrices
 from keras_lotr.inference.landmarker import FaceLandmarker
-from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
+from keras_lotr.inference.results import FaceLandmarks
 
 EXAMPLE = "examples/astronaut.jpg"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
+from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.inference.saved_boxes import read_boxes
 from keras_lotr.inference.saved_results import read_entries
 

@@ -14,7 +14,8 @@ import pytest
 from keras_lotr.cli.result_files import open_results
 from keras_lotr.cli.result_log import ResultsNotWritten
 from keras_lotr.inference import formats
-from keras_lotr.inference.results import FaceLandmarks, PhotoLandmarks
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
+from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.inference.saved_results import read_entries
 
 pytestmark = pytest.mark.once

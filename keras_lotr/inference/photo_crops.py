@@ -7,12 +7,12 @@ from keras_lotr import geometry
 from keras_lotr.inference.boxes import check_box, check_boxes
 from keras_lotr.inference.detectors import check_detector, load_detector, of_part
 from keras_lotr.inference.face_detector import Face, FaceDetector
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.inference.reduced_reading import (
     face_in_image,
     image_from_reduced,
     read_for_faces,
 )
-from keras_lotr.inference.results import PhotoLandmarks
 from keras_lotr.inference.verification import CANDIDATE_SCORE, with_middle
 from keras_lotr.preprocessor import Preprocessor
 

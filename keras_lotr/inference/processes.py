@@ -8,7 +8,7 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from keras_lotr.inference.results import PhotoLandmarks
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.number_checks import whole
 
 _PHOTOS_IN_TASK = 8

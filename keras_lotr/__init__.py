@@ -18,6 +18,7 @@ __version__ = "0.1.0"  # pyproject.toml reads it here
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:  # for editors; the table below is what runs
+    from keras_lotr.images.alignment import align
     from keras_lotr.images.drawing import draw
     from keras_lotr.images.reading import read_image
     from keras_lotr.inference.adapters import to_pandas, to_supervision
@@ -43,6 +44,7 @@ __all__ = [
     "NormalizedMeanError",
     "SmoothWing",
     "Wing",
+    "align",
     "annotate_video",
     "draw",
     "push_to_hub",
@@ -54,6 +56,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "images.alignment": ("align",),
     "images.drawing": ("draw",),
     "images.reading": ("read_image",),
     "inference.adapters": ("to_pandas", "to_supervision"),

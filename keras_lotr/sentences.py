@@ -14,11 +14,12 @@ def sentence(error):
     return " ".join(str(error).split())
 
 
-def list_of_faces(faces):
+def list_of_faces(faces, needs="points"):
     """Faces as a list; a single one is a list of one.
 
     Args:
         faces: `FaceLandmarks`, or an iterable of those.
+        needs: the attribute that makes it a face.
 
     Raises:
         TypeError: something else, such as a list of lists.
@@ -29,10 +30,10 @@ def list_of_faces(faces):
     Traceback (most recent call last):
     TypeError: Expected a list of FaceLandmarks, of one image. Received: list of list
     """
-    if hasattr(faces, "points"):
+    if hasattr(faces, needs):
         return [faces]
     found = list(faces) if hasattr(faces, "__iter__") else [faces]
-    strange = [face for face in found if not hasattr(face, "points")]
+    strange = [face for face in found if not hasattr(face, needs)]
     if strange:
         received = f"{type(faces).__name__} of {type(strange[0]).__name__}"
         received = received if hasattr(faces, "__iter__") else type(faces).__name__

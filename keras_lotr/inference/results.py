@@ -157,6 +157,21 @@ class FaceLandmarks:
         return pose.openness(self.points, self.scheme)
 
     @property
+    def five_points(self):
+        """The five points to align a face by, (5, 2) float32 image pixels; None if it has none.
+
+        Middle of the eye on the left of the image, of the eye on the right, nose tip, mouth corner
+        on the left, on the right. Schemes of a part of the face say none.
+
+        Example:
+
+        >>> FaceLandmarks(np.zeros((68, 2)), [0, 0, 9, 9], None, "ibug68").five_points.shape
+        (5, 2)
+        """
+        scheme = get_scheme(self.scheme)
+        return None if scheme.five_points is None else scheme.five(self.points)
+
+    @property
     def roll(self):
         """Degrees, clockwise, by which the face is turned in the photo, as its crop was made."""
         return self.degrees

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors; the table below is what runs
     from keras_lotr.inference.adapters import to_pandas, to_supervision
     from keras_lotr.inference.face_detector import Face, FaceDetector
     from keras_lotr.inference.landmarker import FaceLandmarker
+    from keras_lotr.inference.photo_files import read_results, write_results
     from keras_lotr.inference.results import FaceLandmarks
     from keras_lotr.losses import SmoothWing, Wing, smooth_wing, wing
     from keras_lotr.lotr import LOTR
@@ -49,10 +50,12 @@ __all__ = [
     "draw",
     "push_to_hub",
     "read_image",
+    "read_results",
     "smooth_wing",
     "to_pandas",
     "to_supervision",
     "wing",
+    "write_results",
 ]
 
 _MODULES = {
@@ -62,6 +65,7 @@ _MODULES = {
     "inference.adapters": ("to_pandas", "to_supervision"),
     "inference.face_detector": ("Face", "FaceDetector"),
     "inference.landmarker": ("FaceLandmarker",),
+    "inference.photo_files": ("read_results", "write_results"),
     "inference.results": ("FaceLandmarks",),
     "losses": ("SmoothWing", "Wing", "smooth_wing", "wing"),
     "lotr": ("LOTR",),

@@ -32,15 +32,28 @@ def read_text(path):
     Raises:
         ValueError: it is in another encoding.
     """
-    data = Path(path).read_bytes()
-    encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
     try:
-        return data.decode(encoding)
+        return decoded(Path(path).read_bytes())
     except UnicodeDecodeError as error:
         raise ValueError(
             f"Expected text (UTF-8) in {path}: save it as UTF-8, in spreadsheets as CSV UTF-8. "
             f"Received: {error}"
         ) from None
+
+
+def decoded(data, errors="strict"):
+    """Bytes of a text file, UTF-8 or UTF-16 as its mark says, as text without the mark.
+
+    Args:
+        data: bytes.
+        errors: what becomes of what is neither, see `bytes.decode`.
+
+    Example:
+
+    >>> decoded(b"photo.jpg"), decoded("photo.jpg".encode("utf-16"))
+    ('photo.jpg', 'photo.jpg')
+    """
+    return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig", errors)
 
 
 def read_table(path):

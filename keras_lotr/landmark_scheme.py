@@ -123,12 +123,29 @@ class LandmarkScheme:
     def opening_lines(self):
         """{left_eye, right_eye, mouth: landmarks from corner to corner along the upper side, and
         back along the lower}, as `openings`."""
+        lines = self.outlines
+        names = {"left_eye": "left_eye", "right_eye": "right_eye", "mouth": "inner_lips"}
+        return {name: lines[outline] for name, outline in names.items()} if lines else {}
+
+    @property
+    def outlines(self):
+        """{left_eye, right_eye, outer_lips, inner_lips: landmarks around it, in order}.
+
+        Empty for a scheme without closed lines around both eyes and the lips.
+
+        Example:
+
+        >>> from keras_lotr.schemes import get_scheme
+        >>> get_scheme("wflw98").outlines["left_eye"]
+        (60, 61, 62, 63, 64, 65, 66, 67)
+        """
         closed = [contour for contour in self.contours if contour.closed]
         eyes = [contour.indices for contour in closed if contour.region == "eyes"]
         lips = [contour.indices for contour in closed if contour.region == "mouth"]
         if len(eyes) != 2 or not lips:
             return {}
-        return {"left_eye": eyes[0], "right_eye": eyes[1], "mouth": lips[-1]}  # the inner lips
+        lines = {"left_eye": eyes[0], "right_eye": eyes[1]}
+        return {**lines, "outer_lips": lips[0], "inner_lips": lips[-1]}
 
     def _halves(self):
         """{left_eye: landmarks, right_eye: ...}: of a mirrored pair the first is the left one."""

@@ -132,6 +132,14 @@ def check_folder(path):
         raise ValueError(f"Expected a folder to write. {path} is a file: name a folder.")
 
 
+def check_new_folder(path):
+    """Raise a ValueError unless a path is free for a new folder, or an empty one."""
+    path = Path(path)
+    _check_way(path)
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise ValueError(f"Expected a new folder to write. Received: {path}, where something is")
+
+
 def check_folder_target(path, mark):
     """Raise a ValueError if something else than a folder with a file `mark` would be replaced."""
     path = Path(path)

@@ -1,12 +1,14 @@
 """Regions of a face, and faces in the terms of other libraries."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import keras_lotr
 from keras_lotr import FaceLandmarks
+from keras_lotr.conversions import common_landmarks
 from keras_lotr.schemes import SCHEMES, get_scheme
 
 pytestmark = pytest.mark.once
@@ -41,6 +43,39 @@ class TestRegions:
         assert make_face("plain5").regions == ("all",)
         assert make_face("plain5")["all"].shape == (5, 2)
 
+    @pytest.mark.parametrize("name", sorted(SCHEMES))
+    def test_outlines_go_round(self, name):
+        """As polygons: each landmark once, without pupils, and no line crosses another."""
+        scheme = get_scheme(name)
+        assert set(scheme.outlines) == {"left_eye", "right_eye", "outer_lips", "inner_lips"}
+        for outline, indices in scheme.outlines.items():
+            region = outline if outline.endswith("eye") else "mouth"
+            assert set(indices) <= set(scheme.named_regions[region])
+            assert len(set(indices)) == len(indices)
+        face = make_face(name)
+        np.testing.assert_array_equal(
+            face.outline("inner_lips"), face.points[list(scheme.outlines["inner_lips"])]
+        )
+        with pytest.raises(KeyError, match="Expected an outline of .*outer_lips.* 'lips'"):
+            face.outline("lips")
+        with pytest.raises(KeyError, match="Expected an outline of plain5, one of none"):
+            make_face("plain5").outline("left_eye")
+
+    def test_landmarks_of_another_scheme(self):
+        face = make_face("jd106")
+        known = {"sigma": np.arange(424).reshape(106, 2, 2), "visible": np.arange(106) / 106}
+        face = replace(face, track_id=3, **known)
+        as_68 = face.to_scheme("ibug68")
+        assert (as_68.scheme, len(as_68), as_68.track_id) == ("ibug68", 68, 3)
+        numbers = common_landmarks("jd106", "ibug68")
+        for name in ("points", "sigma", "visible"):
+            np.testing.assert_array_equal(getattr(as_68, name), getattr(face, name)[numbers])
+        assert face.to_scheme("jd106") == face
+        with pytest.raises(ValueError, match="whose landmarks ibug68 has.* jd106, of which it lac"):
+            as_68.to_scheme("jd106")
+        with pytest.raises(ValueError, match="common landmarks are known"):
+            face.to_scheme("plain5")
+
     def test_roll(self):
         assert make_face(degrees=90.0).roll == 90
 
@@ -56,6 +91,15 @@ class TestSupervision:
         assert found.data["box"].shape == (2, 4) and found.visible.all()
         assert len(faces[0].to_supervision()) == 1
         assert len(keras_lotr.to_supervision([])) == 0
+
+    def test_numbers_and_visibility(self):
+        pytest.importorskip("supervision")
+        known = {"sigma": np.tile(np.eye(2), (68, 1, 1)), "visible": np.linspace(0, 1, 68)}
+        faces = [replace(make_face(), track_id=n, **known) for n in (7, 9)]
+        found = keras_lotr.to_supervision(faces)
+        assert found.data["track_id"].tolist() == [7, 9]
+        np.testing.assert_allclose(found.keypoint_confidence[1], known["visible"], atol=1e-6)
+        assert "track_id" not in keras_lotr.to_supervision([faces[0], make_face()]).data
 
     def test_drawn_by_supervision(self):
         supervision = pytest.importorskip("supervision")

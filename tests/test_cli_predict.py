@@ -20,7 +20,6 @@ from keras_lotr.cli import main
 from keras_lotr.cli.result_log import check_same_faces
 from keras_lotr.datasets import read_samples
 from keras_lotr.inference import formats
-from keras_lotr.inference.saved_boxes import read_boxes
 from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.lotr import LOTR
 
@@ -106,7 +105,7 @@ class TestOutput:
         assert len((tmp_path / "all.csv").read_text().splitlines()) == 3
         if importlib.util.find_spec("pyarrow"):
             assert predict("in", "--output", "all.parquet").exit_code == 0
-            as_csv, as_parquet = map(read_boxes, ("all.csv", "all.parquet"))
+            as_csv, as_parquet = map(read_entries, ("all.csv", "all.parquet"))
             assert as_csv == as_parquet and len(as_csv) == 1
         assert predict("in", "--output", "coco.json", "--format", "coco").exit_code == 0
         assert len(read_samples(tmp_path / "coco.json")) == 2
@@ -114,6 +113,8 @@ class TestOutput:
     def test_same_name_in_two_folders(self, predict, tmp_path):
         (tmp_path / "more").mkdir()
         os.link(tmp_path / "in" / "a.jpg", tmp_path / "more" / "a.jpg")
+        boxes = dict.fromkeys(["in/a.jpg", "more/a.jpg", "b.png"], [[20, 20, 80, 90]])
+        (tmp_path / "boxes.json").write_text(json.dumps(boxes))
         assert predict("in", "more", "--output", "out").exit_code == 0
         names = sorted(path.name for path in (tmp_path / "out").iterdir())
         assert names == ["a.json", "a_2.json", "b.json"]
@@ -149,6 +150,40 @@ class TestOutput:
         assert result.exit_code == 2
         assert "would replace a.jpg" in result.stderr
         assert (photos / "a.jpg").read_bytes() == before
+
+    def test_no_photo_is_drawn_over(self, predict, tmp_path):
+        """Of an image that is not looked at, with the name that a drawn one would have."""
+        (tmp_path / "album").mkdir()
+        photo = tmp_path / "album" / "b.jpg"
+        cv2.imwrite(str(photo), np.full((9, 9, 3), 50, np.uint8))
+        before = photo.read_bytes()
+        for source in ("in", "in/b.png"):
+            result = predict(source, "--output", "album", "--draw")
+            assert result.exit_code == 2 and "would replace b.jpg" in result.stderr
+        assert photo.read_bytes() == before
+        assert os.listdir(tmp_path / "album") == ["b.jpg"]
+        assert predict("in", "--output", "album", "--draw", "--resume").exit_code == 0
+        assert photo.read_bytes() == before and (tmp_path / "album" / "b_2.jpg").is_file()
+        for _ in range(2):  # what was drawn is drawn again
+            assert predict("in", "--output", "new", "--draw").exit_code == 0
+
+    def test_photos_in_the_folder_of_the_results(self, predict, photos):
+        (photos / "holiday").mkdir()
+        (photos / "b.png").rename(photos / "holiday" / "b.png")
+        for _ in range(2):
+            arguments = ("in", "--recursive", "--draw", "--output", "in/holiday/")
+            assert "2 images, 2 faces" in predict(*arguments).stderr
+        drawn = sorted(os.listdir(photos / "holiday"))
+        assert drawn == ["a.jpg", "a.json", "b.png", "holiday"]
+
+    def test_an_image_too_long_to_be_drawn_does_not_stop_the_others(self, predict, photos):
+        cv2.imwrite(str(photos / "a.png"), np.zeros((40, 65_501, 3), np.uint8))
+        (photos / "a.jpg").unlink()
+        boxes = {"a.png": [[20, 5, 80, 35]], "b.png": [[20, 20, 80, 90]]}
+        (photos.parent / "boxes.json").write_text(json.dumps(boxes))
+        result = predict("in", "--output", "out", "--draw")
+        assert result.exit_code == 1 and "at most 65,500 pixels a side" in result.stderr
+        assert (photos.parent / "out" / "b.jpg").is_file()
 
     def test_boxes_as_csv_and_flip(self, predict, tmp_path):
         (tmp_path / "boxes.csv").write_text("image,x0,y0,x1,y1\na.jpg,20,20,80,90\n")
@@ -241,6 +276,10 @@ class TestSources:
         for folder in ("one", "two/deep"):
             (photos / folder).mkdir(parents=True)
             (photos / folder / "a.jpg").write_bytes((photos / "a.jpg").read_bytes())
+        names = ["in/a.jpg", "in/one/a.jpg", "in/two/deep/a.jpg", "b.png"]
+        (photos.parent / "boxes.json").write_text(
+            json.dumps(dict.fromkeys(names, [[9, 9, 80, 90]]))
+        )
         expected = {
             f"{name}.{kind}"
             for name in ("a", "b", "one/a", "two/deep/a")

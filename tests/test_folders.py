@@ -39,6 +39,8 @@ def test_list_of_images(tmp_path):
         assert names(expand([tmp_path / "list.txt"], repeated=True)) == [
             *("é 1.jpg", "b.jpg", "y", "é 1.jpg")
         ]
+    (tmp_path / "list.txt").write_text("\n".join(lines), encoding="utf-16")  # of PowerShell
+    assert names(expand([tmp_path / "list.txt"])) == ["é 1.jpg", "b.jpg", "y"]
     (tmp_path / "list.txt").write_text("./#1.jpg")
     assert names(expand([tmp_path / "list.txt"])) == ["#1.jpg"]
     (tmp_path / "list.txt").write_text("\n# nothing\n")

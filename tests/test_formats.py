@@ -126,11 +126,12 @@ def test_pose_and_openness_are_written():
     assert set(face["openness"]) == {"left_eye", "right_eye", "mouth"}
     blank = {**face, "pose": {}}  # of a face whose pose could not be told
     header, first, second = formats.to_csv([{"source": "a", "faces": [face, blank]}]).splitlines()
-    names = header.split(",")[-6:]
+    names = header.split(",")[-7:]
     assert names[:3] == ["yaw", "pitch", "roll"]
-    assert names[3:] == ["openness_left_eye", "openness_right_eye", "openness_mouth"]
-    assert first.split(",")[-6:-3] == [str(angle) for angle in face["pose"].values()]
-    assert second.split(",")[-6:-3] == [""] * 3
+    assert names[3:-1] == ["openness_left_eye", "openness_right_eye", "openness_mouth"]
+    assert names[-1] == "degrees" and first.split(",")[-1] == "0.0"
+    assert first.split(",")[-7:-4] == [str(angle) for angle in face["pose"].values()]
+    assert second.split(",")[-7:-4] == [""] * 3
     entry = {"source": "a", "width": 200, "height": 200, "faces": [face]}
     (annotation,) = json.loads(formats.to_coco([entry]))["annotations"]
     assert (annotation["pose"], annotation["openness"]) == (face["pose"], face["openness"])

@@ -183,3 +183,47 @@ def test_float_tiff_of_nan_is_told(tmp_path, channels):
     cv2.imwrite(str(path), np.full((8, 8, channels), 3000, np.float32))
     with pytest.raises(ValueError, match=r"float pixels in 0..1 .*Received: 3000 .*a.tif\)$"):
         read_image(path)
+
+
+def tiff_16(image, white_is_zero=False, planes=False):
+    """The bytes of a TIFF of 16 bits: image (H, W) or (H, W, 3) uint16."""
+    height, width, *channels = image.shape
+    count = channels[0] if channels else 1
+    meaning = 2 if channels else 1 - white_is_zero
+    rows = image.transpose(2, 0, 1) if planes else image
+    parts, size = count if planes else 1, image.size * 2
+    head = 8 + 2 + 10 * 12 + 4
+    lists = head, head + 2 * count, head + 2 * count + 4 * parts  # bits, offsets, sizes
+    pixels = lists[2] + 4 * parts
+    entries = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, count, lists[0] if count > 2 else 16),
+        (259, 3, 1, 1),
+        (262, 3, 1, meaning),
+        (273, 4, parts, lists[1] if parts > 1 else pixels),
+        (277, 3, 1, count),
+        (278, 4, 1, height),
+        (279, 4, parts, lists[2] if parts > 1 else size),
+        (284, 3, 1, 2 if planes else 1),
+    ]
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    values = struct.pack(f"<{count}H", *[16] * count)
+    values += struct.pack(f"<{parts}I", *(pixels + i * size // parts for i in range(parts)))
+    values += struct.pack(f"<{parts}I", *[size // parts] * parts)
+    start = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    return start + directory + bytes(4) + values + rows.astype("<u2").tobytes()
+
+
+def test_tiff_of_16_bits_in_which_white_is_zero():
+    grey = np.linspace(0, 65535, 12).astype(np.uint16).reshape(3, 4)
+    right = read_image(tiff_16(grey))
+    assert right[0, 0].tolist() == [0] * 3 and right[-1, -1].tolist() == [255] * 3
+    np.testing.assert_array_equal(read_image(tiff_16(65535 - grey, white_is_zero=True)), right)
+
+
+def test_tiff_of_16_bits_with_planes_is_refused():
+    colors = np.arange(24, dtype=np.uint16).reshape(2, 4, 3) * 2700
+    np.testing.assert_allclose(read_image(tiff_16(colors)), colors / 257, atol=1)
+    with pytest.raises(ValueError, match="TIFF of 16 bits with the colours of each pixel side"):
+        read_image(tiff_16(colors, planes=True))

@@ -1,18 +1,21 @@
 """The way of a face from the photo into the crop and back."""
 
 import json
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiny import tiny_lotr
 
 import keras_lotr
 from keras_lotr import geometry
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.inference.face_detector import Face
 from keras_lotr.inference.landmarker import FaceLandmarker
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.preset import Preprocessor
@@ -255,3 +258,24 @@ def test_a_stack_of_images():
     photo = keras_lotr.read_image("examples/astronaut.jpg")
     first, second = landmarker(np.stack([photo, photo[:, ::-1]]))
     assert first == landmarker(photo) and len(second) == 1
+
+
+def test_images_that_are_given_are_not_gathered_without_end():
+    """Of a generator of large arrays only a few are in memory at a time."""
+    landmarker = FaceLandmarker(tiny_lotr(5), lambda image: [[5, 5, 40, 50]])
+    alive = []
+
+    def photos():
+        for _ in range(12):
+            photo = np.zeros((1000, 10_000, 3), np.uint8)
+            alive.append(weakref.ref(photo))
+            yield photo
+
+    counts = [sum(ref() is not None for ref in alive) for _ in landmarker.stream(photos())]
+    assert max(counts) <= 5 and len(counts) == 12
+
+
+def test_results_of_an_image_without_a_name():
+    photo = PhotoLandmarks(b"a whole file " * 1000)
+    assert photo.to_dict()["source"] == "bytes"
+    assert PhotoLandmarks(np.zeros((4, 4, 3))).to_dict()["source"] == "ndarray"

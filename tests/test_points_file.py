@@ -49,9 +49,10 @@ ROWS = [["0", "0.0", "0"], ["0", "0.0", "1"], ["2", "0.1", "1"]]
 def test_csv(tmp_path):
     with open(written(tmp_path / "points.csv"), encoding="utf-8") as file:
         header, *rows = csv.reader(file)
-    assert header[:4] == ["frame", "time", "track_id", "score"] and header[-2:] == ["x1", "y1"]
+    assert header[:4] == ["frame", "time", "track_id", "score"]
+    assert header[-3:] == ["x1", "y1", "degrees"]
     assert [row[:3] for row in rows] == ROWS
-    assert rows[2][-4:] == ["1.0", "2.0", "3.0", "4.0"]
+    assert rows[2][-5:] == ["1.0", "2.0", "3.0", "4.0", "0.0"]
 
 
 def known_face(sure):

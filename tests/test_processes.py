@@ -52,6 +52,15 @@ def test_same_faces_in_the_same_order(landmarker, monkeypatch):
     assert_same(faces_of(landmarker.stream(EXAMPLES, boxes, workers=2)), alone)
 
 
+def test_boxes_of_some_photos_only(landmarker):
+    """None where the detector is to look, in any place."""
+    box = [[178, 89, 271, 175]]
+    for boxes in ([None, box * 2, []], [box * 2, [], None]):
+        alone = faces_of(landmarker.stream(EXAMPLES[:1] * 3, boxes))
+        assert [len(faces) for *_, faces in alone] == [1 if b is None else len(b) for b in boxes]
+        assert_same(faces_of(landmarker.stream(EXAMPLES[:1] * 3, boxes, workers=1)), alone)
+
+
 def test_photos_are_taken_as_they_are_needed(landmarker, monkeypatch):
     monkeypatch.setattr(processes, "_PHOTOS_IN_TASK", 1)
     taken = []

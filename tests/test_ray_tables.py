@@ -75,7 +75,7 @@ def test_other_settings_and_columns(tmp_path):
         both = schema_of("plain2", False, {"preset": "a", "flip": "True"})
         written(str(tmp_path / "flipped"), "a", "b", schema=both)
         done_before(str(tmp_path / "flipped"), SCHEMA)
-    with pytest.raises(ValueError, match=message + "13 columns, not 15"):
+    with pytest.raises(ValueError, match=message + "14 columns, not 16"):
         done_before(str(tmp_path), schema_of("plain3", False, {"preset": "a"}))
 
 

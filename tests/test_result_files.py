@@ -391,6 +391,37 @@ class TestWhatIsNoResult:
             run(["a.jpg"], tmp_path, ["pts"], faces=2)
         assert (tmp_path / "a_1.pts").read_text() == self.LABELS["a.pts"]
 
+    @pytest.mark.parametrize(
+        ("name", "change"),
+        [
+            ("a.json", lambda c: c[0].update(split="val")),
+            ("a.json", lambda c: c[0]["faces"][0].update(checked=True)),
+            ("a.coco.json", lambda c: c.update(info={"contributor": "Anna"})),
+            ("a.coco.json", lambda c: c["annotations"][0].update(attributes={"blur": 1})),
+            ("a.coco.json", lambda c: c["annotations"][0].update(keypoints=[0, 0, 0, 9, 9, 2])),
+        ],
+    )
+    def test_results_that_became_labels_are_not_replaced(self, name, change, tmp_path):
+        path, kinds = tmp_path / name, ["coco" if "coco" in name else "json"]
+        run(["a.jpg"], path, kinds)
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match=self.REFUSED):
+            run(["a.jpg"], path, kinds)
+        with pytest.raises(ValueError, match="of which somebody made labels: take another --out"):
+            run(["b.jpg"], path, kinds, resume=True)
+        assert path.read_bytes() == before and os.listdir(tmp_path) == [name]
+
+    def test_nor_a_table_with_a_split(self, tmp_path):
+        run(["a.jpg"], tmp_path / "a.csv")
+        header, row = (tmp_path / "a.csv").read_text().splitlines()
+        (tmp_path / "a.csv").write_text(f"{header},split\n{row},val\n")
+        for resume in (False, True):
+            with pytest.raises(ValueError, match="holds something else|somebody made labels"):
+                run(["b.jpg"], tmp_path / "a.csv", resume=resume)
+
     @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet", "pts", "coco"])
     def test_results_are_replaced(self, kind, tmp_path):
         needs_pyarrow(kind)

@@ -1,6 +1,7 @@
 """Boxes and results in files: our own and those of other programs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,13 +28,20 @@ def written(folder, name, content):
     return path
 
 
+def corners(path):
+    """{image: list of [x0, y0, x1, y1]} of upright faces without scores."""
+    found = read_boxes(path)
+    assert all((face.score, face.degrees) == (None, 0) for here in found.values() for face in here)
+    return {name: [face.box.tolist() for face in here] for name, here in found.items()}
+
+
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet", "coco"])
 def test_what_we_write_we_read(kind, tmp_path):
     if kind == "parquet":
         pytest.importorskip("pyarrow", reason="reads and writes Parquet")
     path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
     formats.write_entries(path, kind, ENTRIES)
-    boxes = read_boxes(path)
+    boxes = corners(path)
     assert boxes["a.jpg"] == [BOX, BOX]
     assert boxes.get("b.jpg", []) == []
     entries = read_entries(path)
@@ -43,9 +51,22 @@ def test_what_we_write_we_read(kind, tmp_path):
         assert entries == ENTRIES
 
 
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet", "coco"])
+def test_a_face_stays_turned(kind, tmp_path):
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="reads and writes Parquet")
+    path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
+    entries = [{**ENTRIES[0], "faces": [{**ENTRIES[0]["faces"][0], "degrees": 90.0}]}]
+    formats.write_entries(path, kind, entries)
+    ((face,),) = read_boxes(path).values()
+    assert (face.degrees, face.score, face.box.tolist()) == (90, None, BOX)
+    ((face,),) = (entry["faces"] for entry in read_entries(path))
+    assert face["degrees"] == 90
+
+
 def test_one_line_of_json_lines(tmp_path):
     formats.write_entries(tmp_path / "a.jsonl", "jsonl", ENTRIES[:1])
-    assert read_boxes(tmp_path / "a.jsonl") == {"a.jpg": [BOX, BOX]}
+    assert corners(tmp_path / "a.jsonl") == {"a.jpg": [BOX, BOX]}
     assert read_entries(tmp_path / "a.jsonl") == ENTRIES[:1]
 
 
@@ -65,7 +86,7 @@ YUNET = [100, 50, 80, 100, *range(10), 0.9]
     ],
 )
 def test_json_of_others(content, tmp_path):
-    assert read_boxes(written(tmp_path, "boxes.json", content)) == {"a.jpg": [BOX]}
+    assert corners(written(tmp_path, "boxes.json", content)) == {"a.jpg": [BOX]}
 
 
 @pytest.mark.parametrize(
@@ -83,11 +104,11 @@ def test_json_of_others(content, tmp_path):
     ],
 )
 def test_names_of_columns_decide(text, tmp_path):
-    assert read_boxes(written(tmp_path, "boxes.csv", text)) == {"a.jpg": [BOX]}
+    assert corners(written(tmp_path, "boxes.csv", text)) == {"a.jpg": [BOX]}
 
 
 def test_rows_of_yunet_are_boxes_with_the_forehead(tmp_path):
-    ((box,),) = read_boxes(written(tmp_path, "boxes.json", {"a.jpg": [YUNET]})).values()
+    ((box,),) = corners(written(tmp_path, "boxes.json", {"a.jpg": [YUNET]})).values()
     np.testing.assert_allclose(box, [99.2, 75, 180.8, 150.7], atol=1e-3)
 
 
@@ -130,6 +151,21 @@ def test_paths_of_another_machine():
     assert boxes_of_images(["here/a.jpg"], two) == {}
 
 
+def test_boxes_of_another_image_of_the_same_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("x", "y"):
+        Path(folder).mkdir()
+        Path(folder, "a.jpg").touch()
+    both = ["x/a.jpg", "y/a.jpg"]
+    for name in ("x/a.jpg", str(tmp_path / "x" / "a.jpg")):
+        assert boxes_of_images(both, {name: [BOX]}) == {"x/a.jpg": [BOX]}
+        assert boxes_of_images(both[1:], {name: [BOX]}) == {}
+    for name in ("a.jpg", "/data/a.jpg"):  # which of the two?
+        assert boxes_of_images(both, {name: [BOX]}) == {}
+        assert boxes_of_images(both[:1], {name: [BOX]}) == {"x/a.jpg": [BOX]}
+    assert boxes_of_images([*both, "b.jpg"], {"b.jpg": [BOX]}) == {"b.jpg": [BOX]}
+
+
 @pytest.mark.parametrize(
     "header",
     ["image,x0,y0,x1,y1,x2,y2", "image,x1,y1,x2,y2,x3,y3", "image,x0,y0,x1,y1,x2,y2,x3,y3"],
@@ -143,4 +179,4 @@ def test_landmarks_are_no_box(header, tmp_path):
 @pytest.mark.parametrize("columns", ["x,y,w,h", "left,top,width,height"])
 def test_a_box_beside_landmarks(columns, tmp_path):
     text = f"image,x0,y0,x1,y1,x2,y2,{columns}\na.jpg,1,2,3,4,5,6,10,20,30,40\n"
-    assert read_boxes(written(tmp_path, "boxes.csv", text)) == {"a.jpg": [[10, 20, 40, 60]]}
+    assert corners(written(tmp_path, "boxes.csv", text)) == {"a.jpg": [[10, 20, 40, 60]]}

@@ -137,6 +137,8 @@ def test_bad_results(content, message, tmp_path):
 def test_rows_say_how_they_were_measured_if_not_as_usual():
     plain = results(normalizer="outer_eyes", converted_from=None, only=[])
     other = results(normalizer="box", converted_from="wflw98", only=["hard"])
-    text = tables([plain, other])
+    detected = results(normalizer="outer_eyes", boxes="detector")
+    text = tables([plain, other, detected])
+    assert "| photos val, boxes of the detector, 50 |" in text
     assert "| photos val, 50 |" in text
     assert "| photos val, hard, labels of wflw98, by box, 50 |" in text

@@ -235,6 +235,27 @@ def test_no_faces_to_calibrate_on(preset, data, tmp_path):
     assert "nobody" in result.output
 
 
+def test_another_preset_is_not_replaced(preset, data, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model.safetensors").write_text("trained for days")
+    for output in (other, other / "model.safetensors"):
+        command = ["train-certainty", preset, "--data", data, "--output", output, "--crops", 64]
+        result = CliRunner().invoke(main, [*map(str, command)])
+        assert result.exit_code == 2 and "Expected a new folder to write" in result.output
+    assert (other / "model.safetensors").read_text() == "trained for days"
+    assert len(list(other.iterdir())) == 1
+
+
+def test_nothing_to_report_on(trained, tmp_path):
+    """One val face calibrates, and none is left to measure; of three photos none is held out."""
+    one = write_faces(tmp_path / "one", ["train", "val"])
+    result = CliRunner().invoke(main, ["report", "certainty", str(trained), "--data", str(one)])
+    assert result.exit_code == 2 and "at least two faces in the split val" in result.output
+    with pytest.raises(ValueError, match="at least 4 photos in .*every 4th .*Received: 2"):
+        photos_with_boxes(one / "images", held_out=True)
+
+
 def test_other_faces_calibrate_and_the_detector_decides(preset, data, tmp_path):
     other = write_faces(tmp_path / "other", ["val"] * 6)
     command = ["train-certainty", preset, "--data", data, "--output", tmp_path / "out"]

@@ -7,8 +7,9 @@ import click
 from keras_lotr.cli.checks import check_exists, landmark_preset
 from keras_lotr.cli.options import engine, examples, file_with, measured_model, only, reader
 from keras_lotr.cli.types import NAME, PATH, PRESET_NAME
-from keras_lotr.presets.files import ONNX, WEIGHTS
+from keras_lotr.presets.files import ONNX, WEIGHTS, resolve
 from keras_lotr.quiet import start_keras
+from keras_lotr.writing import check_new_folder
 
 
 @click.command(
@@ -54,6 +55,9 @@ def train_certainty(preset, data, photos, output, **settings):
     landmark_preset(preset)
     folders = *settings["visibility"], *settings["calibrate_with"], *([photos] if photos else [])
     check_exists("data set", *data, *folders)
+    own = resolve(preset).folder
+    if own is None or own.resolve() != output.resolve():  # or else it gets its head in its place
+        check_new_folder(output)
     start_keras(to_train=True)
     from keras_lotr.export.onnx import export_onnx
     from keras_lotr.lotr import LOTR

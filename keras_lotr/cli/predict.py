@@ -139,9 +139,9 @@ def images_of(sources, recursive, output=None):
     """
     from keras_lotr.images.folders import find_images
 
-    within = output if recursive and output and os.path.isdir(output) else None
+    within = output if output and os.path.isdir(output) else None
     try:
-        return find_images(sources, recursive, without=within)
+        return find_images(sources, recursive, drawn_in=within)
     except ValueError as error:
         folders = not recursive and any(map(os.path.isdir, sources))
         hint = " Its subfolders are searched with --recursive." if folders else ""

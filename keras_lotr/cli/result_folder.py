@@ -5,8 +5,6 @@ import re
 import unicodedata
 from pathlib import Path
 
-import cv2
-
 from keras_lotr.cli.result_log import (
     ResultLog,
     ResultsNotWritten,
@@ -16,6 +14,7 @@ from keras_lotr.cli.result_log import (
     kind_of,
 )
 from keras_lotr.images.drawing import draw
+from keras_lotr.images.drawn_files import drawn_jpeg, is_drawn
 from keras_lotr.images.reading import read_image
 from keras_lotr.images.sources import file_name, is_url
 from keras_lotr.inference import formats
@@ -35,8 +34,8 @@ class ResultFolder:
         folder: where the files go.
 
     Raises:
-        ValueError: drawn images would replace some of `images`, or results what is no result; or,
-            with `resume`, no format says of which image its files are.
+        ValueError: drawn images would replace photos, or results what is no result; or, with
+            `resume`, no format says of which image its files are.
     """
 
     def __init__(self, images, folder, kinds, drawn, resume, searched):
@@ -57,12 +56,14 @@ class ResultFolder:
                 for file in filter(Path.is_file, files):
                     check_no_loss(file)
         if drawn:
-            self._check_originals(images)
+            self._check_photos(images)
 
-    def _check_originals(self, images):
-        originals = {os.path.realpath(image) for image in images if not is_url(image)}
+    def _check_photos(self, images):
+        """Refuse to draw over an image that is looked at, or that nobody drew here."""
+        wanted = {os.path.realpath(image) for image in images if not is_url(image)}
         for name in self.names.values():
-            if os.path.realpath(self.folder / f"{name}.jpg") in originals:
+            path = self.folder / f"{name}.jpg"
+            if path.is_file() and (os.path.realpath(path) in wanted or not is_drawn(path)):
                 raise ValueError(
                     f"Drawing into {self.folder} would replace {name}.jpg: take another folder."
                 )
@@ -91,6 +92,9 @@ class ResultFolder:
         others = [".pts"] * ("pts" in self.kinds) + [".jpg"] * self.drawn
         if not files and any((self.folder / f"{name}{ending}").is_file() for ending in others):
             return True  # nobody knows whose
+        photo = self.folder / f"{name}.jpg"
+        if self.drawn and photo.is_file() and not is_drawn(photo):
+            return True
         if any(key_of(entry["source"]) != key_of(image) for entry in entries):
             return True
         if entries:
@@ -167,8 +171,7 @@ def check_says_whose(kinds):
 def _write_drawn(path, source, photo):
     # Read again: the pixels of many images are not kept.
     image = draw(read_image(source), photo.faces, grey=[photo.is_low(f) for f in photo.faces])
-    data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    write_file(path, data.tobytes())
+    write_file(path, drawn_jpeg(image))
 
 
 def _names(images, taken, searched, is_another):

@@ -105,7 +105,13 @@ class ResultLog:
                         self._whole += len(line)
                         self._note(json.loads(line), self.part)
         elif self.path.is_file():
-            for entry in read_entries(self.path):
+            entries = read_entries(self.path)
+            if not is_result(self.path):
+                raise ValueError(
+                    "Expected results as `keras-lotr predict` wrote them, to go on with. Received: "
+                    f"{self.path}, of which somebody made labels: take another --output"
+                )
+            for entry in entries:
                 self._note(entry, self.path)
 
     def _note(self, entry, place):

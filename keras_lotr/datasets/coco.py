@@ -34,7 +34,8 @@ def read(folder, split="train", scheme=None):
         folder: the folder of the data set, or a COCO file.
         split: "train", "val" or "test".
         scheme: None: the known scheme of 68, 98 or 106 landmarks ("jd106"), plainN for any other.
-            A scheme of as many landmarks says in which order the file has them.
+            A scheme of as many landmarks says in which order the file has them, unless the
+            supercategory names one, as in results of `predict`.
     """
     folder = Path(folder)
     files = [folder] if folder.is_file() else of_split(_files_in(folder), folder, split)
@@ -75,8 +76,9 @@ def _read_file(file, scheme):
     for part in ("images", "annotations"):
         _check_objects(content[part], part, file)
     annotations = [a for a in content["annotations"] if a.get("keypoints")]
+    said = _schemes_said(content.get("categories"))
     if scheme is not None:
-        annotations = _of_fitting_categories(annotations, scheme, file)
+        annotations = _of_fitting_categories(annotations, scheme, said, file)
     places = _image_places(file)
     names = {str(image.get("id")): image.get("file_name") for image in content["images"]}
     faces = []
@@ -86,21 +88,29 @@ def _read_file(file, scheme):
             raise ValueError(f"Expected an image of annotation {annotation.get('id')} in {file}.")
         origin = f"{file}, annotation {annotation.get('id')}"
         points = np.where(keypoints[:, 2:] > 0, keypoints[:, :2], np.nan)
-        image, own = find_image(name, *places), scheme_of(len(points), scheme)
+        image = find_image(name, *places)
+        own = scheme_of(len(points), scheme, said.get(str(annotation.get("category_id"))))
         faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return labelled_samples(faces, file, scheme)
 
 
-def _of_fitting_categories(annotations, scheme, file):
+def _schemes_said(categories):
+    """{id of a category: what it says of its landmarks}, as `predict` writes it."""
+    categories = categories if isinstance(categories, list) else []
+    categories = [category for category in categories if isinstance(category, dict)]
+    return {str(c.get("id")): c.get("scheme", c.get("supercategory")) for c in categories}
+
+
+def _of_fitting_categories(annotations, scheme, said, file):
     """Without the categories that have no landmarks of the scheme, such as bodies of 17 points.
 
     If none has, all are kept, and the error of the first one says what it has instead.
     """
-    fitting = {
-        str(annotation.get("category_id"))
-        for annotation in annotations
-        if can_convert(scheme_of(len(_keypoints(annotation, file)), scheme), scheme)
-    }
+    fitting = set()
+    for annotation in annotations:
+        category, count = str(annotation.get("category_id")), len(_keypoints(annotation, file))
+        if can_convert(scheme_of(count, scheme, said.get(category)), scheme):
+            fitting.add(category)
     kept = [a for a in annotations if str(a.get("category_id")) in fitting]
     if not kept or len(kept) == len(annotations):
         return annotations

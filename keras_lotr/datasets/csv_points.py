@@ -7,7 +7,8 @@ The header is required; `image` (or `file`, `filename`, `file_name`, `path`) is 
 the CSV file, (0, 0) the middle of the top left pixel of the upright image. Columns may be counted
 from 1, and be set apart in the ways of `keras_lotr.csv_table`. A landmark without label has two
 empty fields, or NA, nan or -1 in both. `split` (train, val or test) may be missing: then all faces
-serve any split. Other columns are ignored. An image with several faces has several lines.
+serve any split. A column `scheme` may name the order of the landmarks, as results of `predict` do.
+Other columns are ignored. An image with several faces has several lines.
 
 A folder may have a file for each split instead, such as train.csv, val.csv and test.csv; a column
 `split` in them comes before the name of the file.
@@ -15,6 +16,7 @@ A folder may have a file for each split instead, such as train.csv, val.csv and 
 
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from keras_lotr.datasets import csv_folder
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import existing, scheme_of, split_of
 from keras_lotr.images.names import find_image
+from keras_lotr.schemes import scheme_of_text
 
 _NO_LABEL = ("", "na", "n/a", "nan", "none", "null")
 _IMAGE = ("image", "file", "filename", "file_name", "path")
@@ -36,7 +39,8 @@ def read(folder, split="train", scheme=None):
         folder: a folder with one CSV file, or one for each split, or a file.
         split: "train", "val" or "test".
         scheme: None: the known scheme of 68, 98 or 106 landmarks ("jd106"), plainN for any other.
-            A scheme of as many landmarks says in which order the file has them.
+            A scheme of as many landmarks says in which order the file has them, unless a column
+            `scheme` says it.
     """
     folder = Path(folder)
     files = csv_folder.files_of(folder) if folder.is_dir() else [(existing(folder), None)]
@@ -64,10 +68,17 @@ def _faces(file, split, usual, scheme):
             )
         if own_split == split:
             image = find_image(values[image_column], file.parent)
-            own = scheme_of(len(points), scheme)
+            own = scheme_of(len(points), scheme, said=_scheme_said(values))
             origin = f"{file}, line {line}"
             faces.append({"path": image, "points_image": points, "scheme": own, "origin": origin})
     return faces
+
+
+def _scheme_said(values):
+    """What a row of `predict` says of its scheme; None if there is no such column."""
+    with suppress(ValueError):
+        return scheme_of_text(values.get("scheme") or "")
+    return None
 
 
 def is_here(folder):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,14 +196,24 @@ def label_key(scheme):
     return LABEL_KEYS[scheme]
 
 
-def scheme_of(num_landmarks, scheme=None):
-    """The scheme of a file that does not say in which order its landmarks are.
+def scheme_of(num_landmarks, scheme=None, said=None):
+    """The scheme of the landmarks of a file.
 
     Args:
         num_landmarks: how many the file has for a face.
         scheme: one of as many landmarks: the user says that this is their order. Any other, or
             None: the usual scheme of so many, plainN if there is none.
+        said: what the file itself calls their order, as results of `predict` do, which is believed;
+            anything but a landmark scheme of so many says nothing.
+
+    Example:
+
+    >>> scheme_of(106), scheme_of(106, "insightface106"), scheme_of(106, "jd106", "insightface106")
+    ('jd106', 'insightface106', 'insightface106')
     """
+    with suppress(TypeError, ValueError):
+        if get_scheme(said).num_landmarks == num_landmarks:
+            return named_scheme(said)
     if scheme is not None and get_scheme(scheme).num_landmarks == num_landmarks:
         return named_scheme(scheme)
     return _SCHEME_OF_NUMBER.get(num_landmarks, f"plain{num_landmarks}")

@@ -41,11 +41,18 @@ def measure_certainty(preset, data, rendered=None, photos=None, num_false=500, s
         the ranking of false boxes; and the pose.
 
     Raises:
-        ValueError: the preset does not say how sure it is, or a data set cannot be read.
+        ValueError: the preset does not say how sure it is, a data set cannot be read, or there are
+            no faces or photos to measure on.
     """
     model = LOTR.from_preset(preset)
     scheme = model.preprocessor.scheme
-    judged = {name: judge(model, found) for name, found in val_sets(data, scheme).items()}
+    samples = val_sets(data, scheme)
+    if not samples:
+        raise NoFaces(
+            f"Expected at least two faces in the split val of {', '.join(map(str, data))}: every "
+            "other one calibrates, and the others are measured."
+        )
+    judged = {name: judge(model, found) for name, found in samples.items()}
     poses = {name: pose_check.of_tags(found) for name, found in judged.items()}
     results = {
         "preset": str(preset),

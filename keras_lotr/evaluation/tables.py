@@ -185,5 +185,7 @@ def _faces(results):
         notes.append(f"labels of {results['converted_from']}")
     if results.get("normalizer", own := get_scheme(results["scheme"]).normalizer) != own:
         notes.append(f"by {results['normalizer']}")
+    if results.get("boxes", "ground-truth") != "ground-truth":
+        notes.append(f"boxes of the {results['boxes']}")
     where = f"{results['data']} {results['split']}"
     return ", ".join([where, *notes, str(results["faces"])])

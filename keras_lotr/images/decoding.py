@@ -21,6 +21,9 @@ _FLAGS = {  # OpenCV's flags for reduced colour images say BGR, those for grey o
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB,
 }
+# Tags of TIFF and what they say.
+_BITS, _MEANING, _PLANES = 258, 262, 284
+_WHITE_IS_ZERO, _SEPARATE = 0, 2
 _EXTRA = "pip install 'keras-lotr[heic]'"
 
 
@@ -87,8 +90,8 @@ def _by_pillow(measured, data, kind):
     try:
         measured.load()
         if kind == "TIFF":  # Pillow has turned it already
-            orientation = 1
-        elif has_boxes(data):  # which go before EXIF, and which Pillow knows
+            return _of_tiff(measured)
+        if has_boxes(data):  # which go before EXIF, and which Pillow knows
             orientation = measured.getexif().get(ORIENTATION, 1)
         else:
             orientation = exif_orientation(data)
@@ -97,6 +100,19 @@ def _by_pillow(measured, data, kind):
         raise
     except Exception:  # Pillow's readers have many for what is damaged
         return None
+
+
+def _of_tiff(measured):
+    """Of more than 8 bits Pillow takes planes for rows, and leaves white at zero."""
+    tags = measured.tag_v2
+    if max(tags.get(_BITS, (1,))) > 8 and tags.get(_PLANES) == _SEPARATE:
+        raise _UnclearPixels(
+            "Expected a TIFF of 16 bits with the colours of each pixel side by side. This one has "
+            "a plane for each colour: save it otherwise, or read it yourself and give the array"
+        )
+    image = _array_of_pil(measured)
+    white_is_zero = measured.mode.startswith("I;16") and tags.get(_MEANING) == _WHITE_IS_ZERO
+    return 255 - image if white_is_zero else image
 
 
 def _tiff_by_opencv(data, name, max_pixels):

@@ -3,7 +3,10 @@
 import glob
 import os
 import re
+from pathlib import Path
 
+from keras_lotr.csv_table import decoded
+from keras_lotr.images.drawn_files import is_drawn
 from keras_lotr.images.header import kind_of
 from keras_lotr.images.names import IMAGE_ENDINGS, KINDS, find_image, natural_key
 from keras_lotr.images.sources import is_url
@@ -29,7 +32,7 @@ def expand(sources, repeated=False):
     return find_images(sources, repeated=repeated)[0]
 
 
-def find_images(sources, recursive=False, without=None, repeated=False):
+def find_images(sources, recursive=False, drawn_in=None, repeated=False):
     """Files, folders, patterns and URLs -> the list of images, each folder in natural order.
 
     A file is taken as it is, whether it exists or not: reading it tells. In a folder, images are
@@ -42,7 +45,7 @@ def find_images(sources, recursive=False, without=None, repeated=False):
             that begin with # are comments.
         recursive: folders with all their subfolders; a link into a folder that was visited
             already is not followed again.
-        without: a folder that is not searched where it lies in another one.
+        drawn_in: a folder in which images with landmarks that were drawn here are none.
         repeated: whether an image is there as often as it is named.
 
     Returns:
@@ -55,7 +58,7 @@ def find_images(sources, recursive=False, without=None, repeated=False):
     """
     images, left_out = [], {}
     for source in map(os.fspath, sources):
-        found, others = _find(source, recursive, without)
+        found, others = _find(source, recursive, drawn_in)
         left_out |= others
         if not found:
             reasons = "".join(f" {path} is {reason}." for path, reason in list(others.items())[:3])
@@ -78,21 +81,23 @@ def _once(images):
     return list(kept.values())
 
 
-def _find(source, recursive, without):
+def _find(source, recursive, drawn_in):
     if is_url(source):
         return [source], {}
     path = os.path.expanduser(source)
     if os.path.isdir(path):
-        paths, left_out = _files_of(path, recursive, without)
+        paths, left_out = _files_of(path, recursive)
     elif glob.has_magic(path) and not os.path.lexists(path):
         paths, left_out = glob.glob(path, recursive=True), {}
     elif path.lower().endswith(".txt") and os.path.isfile(path):
         return _listed_in(path), {}
     else:
         return [path], {}
-    images = []
+    images, output = [], None if drawn_in is None else os.path.realpath(drawn_in)
     for path in sorted(paths, key=natural_key):
         reason = _reason_against(path)
+        if reason is None and output is not None and _is_within(path, output) and is_drawn(path):
+            continue
         if reason is None:
             images.append(path)
         elif reason:
@@ -102,17 +107,15 @@ def _find(source, recursive, without):
 
 def _listed_in(path):
     """The lines of a text file but comments; paths are relative to it, as in lists of data sets."""
-    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
-        lines = file.read().splitlines()
+    # Names of files need not be UTF-8; PowerShell writes lists as UTF-16.
+    lines = decoded(Path(path).read_bytes(), errors="surrogateescape").splitlines()
     lines = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     folder = os.path.dirname(path)
     return [x if is_url(x) else find_image(os.path.expanduser(x), folder) for x in lines]
 
 
-def _files_of(folder, recursive, without):
+def _files_of(folder, recursive):
     paths, left_out, visited = [], {}, set()
-    if without is not None and not os.path.samefile(folder, without):
-        visited.add(os.path.realpath(without))
 
     def unreadable(error):
         left_out[error.filename] = "a folder that cannot be opened"
@@ -123,6 +126,10 @@ def _files_of(folder, recursive, without):
         folders[:] = [] if here in visited or not recursive else folders
         visited.add(here)
     return paths, left_out
+
+
+def _is_within(path, folder):
+    return os.path.join(os.path.realpath(path), "").startswith(os.path.join(folder, ""))
 
 
 def _reason_against(path):

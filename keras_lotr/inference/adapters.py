@@ -15,8 +15,9 @@ def to_supervision(faces):
 
     Returns:
         `supervision.KeyPoints` of F faces: `xy` (F, N, 2) image pixels; `visible`, False for a
-        landmark that is NaN; `detection_confidence`, if the faces were detected; `data["box"]`
-        (F, 4).
+        landmark that is NaN; `keypoint_confidence` (F, N), the probability that a landmark is seen,
+        if the faces say it; `detection_confidence`, if the faces were detected; `data["box"]`
+        (F, 4), and `data["track_id"]` (F,) of faces from `FaceTracker`.
 
     Raises:
         ImportError: supervision is not installed.
@@ -41,9 +42,21 @@ def to_supervision(faces):
         xy=np.where(visible[..., None], points, 0).astype(np.float32),
         class_id=np.zeros(len(faces), int),
         detection_confidence=None if None in scores else np.array(scores, np.float32),
+        keypoint_confidence=_stacked([face.visible for face in faces]),
         visible=visible,
-        data={"box": np.stack([face.box for face in faces])},
+        data={"box": np.stack([face.box for face in faces]), **_numbers(faces)},
     )
+
+
+def _stacked(arrays):
+    """The arrays of all faces as one, or None if a face has none."""
+    return None if any(array is None for array in arrays) else np.stack(arrays)
+
+
+def _numbers(faces):
+    """Those that a tracker gave."""
+    numbers = [face.track_id for face in faces]
+    return {} if None in numbers else {"track_id": np.array(numbers)}
 
 
 def to_pandas(faces):
@@ -56,7 +69,7 @@ def to_pandas(faces):
         `pandas.DataFrame` with the columns face, landmark (numbers from 0), region (the smallest
         one: left_eye rather than eyes), x, y (image pixels) and score (of the face). If a face has
         them, also visible, sigma_xx, sigma_xy and sigma_yy (squared image pixels) and quality (of
-        the face), NaN for faces without.
+        the face), NaN for faces without; and track_id, of faces from `FaceTracker`.
 
     Raises:
         ImportError: pandas is not installed.
@@ -78,6 +91,9 @@ def to_pandas(faces):
         columns["score"] += [np.nan if face.score is None else float(face.score)] * count
     if any(face.sigma is not None for face in faces):
         columns |= _certainty_columns(faces)
+    if faces and (numbers := _numbers(faces)):
+        counts = [len(face) for face in faces]
+        columns["track_id"] = np.repeat(numbers["track_id"], counts)
     return pandas.DataFrame(columns)
 
 

@@ -83,10 +83,9 @@ def check_box(box, shape, giver="a box"):
         hint = "; if it is x, y, width, height, say box_format='xywh'" * _may_be_xywh(array, shape)
         raise ValueError(f"{pixels} with x1 > x0 and y1 > y0{hint}. {received}")
     if (array[2:] - array[:2]).min() < _SMALLEST_SIDE:
-        fractions = array.min() >= -1 and array.max() <= 2
         hint = (
             "; these look like fractions of the photo, multiply them by its width and height"
-            if fractions
+            if _may_be_fractions(array)
             else ""
         )
         raise ValueError(f"{pixels}, at least {_SMALLEST_SIDE} wide and high{hint}. {received}")
@@ -103,6 +102,23 @@ def check_box(box, shape, giver="a box"):
             f"{received}"
         )
     return array
+
+
+def is_speck(box):
+    """Whether a box in pixels is too small to show a face, as a detector may find some.
+
+    Example:
+
+    >>> is_speck([100, 50, 103, 53]), is_speck([0.3, 0.1, 0.5, 0.3]), is_speck([10, 10, 90, 80])
+    (True, False, False)
+    """
+    array = np.asarray(box, np.float32)
+    small = is_box(array) and (array[2:] - array[:2]).min() < _SMALLEST_SIDE
+    return bool(small and not _may_be_fractions(array))
+
+
+def _may_be_fractions(array):
+    return array.min() >= -1 and array.max() <= 2
 
 
 def _may_be_xywh(array, shape):

@@ -7,9 +7,10 @@ boxes contain the forehead too; crops from them are too large and sit too high.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from keras_lotr.inference.boxes import check_box
+from keras_lotr.inference.boxes import check_box, is_speck
 from keras_lotr.inference.face_detector import Face, FaceDetector, check_settings
 from keras_lotr.inference.yunet import download_yunet
 
@@ -93,6 +94,7 @@ class OwnDetector:
 
     Attributes:
         function: photo (H, W, 3) uint8 RGB -> list of `Face`, boxes (F, 4), or None for no face.
+            Boxes of fewer than 4 pixels a side are left out.
     """
 
     function: object
@@ -106,4 +108,13 @@ class OwnDetector:
         except TypeError:
             raise ValueError(f"Expected {_OWN}, or None. Received: {found!r}") from None
         faces = [face if isinstance(face, Face) else Face(face) for face in found]
-        return [replace(f, box=check_box(f.box, image.shape, _OWN)) for f in faces]
+        faces = [replace(f, box=_checked(f.box, image.shape)) for f in faces]
+        return [face for face in faces if face.box is not None]
+
+
+def _checked(box, shape):
+    """The box, if it can be meant; None for one that is too small to show a face."""
+    with suppress(TypeError, ValueError):
+        if is_speck(box):
+            return None
+    return check_box(box, shape, _OWN)

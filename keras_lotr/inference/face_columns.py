@@ -21,7 +21,7 @@ def columns_of_face(scheme, sure=False):
         numbers += [f"sigma_{k}{i}" for i in range(count) for k in ("xx", "xy", "yy")]
     numbers += [] if scheme is None else _state_columns(named_scheme(scheme))
     box_and_score = dict.fromkeys(["score", *boxes], float)
-    return {**box_and_score, "scheme": str, **dict.fromkeys(numbers, float)}
+    return {**box_and_score, "scheme": str, **dict.fromkeys([*numbers, "degrees"], float)}
 
 
 def cells_of_face(face):
@@ -32,7 +32,8 @@ def cells_of_face(face):
         numbers += [face["quality"], *face["visible"], *matrices]
     known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
     state = [known.get(name) for name in _state_columns(named_scheme(face["scheme"]))]
-    return [face["score"], *face["box"], scheme_text(face["scheme"]), *numbers, *state]
+    degrees = face.get("degrees", 0.0)
+    return [face["score"], *face["box"], scheme_text(face["scheme"]), *numbers, *state, degrees]
 
 
 @cache

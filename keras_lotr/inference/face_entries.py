@@ -2,6 +2,10 @@
 
 import numpy as np
 
+from keras_lotr.inference.certainty import three_numbers
+from keras_lotr.inference.pose import ANGLES
+from keras_lotr.schemes import scheme_config
+
 _NEEDED = ("points", "box", "scheme")
 
 
@@ -36,6 +40,48 @@ def arguments_of(entries):
     for name in ("score", "degrees", "track_id"):
         found[name] = _number(entries, name)
     return {**found, "degrees": found["degrees"] or 0.0, "scheme": entries["scheme"]}
+
+
+def entries_of(face):
+    """What `FaceLandmarks.to_dict` returns."""
+    numbered = {} if face.track_id is None else {"track_id": face.track_id}
+    turned = {"degrees": round(float(face.degrees), 3)} if face.degrees else {}
+    return {
+        **numbered,
+        **turned,
+        **_certainty(face),
+        "points": _rounded(face.points),
+        "box": _rounded(face.box),
+        "score": face.score if face.score is None else round(float(face.score), 4),
+        "scheme": scheme_config(face.scheme),
+        **_state(face),
+    }
+
+
+def _certainty(face):
+    if face.sigma is None:
+        return {}
+    numbers = three_numbers(face.sigma.astype(np.float64)).tolist()
+    return {
+        "sigma": [[float(f"{value:.4g}") for value in row] for row in numbers],
+        "visible": _rounded(face.visible),
+        "quality": round(face.quality, 4),
+    }
+
+
+def _state(face):
+    found, opened = face.pose, face.openness
+    angles = {} if found is None else {name: getattr(found, name) for name in ANGLES}
+    state = {"pose": (angles, 2), "openness": (opened, 3)}
+    return {
+        name: {key: round(float(value), digits) for key, value in values.items()}
+        for name, (values, digits) in state.items()
+        if values
+    }
+
+
+def _rounded(array):
+    return np.round(np.asarray(array, np.float64), 3).tolist()
 
 
 def _numbers(entries, name):

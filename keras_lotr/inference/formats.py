@@ -26,7 +26,7 @@ from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
 from keras_lotr.writing import replaced
 
 # What not every face has, and COCO has no key for.
-NOT_ALWAYS = ("sigma", "visible", "quality", "low_quality", "pose", "openness")
+NOT_ALWAYS = ("degrees", "sigma", "visible", "quality", "low_quality", "pose", "openness")
 
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
@@ -110,7 +110,8 @@ def to_csv(entries, folder=None):
 
     Of a model that says how sure it is, quality, visible0, ..., sigma_xx0, sigma_xy0, sigma_yy0,
     ... follow; then, where the scheme allows them, yaw, pitch, roll in degrees and
-    openness_left_eye, openness_right_eye, openness_mouth.
+    openness_left_eye, openness_right_eye, openness_mouth. The last column, degrees, says how far
+    the crop of the face was turned.
 
     Args:
         entries: all of one scheme.
@@ -162,7 +163,7 @@ def face_columns(scheme, sure=False):
     Example:
 
     >>> list(face_columns("plain1"))
-    ['image', 'face', 'score', 'box_x0', 'box_y0', 'box_x1', 'box_y1', 'scheme', 'x0', 'y0']
+    ['image', 'face', 'score', 'box_x0', ..., 'box_y1', 'scheme', 'x0', 'y0', 'degrees']
     """
     return {"image": str, "face": int, **columns_of_face(scheme, sure)}
 

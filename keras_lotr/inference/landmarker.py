@@ -13,13 +13,15 @@ from keras_lotr.inference.certainty import scale_matrices
 from keras_lotr.inference.detectors import BUILTIN
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.photo_crops import PhotoCropper
+from keras_lotr.inference.photo_landmarks import bytes_held
 from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.inference.verification import verified
 from keras_lotr.schemes import get_scheme
 
-# Crops that are gathered, over photos, before the model is asked. Of photos only one is held.
-_CROPS_AT_ONCE = 64
+# Crops that are gathered, over photos, before the model is asked. Photos that have a name are
+# forgotten before; of those that were given as pixels or bytes no more than these are held.
+_CROPS_AT_ONCE, _BYTES_AT_ONCE = 64, 100_000_000
 
 
 class FaceLandmarker:
@@ -203,7 +205,8 @@ class FaceLandmarker:
 
         Args:
             sources: iterable of images.
-            boxes: iterable of as many arrays (F, 4), or None.
+            boxes: iterable of as many arrays (F, 4), or None; None for one image: the detector
+                looks there.
             box_format: see the call arguments.
             workers: number of processes that share the images, best with `threads=1`; None: this
                 process alone. A script that asks for them needs `if __name__ == "__main__":`.
@@ -217,14 +220,16 @@ class FaceLandmarker:
         if workers is not None:
             yield from stream_in_processes(self, _pairs(sources, boxes), box_format, workers)
             return
-        waiting, num_crops = [], 0
+        waiting, num_crops, num_bytes = [], 0, 0
         for source, given in _pairs(sources, boxes):
             prepared = self.crop_photo(source, given, box_format)
             waiting.append(prepared)
             num_crops += len(prepared.crops)
-            if num_crops >= _CROPS_AT_ONCE or len(waiting) >= _CROPS_AT_ONCE:
+            num_bytes += bytes_held(source)
+            is_full = max(num_crops, len(waiting)) >= _CROPS_AT_ONCE
+            if is_full or num_bytes >= _BYTES_AT_ONCE:
                 yield from self.finish(waiting)
-                waiting, num_crops = [], 0
+                waiting, num_crops, num_bytes = [], 0, 0
         yield from self.finish(waiting)
 
     def finish(self, photos):

@@ -1,5 +1,6 @@
 """What was found: the faces of a photo."""
 
+import os
 from dataclasses import dataclass
 
 
@@ -33,4 +34,33 @@ class PhotoLandmarks:
             for face in self.faces
         ]
         size = {"width": self.width, "height": self.height}
-        return {"source": str(self.source), **size, "faces": faces}
+        return {"source": name_of(self.source), **size, "faces": faces}
+
+
+def name_of(source):
+    """The path or URL of an image; of one without a name, such as an array, what kind it is.
+
+    Example:
+
+    >>> from pathlib import Path
+    >>> name_of(Path("a.jpg")), name_of(b"the bytes of a file")
+    ('a.jpg', 'bytes')
+    """
+    for name in (source, getattr(source, "name", None)):  # that of an open file
+        if isinstance(name, str | os.PathLike):
+            return os.fsdecode(name)
+    return type(source).__name__
+
+
+def bytes_held(source):
+    """About how many bytes of memory an image takes that is not named but given.
+
+    Example:
+
+    >>> bytes_held("a.jpg"), bytes_held(b"the bytes of a file")
+    (0, 19)
+    """
+    if isinstance(source, bytes | bytearray):
+        return len(source)
+    width, height = size if isinstance(size := getattr(source, "size", 0), tuple) else (0, 0)
+    return getattr(source, "nbytes", 4 * width * height)

@@ -131,5 +131,4 @@ def _start(content):
 
 def _find(photos, box_format):
     sources, boxes = zip(*photos, strict=True)
-    given = None if boxes[0] is None else boxes
-    return list(_landmarker.stream(sources, given, box_format))
+    return list(_landmarker.stream(sources, boxes, box_format))

@@ -2,15 +2,16 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from keras_lotr.conversions import common_landmarks
 from keras_lotr.inference import adapters, certainty, formats, pose
-from keras_lotr.inference.face_entries import arguments_of
-from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
+from keras_lotr.inference.face_entries import arguments_of, entries_of
+from keras_lotr.schemes import get_scheme, named_scheme
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,60 @@ class FaceLandmarks:
             )
         return self.points[list(regions[name])]
 
+    def outline(self, name):
+        """The landmarks around an eye or the lips, in order, as a polygon.
+
+        Args:
+            name: "left_eye", "right_eye", "outer_lips" or "inner_lips".
+
+        Returns:
+            (n, 2) float32, image pixels; without pupils, which belong to the regions of eyes.
+
+        Raises:
+            KeyError: the scheme has no such outline.
+
+        Example:
+
+        >>> face = FaceLandmarks(np.zeros((98, 2)), [0, 0, 9, 9], None, "wflw98")
+        >>> face.outline("left_eye").shape, face.region("left_eye").shape
+        ((8, 2), (9, 2))
+        """
+        outlines = get_scheme(self.scheme).outlines
+        if name not in outlines:
+            raise KeyError(
+                f"Expected an outline of {self.scheme}, one of {', '.join(outlines) or 'none'}. "
+                f"Received: {name!r}"
+            )
+        return self.points[list(outlines[name])]
+
+    def to_scheme(self, scheme):
+        """The face with the landmarks of another scheme, all of which its own must have.
+
+        Args:
+            scheme: name, such as "ibug68" for a face of 98 or 106 landmarks.
+
+        Returns:
+            `FaceLandmarks`, which keeps box, score, number and how sure its landmarks are.
+
+        Raises:
+            ValueError: a landmark of that scheme is none of this one's.
+
+        Example:
+
+        >>> face = FaceLandmarks(np.zeros((98, 2)), [0, 0, 9, 9], None, "wflw98")
+        >>> face.to_scheme("ibug68")
+        FaceLandmarks(68 landmarks (ibug68), box [0, 0, 9, 9])
+        """
+        numbers = common_landmarks(self.scheme, scheme)
+        if (numbers < 0).any():
+            raise ValueError(
+                f"Expected a scheme whose landmarks {self.scheme} has. Received: {scheme}, of "
+                f"which it lacks {(numbers < 0).sum()}"
+            )
+        found = {name: getattr(self, name) for name in ("points", "sigma", "visible")}
+        found = {name: None if a is None else a[numbers] for name, a in found.items()}
+        return replace(self, scheme=scheme, **found)
+
     def ellipse(self, level=0.9):
         """The ellipse around each landmark that contains the true one with a probability.
 
@@ -211,41 +266,10 @@ class FaceLandmarks:
         xy and yy of each landmark, squared pixels), "visible" and "quality". Where they can be
         told, there are "pose" (yaw, pitch and roll in degrees) and "openness" of eyes and mouth.
         """
-        numbered = {} if self.track_id is None else {"track_id": self.track_id}
-        turned = {"degrees": round(float(self.degrees), 3)} if self.degrees else {}
-        return {
-            **numbered,
-            **turned,
-            **self._certainty_dict(),
-            "points": _rounded(self.points),
-            "box": _rounded(self.box),
-            "score": self.score if self.score is None else round(float(self.score), 4),
-            "scheme": scheme_config(self.scheme),
-            **self._state_dict(),
-        }
-
-    def _state_dict(self):
-        found, opened = self.pose, self.openness
-        angles = {} if found is None else {name: getattr(found, name) for name in pose.ANGLES}
-        state = {"pose": (angles, 2), "openness": (opened, 3)}
-        return {
-            name: {key: round(float(value), digits) for key, value in values.items()}
-            for name, (values, digits) in state.items()
-            if values
-        }
-
-    def _certainty_dict(self):
-        if self.sigma is None:
-            return {}
-        numbers = certainty.three_numbers(self.sigma.astype(np.float64)).tolist()
-        return {
-            "sigma": [[float(f"{value:.4g}") for value in row] for row in numbers],
-            "visible": _rounded(self.visible),
-            "quality": round(self.quality, 4),
-        }
+        return entries_of(self)
 
     def save(self, path, image=""):
-        """Write a .json, .csv or .pts file.
+        """Write a .json, .csv or .pts file of this face alone; of many faces: `write_results`.
 
         Args:
             path: path of the file, whose ending chooses the format.
@@ -268,7 +292,3 @@ class FaceLandmarks:
 
 def _same(a, b):
     return a is b if a is None or b is None else np.array_equal(a, b)
-
-
-def _rounded(array):
-    return np.round(np.asarray(array, np.float64), 3).tolist()

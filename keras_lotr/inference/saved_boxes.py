@@ -11,6 +11,7 @@ import numpy as np
 from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import unescaped
 from keras_lotr.inference.boxes import corners_of
+from keras_lotr.inference.face_detector import Face
 from keras_lotr.inference.saved_results import (
     BOX_COLUMNS,
     image_beside,
@@ -46,7 +47,8 @@ def read_boxes(path):
             COCO; a table with a column for the image and four for the box.
 
     Returns:
-        {name or path of an image: list of [x0, y0, x1, y1]}, pixels of the upright image.
+        {name or path of an image: list of `Face`}, pixels of the upright image, without scores;
+        turned as the results of `keras-lotr predict` say.
 
     Raises:
         FileNotFoundError: no such file.
@@ -76,12 +78,13 @@ def _of_json(content, folder):
         names = {i["id"]: image_beside(folder, i["file_name"]) for i in content["images"]}
         boxes = {name: [] for name in names.values()}
         for annotation in content["annotations"]:
-            boxes[names[annotation["image_id"]]].append(_corners(annotation["bbox"], "xywh"))
+            face = _face(annotation["bbox"], "xywh", annotation.get("degrees"))
+            boxes[names[annotation["image_id"]]].append(face)
         return boxes
     if isinstance(content, dict) and "faces" in content and "source" in content:
         content = [content]
     if isinstance(content, dict):
-        return {name: [_corners(box) for box in boxes] for name, boxes in content.items()}
+        return {name: [_face(box) for box in boxes] for name, boxes in content.items()}
     boxes = {}
     for entry in content:
         name = next((entry[key] for key in _IMAGE if key in entry), None)
@@ -89,23 +92,24 @@ def _of_json(content, folder):
             raise ValueError(f"the image {name!r}, which is no name; give the whole COCO file")
         here = boxes.setdefault(name, [])
         if "faces" in entry:
-            here += [_corners(face["box"]) for face in entry["faces"]]
+            here += [_face(face["box"], degrees=face.get("degrees")) for face in entry["faces"]]
         elif "bbox" in entry:  # of COCO's results
-            here.append(_corners(entry["bbox"], "xywh"))
+            here.append(_face(entry["bbox"], "xywh"))
         else:
-            here.append(_corners(entry["box"]))
+            here.append(_face(entry["box"]))
     return boxes
 
 
-def _corners(box, box_format="xyxy"):
-    """[x0, y0, x1, y1] of a box, or of a row of YuNet the box around the landmarks."""
-    box = [float(value) for value in box]
+def _face(box, box_format="xyxy", degrees=None):
+    """The face in a box, or of a row of YuNet in the box around the landmarks."""
+    box, degrees = [float(value) for value in box], float(degrees or 0)
     if len(box) == _YUNET:
         first, size = np.array(box[:2]), np.array(box[2:4])
-        return (np.tile(first, 2) + LANDMARKS_BOX * np.tile(size, 2)).tolist()
+        corners = np.tile(first, 2) + LANDMARKS_BOX * np.tile(size, 2)
+        return Face(corners.astype(np.float32), score=None, degrees=degrees)
     if len(box) != 4:
         raise ValueError(f"a box of {len(box)} numbers")
-    return corners_of(box, box_format).tolist()
+    return Face(corners_of(box, box_format), score=None, degrees=degrees)
 
 
 def _of_table(path):
@@ -125,14 +129,15 @@ def _of_table(path):
             values = dict(zip(table.header, row, strict=True))
             if is_without_face(values):
                 continue
-            box = _corners([values[column] for column in columns], box_format)
+            box = [values[column] for column in columns]
+            face = _face(box, box_format, values.get("degrees") if beside else None)
         except ValueError:
             raise ValueError(
                 f"Expected {len(table.header)} fields, with numbers for {', '.join(columns)}, in "
                 f"{path}, line {line}. Received: {','.join(row)[:200]}"
             ) from None
         name = image_beside(path.parent, values[image]) if beside else unescaped(values[image])
-        boxes.setdefault(name, []).append(box)
+        boxes.setdefault(name, []).append(face)
     return boxes
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,18 @@ from keras_lotr.schemes import get_scheme, scheme_of_text
 
 # The columns of a box in a table of `predict`.
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
+# All that is written here, see `formats`.
+_ENTRY_KEYS = {"source", "width", "height", "faces"}
+_FACE_KEYS = {"points", "box", "score", "scheme", "track_id", *NOT_ALWAYS}
+_COCO_KEYS = {"images", "annotations", "categories"}
+_ANNOTATION_KEYS = {
+    *("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd"),
+    *("score", *NOT_ALWAYS),
+}
+_COLUMN = re.compile(
+    "|".join(["image|face|score|scheme|quality|degrees", *BOX_COLUMNS, *ANGLES])
+    + r"|openness_\w+|([xy]|visible|sigma_(xx|xy|yy))\d+"
+)
 
 
 def read_entries(path):
@@ -48,7 +61,9 @@ def read_entries(path):
 
 
 def is_result(path):
-    """Whether `keras-lotr predict` wrote a file, as far as that can be told.
+    """Whether `keras-lotr predict` wrote a file and nobody made labels of it, as far as it tells.
+
+    Labelling programs add keys and columns, such as "info" and `split`, and leave out landmarks.
 
     Args:
         path: of a .json, .jsonl, .csv, .parquet, COCO or .pts file.
@@ -69,9 +84,29 @@ def is_result(path):
         if path.suffix.lower() == ".pts":
             return _is_own_pts(read_text(path))
         read_entries(path)
-    except ValueError:
+        return _is_unchanged(path)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return False
-    return True
+
+
+def _is_unchanged(path):
+    """Whether there is nothing in results but what is written here."""
+    if path.suffix.lower() == ".csv" or is_parquet(path):
+        return all(_COLUMN.fullmatch(name) for name in read_table(path).header)
+    content = parsed_json(read_text(path) or "[]")
+    if isinstance(content, dict) and "annotations" in content:
+        annotations = content["annotations"]
+        flags = (flag for annotation in annotations for flag in annotation["keypoints"][2::3])
+        return (
+            content.keys() <= _COCO_KEYS
+            and all(annotation.keys() <= _ANNOTATION_KEYS for annotation in annotations)
+            and all(flags)
+        )
+    content = content if isinstance(content, list) else [content]
+    faces = (face for entry in content for face in entry["faces"])
+    return all(entry.keys() <= _ENTRY_KEYS for entry in content) and all(
+        face.keys() <= _FACE_KEYS for face in faces
+    )
 
 
 def _is_own_pts(text):
@@ -114,6 +149,7 @@ def _entries_of_table(path):
             "box": [float(values[side]) for side in BOX_COLUMNS],
             "score": float(values["score"]) if values["score"] else None,
             "scheme": scheme_of_text(values["scheme"]),
+            **({"degrees": float(values["degrees"])} if _is_turned(values) else {}),
             **_certainty_of(values),
             **_state_of(values),
         }
@@ -124,6 +160,10 @@ def _entries_of_table(path):
 def is_without_face(values):
     """Whether a row of `keras_lotr.ray` is about an image in which there is no face, or failed."""
     return "error" in values and not values.get("face")
+
+
+def _is_turned(values):
+    return float(values.get("degrees") or 0) != 0
 
 
 def _certainty_of(values):

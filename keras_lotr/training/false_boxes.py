@@ -23,9 +23,18 @@ def photos_with_boxes(folder, held_out=False):
 
     Returns:
         list of (path, (F, 4) boxes).
+
+    Raises:
+        ValueError: there are too few.
     """
     paths = expand([os.fspath(folder)])
+    every = len(paths)
     paths = [p for i, p in enumerate(paths) if (i % HELD_OUT == HELD_OUT - 1) == held_out]
+    if not paths:
+        raise ValueError(
+            f"Expected at least {HELD_OUT} photos in {folder}: every {HELD_OUT}th one is for "
+            f"measuring. Received: {every}"
+        )
     detect = load_detector()
     faces = [[face.box for face in detect(read_image(path))] for path in paths]
     boxes = [np.reshape(found, (-1, 4)).astype(np.float32) for found in faces]

@@ -1,0 +1,62 @@
+"""The faces of photos in one file, from Python."""
+
+import os
+
+import numpy as np
+import pytest
+
+from keras_lotr import FaceLandmarks, read_results, write_results
+from keras_lotr.inference.photo_landmarks import PhotoLandmarks
+
+pytestmark = pytest.mark.once
+
+
+def photos():
+    rng = np.random.default_rng(0)
+    known = {"sigma": np.tile(np.eye(2), (68, 1, 1)), "visible": np.full(68, 0.5)}
+    points = rng.uniform(0, 99, (2, 68, 2)).round(2)
+    sure = [
+        FaceLandmarks(points[0], [0, 0, 99, 99], 0.5, "ibug68", **known),
+        FaceLandmarks(points[1], [9, 9, 90, 90], None, "ibug68", degrees=90.0, **known),
+    ]
+    return [
+        PhotoLandmarks("a.jpg", sure, 100, 110),
+        PhotoLandmarks("lost.jpg", error=ValueError("no image")),
+        PhotoLandmarks("b.jpg", sure[:1], 120, 100),
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv", "a.parquet", "coco.json"])
+def test_what_is_written_is_read(name, tmp_path, monkeypatch):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow", reason="writes Parquet")
+    monkeypatch.chdir(tmp_path)
+    written = photos()
+    for _ in range(2):  # results are replaced
+        write_results(iter(written), name, coco=name == "coco.json")
+    found = read_results(name)
+    assert [photo.source for photo in found] == ["a.jpg", "b.jpg"]
+    if not name.endswith(("csv", "parquet")):
+        assert [(photo.width, photo.height) for photo in found] == [(100, 110), (120, 100)]
+    for photo, expected in zip(found, written[::2], strict=True):
+        for face, same in zip(photo.faces, expected.faces, strict=True):
+            np.testing.assert_allclose(face.points, same.points, atol=1e-3)
+            assert (face.score, face.degrees) == (same.score, same.degrees)
+            assert face.quality == pytest.approx(same.quality, abs=1e-3)
+    assert os.listdir() == [name]
+
+
+def test_bad_input(tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("image,x0,y0,split\na.jpg,1,2,val\n")
+    with pytest.raises(ValueError, match="labels.csv, which holds something else"):
+        write_results(photos(), labels)
+    assert labels.read_text().endswith("val\n")
+    with pytest.raises(ValueError, match=r"Expected a file .json, .jsonl, .csv, .parquet. Rec"):
+        write_results(photos(), tmp_path / "a.txt")
+    with pytest.raises(ValueError, match="Expected a file .json for COCO. Received"):
+        write_results(photos(), tmp_path / "a.csv", coco=True)
+    with pytest.raises(ValueError, match="Expected results of `keras-lotr predict` in"):
+        read_results(labels)
+    with pytest.raises(FileNotFoundError):
+        read_results(tmp_path / "none.json")

@@ -69,6 +69,14 @@ def test_bad_input(arguments, sentence, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
 
 
+def test_labels_are_not_replaced(video, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("image,x0,y0\na.jpg,1,2\n")
+    result = run(video, tmp_path / "out.mp4", "--points", labels)
+    assert result.exit_code == 2 and "labels.csv, which holds something else" in result.stderr
+    assert [*tmp_path.iterdir()] == [labels] and labels.read_text().startswith("image,x0")
+
+
 def test_unknown_preset(video, tmp_path):
     result = run(video, tmp_path / "out.webm", "--preset", "no_such")
     assert result.exit_code == 2 and "There is no preset 'no_such'" in result.stderr

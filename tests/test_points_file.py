@@ -95,3 +95,40 @@ def test_no_faces_at_all(tmp_path, name):
 def test_another_ending(tmp_path):
     with pytest.raises(ValueError, match=r"Expected a file .json, .jsonl, .csv, .parquet"):
         PointsFile(tmp_path / "points.txt")
+
+
+OF_OTHERS = {
+    "labels.csv": "image,x0,y0\na.jpg,1,2\n",
+    "notes.csv": "frame,time\n1,2\n",
+    "coco.json": '{"images": []}',
+    "numbers.json": "[\n[1, 2],\n[3, 4]\n]\n",
+    "events.jsonl": '{"frame": 0, "time": 1.0}\n',
+    "text.json": "text",
+    "latin1.csv": b"caf\xe9,x\n",
+    "broken.parquet": b"PAR1",
+}
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_what_is_no_points_file_is_not_replaced(tmp_path, name):
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    path, content = tmp_path / name, OF_OTHERS[name]
+    content = content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"one of `keras-lotr video --points`.*{name}, which ho"):
+        PointsFile(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("frames", [FRAMES, FRAMES[1:2], []], ids=["faces", "no face", "nothing"])
+def test_a_points_file_is_replaced(tmp_path, name, frames):
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    for _ in range(2):
+        points = PointsFile(tmp_path / name)
+        for time, faces in frames:
+            points.add(time, faces)
+        points.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

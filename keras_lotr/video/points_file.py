@@ -7,9 +7,11 @@ import tempfile
 from pathlib import Path
 
 from keras_lotr import parquet_table
+from keras_lotr.csv_table import read_table, read_text
 from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
 from keras_lotr.inference.formats import encoded, json_line
-from keras_lotr.writing import check_file_target, replaced
+from keras_lotr.inference.saved_results import parsed_json
+from keras_lotr.writing import check_replaced, replaced
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -26,7 +28,7 @@ class PointsFile:
         path: of the file, whose ending chooses the format.
 
     Raises:
-        ValueError: another ending, or a folder is there.
+        ValueError: another ending, or something else than such a file is there.
         ImportError: .parquet, and pyarrow is not installed.
 
     Example:
@@ -46,7 +48,7 @@ class PointsFile:
             raise ValueError(f"Expected a file {', '.join(ENDINGS)}. Received: {path}")
         if self._kind == ".parquet":
             parquet_table.check_installed()
-        check_file_target(self.path)
+        check_replaced(self.path, _is_points, "video --points")
         self._lines, self._frames = tempfile.TemporaryFile(), 0  # noqa: SIM115
 
     def __enter__(self):
@@ -95,6 +97,23 @@ class PointsFile:
             for entry in self._entries():
                 yield ",\n" * (entry["frame"] > 0) + json_line(entry["faces"])
             yield "\n]\n"
+
+
+def _is_points(path):
+    """Whether a file is one of faces in frames, as far as that can be told."""
+    try:
+        if path.suffix.lower() in (".csv", ".parquet"):
+            columns = list(_columns(None))
+            return read_table(path).header[: len(columns)] == columns
+        text = read_text(path)
+        entries = parsed_json(text) if text.strip() else []
+        if path.suffix.lower() == ".jsonl":
+            entries = entries if isinstance(entries, list) else [entries]
+            return all(entry.keys() == {"frame", "time", "faces"} for entry in entries)
+        faces = (face for faces in entries for face in faces)
+        return isinstance(entries, list) and all({"points", "scheme"} <= f.keys() for f in faces)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _rows(entries):

@@ -211,6 +211,36 @@ def test_a_gap_in_the_times_and_reset(landmarker):
     assert numbers(follow(tracker, [[(1, 100, 60, 70)]] * 2)) == [[2]] * 2
 
 
+@pytest.mark.parametrize(
+    ("hold", "rate"), [(0.2, 5), (0.1, 5), (0.0, 25), (1.0, 1000 / 1001), (1.0, 0.5)]
+)
+def test_frames_that_come_slowly_are_no_gap(landmarker, hold, rate):
+    frames = [[(1, 100, 60, 70)]] * 12
+    assert numbers(follow(FaceTracker(landmarker, hold=hold), frames, rate)) == [[0]] * 12
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_frames_of_a_time_lapse_that_are_missing_are_no_gap(landmarker, lost):
+    tracker = FaceTracker(landmarker)
+    before = follow(tracker, [[(1, 100, 60, 70)]] * 6, rate=0.5)
+    after = follow(tracker, [[(1, 100, 60, 70)]] * 6, rate=0.5, start=6 + lost)
+    assert numbers(before + after) == [[0]] * 12
+
+
+def test_a_gap_in_a_time_lapse(landmarker):
+    tracker = FaceTracker(landmarker)
+    before = follow(tracker, [[(1, 100, 60, 70)]] * 6, rate=0.5)
+    after = follow(tracker, [[(1, 100, 60, 70)]] * 6, rate=0.5, start=20)
+    assert numbers(before + after) == [[0]] * 6 + [[1]] * 6
+
+
+def test_times_that_vary_are_no_gap(landmarker):
+    tracker = FaceTracker(landmarker, hold=0.2)
+    image, landmarker.boxes = picture((1, 100, 60, 70))
+    times = np.cumsum([0.04, 0.3] * 10)
+    assert numbers([tracker(image, time) for time in times]) == [[0]] * 20
+
+
 def test_what_the_detector_found_once_by_mistake_is_dropped(landmarker):
     tracker = FaceTracker(landmarker)
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)

@@ -18,7 +18,7 @@ _PYRAMID = (
     *("overlap_of_sizes", "part_of_face"),
 )
 _TRACKER = (
-    *("near", "same", "free", "old", "patience"),
+    *("near", "same", "free", "old", "patience", "gap", "usual"),
     *("hidden_every", "off", "lost", "lost_rate"),
 )
 _TRACK = (

@@ -1,6 +1,7 @@
 """Video frames -> faces that keep their number, with landmarks that do not tremble."""
 
 import math
+from collections import deque
 
 import numpy as np
 
@@ -18,6 +19,7 @@ _SAME = 0.35  # two tracks nearer than this are on one face
 _FREE = 1.1  # faces farther apart do not cover each other
 _OLD = 0.5  # seconds after which what was seen clearly is old
 _PATIENCE = 2  # times in a row that the detector may miss a face before it counts as hidden
+_GAP, _USUAL = 3, 5  # a gap is so many times as long as the longest of the last so many frames
 _HIDDEN_EVERY = 2  # while a face is hidden, the detector looks for it this often
 _OFF = 0.5  # landmarks farther from what the detector found have gone astray
 # Of a face that was hidden, the distance and the unlikeness (0: as it was, 1: no likeness) may have
@@ -49,8 +51,9 @@ class FaceTracker:
 
     Call arguments:
         frame: an image, as `read_image` takes it; all of one video have one size.
-        timestamp: in seconds, later than that of the frame before. After `hold` seconds without a
-            frame all faces count as new. Call `reset` before another part of the video.
+        timestamp: in seconds, later than that of the frame before. All faces count as new after a
+            time without a frame that is longer than `hold`, and longer than three times the longest
+            time between the last six frames. Call `reset` before another part of the video.
 
     Returns:
         list of `FaceLandmarks` with a `track_id`, which counts from 0, in the order of these.
@@ -98,11 +101,11 @@ class FaceTracker:
     def reset(self):
         """Forget all faces, before another part of the video; numbers are not used again."""
         self._tracks, self._time, self._since = [], None, math.inf
+        self._steps = deque(maxlen=_USUAL)  # seconds between the last frames
 
     def __call__(self, frame, timestamp):
         image, timestamp = read_image(frame), self._checked(timestamp)
-        if self._time is not None and timestamp - self._time > self.hold:
-            self.reset()
+        self._forget_after_gap(timestamp)
         self._time = timestamp
         self._since += 1
         looked = self._due()
@@ -135,6 +138,15 @@ class FaceTracker:
                 f"Received: {seconds}. Call reset() before another part of the video."
             )
         return seconds
+
+    def _forget_after_gap(self, timestamp):
+        if self._time is None:
+            return
+        step = timestamp - self._time
+        if self._steps and step > max(self.hold, _GAP * max(self._steps)):
+            self.reset()
+        else:
+            self._steps.append(step)
 
     def _due(self):
         """Whether the detector is to look at this frame."""

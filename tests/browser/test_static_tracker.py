@@ -156,6 +156,15 @@ def close_together():
     return frames[:30] + [people[:1] for people in frames[30:34]] + frames[34:]
 
 
+def slowly(i):
+    return 2.0 * i
+
+
+def with_a_gap(i):
+    return i / 25 + 2 * (i >= 10)
+
+
+@pytest.mark.parametrize("time", [lambda i: i / 25, slowly, with_a_gap])
 @pytest.mark.parametrize(
     ("scene", "sigma"),
     [
@@ -167,7 +176,7 @@ def close_together():
         (lambda: [[(1, 100, 60, 70)]] * 8, {0: 40.0}),  # no face
     ],
 )
-def test_follows_faces_as_the_library(scene, sigma):
+def test_follows_faces_as_the_library(scene, sigma, time):
     recorder = Recorder()
     tracker = FaceTracker(recorder, smooth="light")
     frames, expected = [], []
@@ -176,10 +185,10 @@ def test_follows_faces_as_the_library(scene, sigma):
             recorder.certain(sigma[i])
         image, recorder.boxes = picture(*people)
         recorder.detections, recorder.calls = [], []
-        faces = tracker(image, i / 25)
+        faces = tracker(image, time(i))
         expected.append(faces)
         told = {"detections": recorder.detections, "calls": recorder.calls}
-        frames.append({"image": encoded(image), **told})
+        frames.append({"image": encoded(image), "time": time(i), **told})
     preprocessor = recorder.preprocessor
     size = {"image_size": preprocessor.image_size, "margin": preprocessor.margin}
     found = node("tracker.js", FOLLOW, frames=frames, crop=size, shape=image.shape)
@@ -209,10 +218,10 @@ FOLLOW = """await (async () => {
   };
   const tracker = new m.FaceTracker(detect, landmarksOf, facts);
   const results = [];
-  for (const [i, frame] of v.frames.entries()) {
+  for (const frame of v.frames) {
     [told, asked, calls] = [frame, 0, []];
     const data = Uint8ClampedArray.from(Buffer.from(frame.image, "base64"));
-    const faces = await tracker.next({ data, width, height }, i / 25);
+    const faces = await tracker.next({ data, width, height }, frame.time);
     results.push({ faces, asked, calls });
   }
   return results;

@@ -17,6 +17,7 @@ export class FaceTracker {
   #nextId = 0;
   #tracks;
   #time;
+  #steps; // seconds between the last frames
   #since; // frames since the detector looked
 
   constructor(detect, landmarksOf, facts) {
@@ -28,7 +29,7 @@ export class FaceTracker {
 
   // Forget all faces, before another part of the video; numbers are not used again.
   reset() {
-    [this.#tracks, this.#time, this.#since] = [[], null, Infinity];
+    [this.#tracks, this.#time, this.#steps, this.#since] = [[], null, [], Infinity];
   }
 
   // The faces of the next frame, [{trackId, points, box, score, degrees, sigma, visible, quality}];
@@ -37,7 +38,7 @@ export class FaceTracker {
     if (this.#time !== null && !(timestamp > this.#time)) {
       throw new Error(`A frame's time must be later than ${this.#time}. Received: ${timestamp}.`);
     }
-    if (this.#time !== null && timestamp - this.#time > this.#numbers.hold) this.reset();
+    this.#forgetAfterGap(timestamp);
     this.#time = timestamp;
     this.#since += 1;
     const looked = this.#isDue();
@@ -54,6 +55,14 @@ export class FaceTracker {
 
   get #visible() {
     return this.#tracks.filter(({ hidden }) => !hidden);
+  }
+
+  #forgetAfterGap(timestamp) {
+    if (this.#time === null) return;
+    const [step, { hold, gap, usual }] = [timestamp - this.#time, this.#numbers];
+    const isGap = this.#steps.length && step > Math.max(hold, gap * Math.max(...this.#steps));
+    if (isGap) this.reset();
+    else this.#steps = [...this.#steps, step].slice(-usual);
   }
 
   // Whether the detector is to look at this frame.

@@ -122,7 +122,8 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
                     break
         if not done.frames:
             raise ValueError(f"Expected a video. {source} has no frame that can be read.")
-        done.broken, done.damaged, done.notes = reader.broken, reader.damaged, reader.notes
+        done.broken, done.damaged = reader.broken, reader.damaged
+        done.notes = [*reader.notes, *writer.notes]
         if done.broken:
             done.broken += f" {output} has the frames before that."
     return done

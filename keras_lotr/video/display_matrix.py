@@ -18,6 +18,17 @@ def matrix_of(frame):
     return None if data is None else np.frombuffer(bytes(data), np.int32, 9)
 
 
+def is_lying(matrix):
+    """Whether rows are shown as columns, by a display matrix or None; see `upright`.
+
+    Example:
+
+    >>> is_lying(None), is_lying([0, 1, 0, -1, 0, 0, 0, 0, 1])
+    (False, True)
+    """
+    return matrix is not None and bool(abs(matrix[1]) > abs(matrix[0]))
+
+
 def upright(image, matrix):
     """An image as a display matrix says that it is seen.
 

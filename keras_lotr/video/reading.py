@@ -11,8 +11,9 @@ import numpy as np
 
 from keras_lotr.number_checks import whole
 from keras_lotr.video.completeness import Completeness
-from keras_lotr.video.display_matrix import matrix_of, upright
+from keras_lotr.video.display_matrix import is_lying, matrix_of, upright
 from keras_lotr.video.library import pyav
+from keras_lotr.video.pixels import pixels_of, to_rgb
 
 MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # "C:/" is none; a `Path` has one "/"
@@ -62,6 +63,7 @@ class VideoReader:
         rate: frames a second, on average; a Fraction.
         time_base: seconds of a unit of `pts`; a Fraction.
         sound: the stream of sound, of PyAV; None if there is none.
+        pixels: `Pixels`, once the first frame was read.
         read: number of frames that were read so far.
         broken: a sentence if the file breaks off, else None.
         damaged: a sentence if frames are damaged, else None.
@@ -107,7 +109,7 @@ class VideoReader:
         self.expected = self._completeness.expected
         self.broken = self.damaged = None
         self.notes, self.read = [], 0
-        self._size = self._first_shape = self._last = None
+        self.pixels = self._size = self._first_shape = self._last = None
         self._mended = self._resized = 0
 
     def __enter__(self):
@@ -176,9 +178,11 @@ class VideoReader:
             )
 
     def _frame(self, frame):
-        image = upright(frame.to_ndarray(format="rgb24"), matrix_of(frame))
-        pts = self._time_of(frame)
-        return Frame(self._fitted(image), float(pts * self.time_base), pts)
+        matrix, pts = matrix_of(frame), self._time_of(frame)
+        if self.pixels is None:
+            self.pixels = pixels_of(frame, self._stream, is_lying(matrix))
+        image = self._fitted(upright(to_rgb(frame), matrix))
+        return Frame(image, float(pts * self.time_base), pts)
 
     def _time_of(self, frame):
         pts, step = frame.pts, max(1, round(1 / (self.rate * self.time_base)))

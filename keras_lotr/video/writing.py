@@ -36,8 +36,11 @@ class VideoWriter:
 
     Args:
         path: the file to write.
-        reader: `VideoReader` whose times and sound it gets. Sound is copied; one that a file of
-            this kind cannot have is encoded anew.
+        reader: `VideoReader` whose times, sound, and shape and colours of pixels it gets. Sound is
+            copied; one that a file of this kind cannot have is encoded anew.
+
+    Attributes:
+        notes: sentences about what could not be kept.
 
     Raises:
         ValueError: more frames a second than WebM can keep.
@@ -57,7 +60,8 @@ class VideoWriter:
         self._video = self._file.add_stream(name, rate=reader.rate, options=settings)
         self._video.pix_fmt = "yuv420p"
         self._video.codec_context.time_base = reader.time_base
-        self._time_base = reader.time_base
+        self._reader, self._ending, self.notes = reader, ending, []
+        self._reformatter = self._av.video.reformatter.VideoReformatter()
         self._sound, self._copied = self._sound_like(reader.sound)
         self._begun, self._early = False, []  # sound before the first frame, which says the size
 
@@ -101,12 +105,24 @@ class VideoWriter:
         """
         if not self._begun:
             self._video.height, self._video.width = image.shape[:2]
+            self._tag(self._reader.pixels)
         frame = self._av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame.pts, frame.time_base = pts, self._time_base
+        frame = self._reader.pixels.to_yuv(frame, self._reformatter)
+        frame.pts, frame.time_base = pts, self._reader.time_base
         self._file.mux(self._video.encode(frame))
         self._begun = True
         while self._early:
             self.write_sound(self._early.pop(0))
+
+    def _tag(self, pixels):
+        pixels.tag(self._video.codec_context)
+        aspect = pixels.aspect or 1
+        if self._ending == ".webm" and aspect != 1:  # VP9 has no place for it, PyAV none in WebM
+            self.notes.append(
+                f"The pixels of {self._reader.source} are not square but {aspect.numerator}:"
+                f"{aspect.denominator}, which WebM does not get: all looks "
+                f"{'narrower' if aspect > 1 else 'wider'} there. Take .mp4, .mov or .mkv."
+            )
 
     def write_sound(self, packet):
         """Add a packet of the reader's sound."""

@@ -75,6 +75,17 @@ def test_times_are_kept(tmp_path, ending):
     assert times_of(output) == times_of(source) == [time / 1000 for time in UNEVEN]
 
 
+@pytest.mark.parametrize("ending", ENCODERS)
+@pytest.mark.parametrize("last", [[], [1960], [7000], [7000, 7040], [3000, 7000], [1960, 7000]])
+def test_the_length_is_kept(tmp_path, last, ending):
+    times = [*range(0, 1940, 40), *last]
+    source, output = write(tmp_path / "in.mkv", times), tmp_path / f"out{ending}"
+    annotate_video(no_faces, source, output)
+    assert times_of(output) == [time / 1000 for time in times]
+    with av.open(str(output)) as file:
+        assert file.duration / 1e6 == pytest.approx(times[-1] / 1000 + 0.04, abs=0.011)
+
+
 def test_every_ending_can_be_read_again(tmp_path):
     source = write(tmp_path / "in.mp4", [0, 40, 80, 120])
     for ending in ENCODERS:

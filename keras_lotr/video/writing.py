@@ -90,7 +90,7 @@ class VideoWriter:
     def __exit__(self, kind, *error):
         try:
             if kind is None and self._begun:
-                self._file.mux(self._video.encode(None))
+                self._file.mux(_until_the_end(self._video.encode(None)))
                 if self._sound is not None and not self._copied:
                     self._file.mux(self._sound.encode(None))
         finally:
@@ -134,3 +134,15 @@ class VideoWriter:
         elif not self._copied:
             for frame in packet.decode():
                 self._file.mux(self._sound.encode(frame))
+
+
+def _until_the_end(packets):
+    """The last packets of a video, the last of which lasts until the end.
+
+    MP4 counts the length of a video in times of decoding. These are earlier than those of the
+    frames, and by a long pause if it comes before the last frame.
+    """
+    if packets:
+        last, end = packets[-1], max(packet.pts + (packet.duration or 0) for packet in packets)
+        last.dts, last.duration = last.pts, end - last.pts
+    return packets

@@ -211,6 +211,29 @@ def test_page(page, reader):
             exec(compile(code, where, "exec"), reader)
 
 
+def test_the_camera_of_a_page_gives_later_and_later_times(tmp_path):
+    """Of an AVI file with B-frames, too, for whose last frames OpenCV says 0."""
+    av, path = pytest.importorskip("av"), tmp_path / "in.avi"
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("mpeg4", rate=25, options={"bf": "2"})
+        for _ in range(50):
+            file.mux(video.encode(av.VideoFrame(640, 480)))
+        file.mux(video.encode(None))
+    page = steps((ROOT / "docs/video.md").read_text(encoding="utf-8"))
+    (code,) = (step.code for step in page if step.code.startswith("import cv2"))
+    times = []
+
+    class Tracker:
+        def reset(self):
+            times.clear()
+
+        def __call__(self, frame, seconds):
+            times.append(seconds)
+
+    exec(code.replace("in.mp4", str(path)), {"tracker": Tracker()})
+    assert len(times) == 50 and np.all(np.diff(times) > 0)
+
+
 def run_command(code, in_text, where):
     words = arguments(code)
     if in_text and is_only_a_name(words):

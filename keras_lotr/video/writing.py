@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_lotr.video.library import pyav
+from keras_lotr.video.sound import sound_into
 
 # What a file of this ending is written with: the first encoder that FFmpeg's build has, with its
 # settings. All players and browsers know these formats.
@@ -36,11 +37,11 @@ class VideoWriter:
 
     Args:
         path: the file to write.
-        reader: `VideoReader` whose times, sound, and shape and colours of pixels it gets. Sound is
-            copied; one that a file of this kind cannot have is encoded anew.
+        reader: `VideoReader` whose times, sound (see `sound_into`), and shape and colours of
+            pixels it gets.
 
     Attributes:
-        notes: sentences about what could not be kept.
+        notes: sentences about what could not be kept, at the end.
 
     Raises:
         ValueError: more frames a second than WebM can keep.
@@ -62,7 +63,7 @@ class VideoWriter:
         self._video.codec_context.time_base = reader.time_base
         self._reader, self._ending, self.notes = reader, ending, []
         self._reformatter = self._av.video.reformatter.VideoReformatter()
-        self._sound, self._copied = self._sound_like(reader.sound)
+        self._sound = sound_into(self._file, reader.sound, reader.source)
         self._begun, self._early = False, []  # sound before the first frame, which says the size
 
     def _encoder(self, ending):
@@ -74,16 +75,6 @@ class VideoWriter:
             return name, settings
         raise OSError(f"This build of FFmpeg, in PyAV, has no encoder for {ending} files.")
 
-    def _sound_like(self, sound):
-        """The stream for the sound, and whether its packets are copied as they are."""
-        if sound is None:
-            return None, False
-        if sound.codec_context.codec.name in self._file.supported_codecs:
-            return self._file.add_stream_from_template(sound), True
-        rate = 48000 if self._file.default_audio_codec == "opus" else sound.codec_context.rate
-        encoder = {"opus": "libopus"}.get(self._file.default_audio_codec, "aac")
-        return self._file.add_stream(encoder, rate=rate), False
-
     def __enter__(self):
         return self
 
@@ -91,8 +82,7 @@ class VideoWriter:
         try:
             if kind is None and self._begun:
                 self._file.mux(_until_the_end(self._video.encode(None)))
-                if self._sound is not None and not self._copied:
-                    self._file.mux(self._sound.encode(None))
+                self.notes += self._sound.close()
         finally:
             self._file.close()
 
@@ -128,12 +118,8 @@ class VideoWriter:
         """Add a packet of the reader's sound."""
         if not self._begun:
             self._early.append(packet)
-        elif self._copied and packet.dts is not None:
-            packet.stream = self._sound
-            self._file.mux(packet)
-        elif not self._copied:
-            for frame in packet.decode():
-                self._file.mux(self._sound.encode(frame))
+        else:
+            self._sound.add(packet)
 
 
 def _until_the_end(packets):

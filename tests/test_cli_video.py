@@ -57,7 +57,7 @@ def test_video_and_points(video, tmp_path):
         (["text.mp4", "out.gif"], "Expected a .mp4, .m4v, .mov, .mkv, .webm file as output."),
         (["text.mp4", "out.mp4", "--points", "a.txt"], "Expected a file .json, .jsonl, .csv"),
         (["text.mp4", "out.mp4", "--every", "0"], "0 is not in the range x>=1"),
-        (["text.mp4"], "Missing argument 'OUTPUT'"),
+        (["text.mp4"], "Expected a video to write, OUTPUT, or --points. Received: neither"),
     ],
 )
 def test_bad_input(arguments, sentence, tmp_path, monkeypatch):
@@ -67,6 +67,12 @@ def test_bad_input(arguments, sentence, tmp_path, monkeypatch):
     assert result.exit_code == 2
     assert sentence in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["text.mp4"]
+
+
+def test_points_alone(video, tmp_path):
+    result = run(video, "--points", tmp_path / "a.csv")
+    assert result.stderr == f"keras-lotr: 20 frames, 20 faces, written to {tmp_path / 'a.csv'}\n"
+    assert result.exit_code == 0 and [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
 def test_labels_are_not_replaced(video, tmp_path):

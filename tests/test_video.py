@@ -56,6 +56,34 @@ def test_output_is_tried_before_anything_is_computed(tmp_path, video):
     assert not asked
 
 
+def test_a_function_paints_the_frames(tmp_path, video):
+    seen = []
+
+    def paint(image, faces):
+        seen.append((image.mean(), faces))
+        image[:] = 200
+        return image
+
+    faces = annotate_video(no_faces, video, tmp_path / "out.webm", overlays=paint)
+    assert len(seen) == len(faces) == 20 and all(mean < 199 for mean, _ in seen)
+    assert abs(cv2.VideoCapture(str(tmp_path / "out.webm")).read()[1].mean() - 200) < 3
+
+
+@pytest.mark.parametrize("painted", [None, np.zeros((5, 5, 3), np.uint8), np.zeros((160, 160, 3))])
+def test_a_function_that_paints_nothing(painted, tmp_path, video):
+    with pytest.raises(ValueError, match="a function that gives an image .*160, 3. uint8. Rec"):
+        annotate_video(no_faces, video, tmp_path / "out.webm", overlays=lambda *_: painted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_faces_without_a_file(tmp_path, video, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(annotate_video(no_faces, video, None)) == 20
+    with pytest.raises(FileNotFoundError, match="There is no video none.mp4"):
+        annotate_video(no_faces, "none.mp4", None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_errors_of_the_landmarker_are_its_own(tmp_path, video):
     def broken(images):
         raise FileNotFoundError("There is no face detector x.onnx.")

@@ -36,11 +36,12 @@ def how_faces_are_followed(command):
 
 @click.command(
     epilog=examples(
-        "video in.mp4 out.mp4 --points out.csv", "video in.mp4 out.webm --smooth strong --every 1"
+        "video in.mp4 out.webm --smooth strong --every 1",
+        "video in.mp4 --points out.csv",
     )
 )
 @click.argument("source", type=NAME)
-@click.argument("output", type=PATH)
+@click.argument("output", type=PATH, required=False)
 @what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
 @click.option(
@@ -52,15 +53,18 @@ def how_faces_are_followed(command):
 def video(source, output, points, smooth, every, **how):
     """Draw the landmarks of all faces into a video: SOURCE -> OUTPUT.
 
-    OUTPUT ends with .mp4, .m4v, .mov, .mkv or .webm. Each face keeps its number. Sound and times
-    stay. Ctrl-C ends it early: what is done is kept.
+    OUTPUT ends with .mp4, .m4v, .mov, .mkv or .webm; without it, only --points are written. Each
+    face keeps its number. Sound and times stay. Ctrl-C ends it early: what is done is kept.
     """
+    if output is None and points is None:
+        raise ValueError("Expected a video to write, OUTPUT, or --points. Received: neither")
     with ended_early() as asked:
         from keras_lotr.video.points_file import PointsFile
         from keras_lotr.video.reading import VideoReader
         from keras_lotr.video.writing import check_ending
 
-        check_ending(output)
+        if output is not None:
+            check_ending(output)
         with VideoReader(source):  # a mistake in SOURCE is told before anything is loaded
             pass
         with PointsFile(points) if points else nullcontext() as saved:
@@ -92,7 +96,7 @@ def _follow(asked, source, output, saved, smooth, every, how):
         click.echo(f"keras-lotr: {sentence}", err=True)
     ended = "stopped after " if done.stopped else ""
     what = f"{ended}{done.frames} frames, {num_faces} faces"
-    click.echo(f"keras-lotr: {what}, written to {output}", err=True)
+    click.echo(f"keras-lotr: {what}, written to {output or saved.path}", err=True)
     if done.stopped:
         sys.exit(STOPPED)
     if done.broken or done.damaged:

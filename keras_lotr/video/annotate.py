@@ -3,6 +3,7 @@
 import inspect
 import os
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -25,8 +26,9 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
         source: path of a video that FFmpeg reads (MP4, WebM, AVI, MOV, ...), see `VideoReader`.
         output: the file to write, .mp4, .m4v, .mov, .mkv (H.264) or .webm (VP9); left as it was
             after an error. Of a video that breaks off, or is damaged, it gets what was read, with
-            a warning.
-        overlays: which of `draw`'s overlays, {"boxes": True, ...}.
+            a warning. None: no file, only the faces.
+        overlays: which of `draw`'s overlays, {"boxes": True, ...}; or a function that paints
+            instead, (H, W, 3) uint8 RGB and list of `FaceLandmarks` -> an image of that size.
         max_frames: a longer video is refused; None takes a video of any length.
         progress: function that is called with the number of frames that are done and the number of
             all frames, a guess where the file does not say it.
@@ -37,7 +39,8 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is no video, or an address, or is too long, the output has another
-            ending, or `output` is `source`; or `draw` has no such overlay.
+            ending, or `output` is `source`; or `draw` has no such overlay, or the function that
+            paints gives another image.
         TypeError: `source` is no path, such as the number of a camera; or nothing finds faces.
         ImportError: PyAV is not installed.
         OSError: `output` cannot be written, which is told before anything is computed.
@@ -97,36 +100,78 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
     Returns:
         `Done`.
     """
-    output, done = Path(output), Done()
-    check_ending(output)
+    done = Done()
+    if output is not None:
+        check_ending(Path(output))
     check_path(source)
     _check(finder, overlays)
-    if os.path.exists(output) and os.path.exists(source) and os.path.samefile(source, output):
-        raise ValueError(f"Expected another file as output than the video itself: {output}")
-    with VideoReader(source) as reader, replaced(output) as unfinished:
+    _check_other_file(source, output)
+    paint = _painted_by(overlays) if callable(overlays) else _drawn_with(overlays or {})
+    with VideoReader(source) as reader:
         if max_frames is not None and reader.expected > max_frames:
             count = count_frames(source)  # what is expected may be a guess
             if count > max_frames:
                 raise _too_long(source, max_frames, count)
-        with VideoWriter(unfinished, reader) as writer:
-            for frame, faces in _with_faces(finder, reader.frames(writer.write_sound)):
+        with _writer_of(output, reader) as writer:
+            on_sound = None if writer is None else writer.write_sound
+            for frame, faces in _with_faces(finder, reader.frames(on_sound)):
                 done.frames += 1
                 if max_frames is not None and done.frames > max_frames:
                     raise _too_long(source, max_frames)
                 on_faces(frame, faces, max(done.frames, reader.expected))
-                drawn = draw(frame.image, faces, **(overlays or {}))
-                write_numbers(drawn, faces)
-                writer.write(drawn, frame.pts)
+                if writer is not None:
+                    writer.write(paint(frame.image, faces), frame.pts)
                 if stop is not None and stop():
                     done.stopped = True
                     break
-        if not done.frames:
-            raise ValueError(f"Expected a video. {source} has no frame that can be read.")
-        done.broken, done.damaged = reader.broken, reader.damaged
-        done.notes = [*reader.notes, *writer.notes]
-        if done.broken:
+            if not done.frames:
+                raise ValueError(f"Expected a video. {source} has no frame that can be read.")
+        done.broken, done.damaged, done.notes = reader.broken, reader.damaged, [*reader.notes]
+        if writer is not None:
+            done.notes += writer.notes
+        if done.broken and output is not None:
             done.broken += f" {output} has the frames before that."
     return done
+
+
+def _check_other_file(source, output):
+    """Refuse to write a video over itself."""
+    there = output is not None and os.path.exists(output) and os.path.exists(source)
+    if there and os.path.samefile(source, output):
+        raise ValueError(f"Expected another file as output than the video itself: {output}")
+
+
+@contextmanager
+def _writer_of(output, reader):
+    """Gives the `VideoWriter` of a file that appears as a whole; None if there is no output."""
+    if output is None:
+        yield None
+        return
+    with replaced(Path(output)) as unfinished, VideoWriter(unfinished, reader) as writer:
+        yield writer
+
+
+def _drawn_with(overlays):
+    def paint(image, faces):
+        drawn = draw(image, faces, **overlays)
+        write_numbers(drawn, faces)
+        return drawn
+
+    return paint
+
+
+def _painted_by(function):
+    def paint(image, faces):
+        painted = function(image.copy(), faces)  # a tracker looks at the image again
+        shape, dtype = getattr(painted, "shape", None), getattr(painted, "dtype", None)
+        if shape != image.shape or dtype != image.dtype:
+            received = type(painted).__name__ if shape is None else f"{shape} {dtype}"
+            raise ValueError(
+                f"Expected a function that gives an image {image.shape} uint8. Received: {received}"
+            )
+        return painted
+
+    return paint
 
 
 def _check(finder, overlays):
@@ -137,7 +182,8 @@ def _check(finder, overlays):
             f"FaceTracker(FaceLandmarker('lotr_s_68')). Received: {finder!r}"
         )
     known = list(inspect.signature(draw).parameters)[2:]  # without image and faces
-    if overlays and not (isinstance(overlays, dict) and overlays.keys() <= set(known)):
+    are_known = isinstance(overlays, dict) and overlays.keys() <= set(known)
+    if overlays and not callable(overlays) and not are_known:
         raise ValueError(
             "Expected overlays of `draw` as {name: value}, such as {'boxes': True}, with names of "
             f"{', '.join(known)}. Received: {overlays!r}"

@@ -103,8 +103,8 @@ def _is_points(path):
     """Whether a file is one of faces in frames, as far as that can be told."""
     try:
         if path.suffix.lower() in (".csv", ".parquet"):
-            columns = list(_columns(None))
-            return read_table(path).header[: len(columns)] == columns
+            header, columns = read_table(path).header, list(_columns(None))
+            return header[: len(columns) - 1] + header[-1:] == columns  # landmarks between them
         text = read_text(path)
         entries = parsed_json(text) if text.strip() else []
         if path.suffix.lower() == ".jsonl":

@@ -157,6 +157,11 @@ def test_resume_after_an_error(whole, data, start_preset, tmp_path, monkeypatch)
         assert_same_weights(load_file(out / name), load_file(whole / name))
 
 
+def test_workers_change_nothing(whole, data, start_preset, tmp_path):
+    start(RUN, data, tmp_path / "run", init=start_preset, workers=2)
+    assert history_of(tmp_path / "run") == history_of(whole)
+
+
 def parts(recipe, data, tmp_path, init=None):
     return mixture_parts(recipe, data, tmp_path, init, None, 1)
 

@@ -248,6 +248,15 @@ def test_resume_after_an_error(whole, rendered_faces, tmp_path, monkeypatch):
     assert_same_run(out, whole)
 
 
+def test_workers_and_a_resume_change_nothing(whole, rendered_faces, tmp_path):
+    """Batches that were prepared ahead are of no other epoch."""
+    out = tmp_path / "run"
+    start(RUN, rendered_faces, out, workers=3, callbacks=[Look()])
+    assert history_of(out) == history_of(whole)[:1]
+    start(RUN, rendered_faces, out, workers=2, resume=True)
+    assert_same_run(out, whole)
+
+
 KILLED = """
 import os, signal, sys
 import tiny

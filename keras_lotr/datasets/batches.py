@@ -1,10 +1,10 @@
 """Batches for `fit`: faces are read, cropped and augmented here, in NumPy, for every backend."""
 
-import keras
 import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import random_crop
+from keras_lotr.datasets.epoch_batches import EpochBatches
 
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
@@ -27,14 +27,14 @@ def load_crops(samples, size, margin):
     return crops, np.array(points, np.float32)
 
 
-class LandmarkBatches(keras.utils.PyDataset):
+class LandmarkBatches(EpochBatches):
     """Augmented batches (crops uint8, points_crop float32) for `keras.Model.fit`.
 
     If any sample has weights or gaps, batches are (crops, points_crop, weights): weights (B, N)
     float32 are 0 where a landmark has no label, and points_crop is NaN there.
 
     A batch depends on seed, epoch and its number only, so that a resumed training sees the
-    same faces as one that was never interrupted.
+    same faces as one that was never interrupted, and any number of `workers` gives the same.
 
     Args:
         groups: lists or other sequences of `Sample`, one scheme.
@@ -47,7 +47,7 @@ class LandmarkBatches(keras.utils.PyDataset):
         shares: how much of an epoch is drawn from each list; None: the same number from each.
         part: (number, count) of a process that takes one of so many equal parts of each batch; the
             parts of all processes are the batch that one process alone would have.
-        **kwargs: of `keras.utils.PyDataset`, such as `workers`.
+        **kwargs: of `EpochBatches`, such as `workers`.
     """
 
     def __init__(
@@ -64,7 +64,6 @@ class LandmarkBatches(keras.utils.PyDataset):
         part=(0, 1),
         **kwargs,
     ):
-        super().__init__(**kwargs)
         self.groups, self.size, self.margin = groups, size, margin
         self.weighted = any(map(_are_weighted, groups))
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed
@@ -72,12 +71,12 @@ class LandmarkBatches(keras.utils.PyDataset):
         self.shares = np.ones(len(groups)) if shares is None else np.asarray(shares, float)
         count = samples_per_epoch or len(groups[0]) * len(groups)
         self.samples_per_epoch = max(count, batch_size)
-        self.start(epoch)
+        super().__init__(epoch=epoch, **kwargs)
 
     def __len__(self):
         return self.samples_per_epoch // self.batch_size
 
-    def __getitem__(self, index):
+    def batch(self, index):
         crops, points, _ = self.faces(index)
         points = np.array(points)
         points, weights = points[..., :2], points[..., 2]
@@ -113,12 +112,9 @@ class LandmarkBatches(keras.utils.PyDataset):
             self.size, self.margin, self.augmentation, rng,
         )  # fmt: skip
 
-    def on_epoch_end(self):
-        self.start(self.epoch + 1)
-
     def start(self, epoch):
         """Draw the order of an epoch: (E, 2), the number of a list and of a face in it."""
-        self.epoch = epoch
+        super().start(epoch)
         rng = np.random.default_rng([self.seed, epoch])
         counts = np.ceil(self.samples_per_epoch * self.shares / self.shares.sum()).astype(int)
         drawn = [

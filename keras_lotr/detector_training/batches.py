@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import change_colors, without_color
+from keras_lotr.datasets.epoch_batches import EpochBatches
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.detector_network import STRIDES, score_of
 
@@ -87,7 +88,7 @@ class KeptBatches(keras.utils.PyDataset):
         return self.batches[index]
 
 
-class DetectorBatches(keras.utils.PyDataset):
+class DetectorBatches(EpochBatches):
     """Batches (views uint8, what the teacher makes of them) for `keras.Model.fit`.
 
     The teacher sees the view, the student the same view darker, brighter, grey, blurred or noisy.
@@ -101,20 +102,20 @@ class DetectorBatches(keras.utils.PyDataset):
             the largest faces, and a quarter as many.
         seed, epoch: of all that is random; the first epoch.
         change: False leaves the student's view as the teacher's.
-        **kwargs: of `keras.utils.PyDataset`, such as `workers`.
+        **kwargs: of `EpochBatches`, such as `workers`.
     """
 
     def __init__(
         self, photos, teacher, steps, batch_size=8, seed=0, epoch=0, change=True, **kwargs
     ):
-        super().__init__(**kwargs)
+        super().__init__(epoch=epoch, **kwargs)
         self.photos, self.teacher, self.steps = photos, teacher, steps
-        self.batch_size, self.seed, self.epoch, self.change = batch_size, seed, epoch, change
+        self.batch_size, self.seed, self.change = batch_size, seed, change
 
     def __len__(self):
         return self.steps
 
-    def __getitem__(self, index):
+    def batch(self, index):
         rng = np.random.default_rng([self.seed, self.epoch, index])
         # Keras takes the shapes from the first two batches.
         size = SIZES[0] if index % 5 == 0 else SIZES[1]
@@ -125,13 +126,6 @@ class DetectorBatches(keras.utils.PyDataset):
         if self.change:
             views = np.stack([change_look(view, rng) for view in views])
         return views, maps
-
-    def on_epoch_end(self):
-        self.start(self.epoch + 1)
-
-    def start(self, epoch):
-        """Go to an epoch."""
-        self.epoch = epoch
 
 
 def random_view(photos, size, rng):

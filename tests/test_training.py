@@ -257,6 +257,46 @@ def test_workers_and_a_resume_change_nothing(whole, rendered_faces, tmp_path):
     assert_same_run(out, whole)
 
 
+@pytest.fixture(scope="module")
+def begun(rendered_faces, tmp_path_factory, tiny_variant):
+    """A run that stopped after an epoch; it started from a preset of other landmarks."""
+    folder = tmp_path_factory.mktemp("begun")
+    tiny_lotr(5, **SHALLOW).save_to_preset(folder / "init")
+    start(RUN, rendered_faces, folder / "run", init=folder / "init", callbacks=[Look()])
+    return folder / "run"
+
+
+def test_a_resumed_run_has_the_start_and_the_recipe_of_its_own(begun, rendered_faces, tmp_path):
+    out = shutil.copytree(begun, tmp_path / "run")
+    for recipe in (replace(RUN, init="lotr_m_68"), Recipe.load(begun / RECIPE)):
+        start(replace(recipe, epochs=2), rendered_faces, out, resume=True)
+    init = str(begun.parent / "init")
+    assert Recipe.load(out / RECIPE) == replace(Recipe.load(begun / RECIPE), epochs=2)
+    assert Recipe.load(out / "preset" / RECIPE).init == init
+    assert len(history_of(out)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init": "lotr_m_68"}, r"begun with init '.*init'. Received: 'lotr_m_68'. Resume it as"),
+        ({"batch_size": 4}, "begun with batch_size 2. Received: 4"),
+        ({"model": {"num_heads": 2}}, r"begun with model \{\}. Received: \{'num_heads': 2\}"),
+        ({"data": ["train"] * 7 + ["val"] * 4}, r"begun with faces to train on \[8\]. Rec.*\[7\]"),
+        ({"data": ["train"] * 8 + ["val"] * 3}, r"faces to validate with \[4\]. Received: \[3\]"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another(begun, rendered_faces, change, message, tmp_path):
+    others = {name: value for name, value in change.items() if name not in ("data", "init")}
+    data = rendered_faces
+    if "data" in change:
+        data = write_faces(tmp_path / "faces", change["data"])
+    before = {path: path.read_bytes() for path in begun.rglob("*.*")}
+    with pytest.raises(ValueError, match=message):
+        start(replace(RUN, **others), data, begun, init=change.get("init"), resume=True)
+    assert {path: path.read_bytes() for path in begun.rglob("*.*")} == before
+
+
 KILLED = """
 import os, signal, sys
 import tiny

@@ -101,7 +101,8 @@ def distill(
         model.save_to_preset(out / BEST, plain=True)
         write_json(out / BEST / RECIPE, recipe)
 
-    checkpoint = Checkpoint(out, lambda logs: {"val_loss": logs["cells_loss"]}, keep, rate)
+    begun = {name: value for name, value in recipe.items() if name != "epochs"}
+    checkpoint = Checkpoint(out, lambda logs: {"val_loss": logs["cells_loss"]}, keep, rate, begun)
     with only_run(out, resume):
         fit(student, batches, checked, epochs, checkpoint, resume, verbose, callbacks)
     return out / BEST

@@ -18,7 +18,14 @@ from keras import ops
 
 from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import open_safetensors, save_arrays
-from keras_lotr.training.run_files import BEST, CHECKPOINT, HISTORY, check_out, only_run
+from keras_lotr.training.run_files import (
+    BEST,
+    CHECKPOINT,
+    HISTORY,
+    check_out,
+    check_same,
+    only_run,
+)
 from keras_lotr.training.torch_group import LogsOfGroup, place_in_group
 
 # With what trainings import from here besides.
@@ -40,11 +47,13 @@ class Checkpoint(keras.callbacks.Callback):
         keep: function without arguments that writes the model's weights, called when they are the
             best so far.
         schedule: the learning rate's, a function of the step.
+        begun: {what: value} that a run cannot be resumed without, such as its number of faces.
     """
 
-    def __init__(self, out, measure, keep, schedule):
+    def __init__(self, out, measure, keep, schedule, begun):
         super().__init__()
         self.out, self.measure, self.keep, self.schedule = out, measure, keep, schedule
+        self.begun = begun
         self.history = []
         self.prints = False  # a line for each epoch
         self.writes = place_in_group()[0] == 0
@@ -88,13 +97,20 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _save(self):
         arrays = {key: ops.convert_to_numpy(v.value) for key, v in self._state().items()}
-        save_arrays(arrays, self.out / CHECKPOINT, {"history": json.dumps(self.history)})
+        told = {"history": json.dumps(self.history), "begun": json.dumps(self.begun)}
+        save_arrays(arrays, self.out / CHECKPOINT, told)
 
     def restore(self, model):
-        """Take up weights, optimizer and history where the last whole epoch left them."""
+        """Take up weights, optimizer and history where the last whole epoch left them.
+
+        Raises:
+            ValueError: the run was begun with other data or settings.
+        """
         self.set_model(model)
         with open_safetensors(self.out / CHECKPOINT) as file:
-            self.history = json.loads(file.metadata()["history"])
+            told = file.metadata()
+            check_same(self.out, json.loads(told.get("begun", "{}")), self.begun)
+            self.history = json.loads(told["history"])
             for key, variable in self._state().items():
                 variable.assign(file.get_tensor(key))
         if self.writes:

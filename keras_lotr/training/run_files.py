@@ -35,6 +35,32 @@ def check_out(out, resume):
         )
 
 
+def check_same(out, begun, given):
+    """Refuse to go on with a run in another way than it was begun.
+
+    Args:
+        out: folder of the run.
+        begun: {what: value} of the run; what it does not say is not compared.
+        given: likewise, of what is to go on; None contradicts nothing.
+
+    Raises:
+        ValueError: naming the first that differs.
+
+    Example:
+
+    >>> check_same("runs/x", {"batch_size": 16}, {"batch_size": 8})
+    Traceback (most recent call last):
+    ValueError: The run in runs/x was begun with batch_size 16. Received: 8. Resume it as it was
+    begun, or name another folder as --output.
+    """
+    for what, value in given.items():
+        if value is not None and begun.get(what, value) != value:
+            raise ValueError(
+                f"The run in {out} was begun with {what} {begun[what]!r}. Received: {value!r}. "
+                "Resume it as it was begun, or name another folder as --output."
+            )
+
+
 @contextmanager
 def only_run(out, resume):
     """The folder of a run, made if it is missing, for one process as long as the block runs.

@@ -1,5 +1,6 @@
 """`keras-lotr train`: a recipe, data and a folder become a preset; resumable after any kill."""
 
+import json
 import os
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -15,6 +16,8 @@ from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out, fit, only_run
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
+from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.run_files import check_same
 from keras_lotr.training.starting_model import build, with_size_of_start
 from keras_lotr.training.torch_group import join_group, own_rows, place_in_group
 from keras_lotr.training.validation import padded, validation_crops
@@ -51,8 +54,8 @@ def train(
         init: what to start from: a preset, with its network and its weights; or a safetensors file
             of a LOTR, from which the recipe's network takes what fits.
         reader: name of the reader for all of `data`; None recognises each data set.
-        resume: whether to continue from the checkpoint in `out`. The result is that of an
-            uninterrupted run.
+        resume: whether to continue from the checkpoint in `out`, with the recipe and the start of
+            that run. The result is that of an uninterrupted run.
         workers: number of threads that prepare batches.
         verbose: as in `keras.Model.fit`; "auto" shows a progress bar on a terminal, and a line per
             epoch elsewhere. Unless it is 0, what is trained is printed first.
@@ -65,14 +68,16 @@ def train(
         The path of the preset, or of the folder with the presets of a mixture.
 
     Raises:
-        ValueError: the data or the recipe cannot be used, another training runs in the folder, or
-            no epoch had a finite NME.
+        ValueError: the data or the recipe cannot be used, another training runs in the folder, the
+            run to resume was begun with others, or no epoch had a finite NME.
         OSError: the folder cannot be written; the sentence says why. The last whole checkpoint
             stays.
     """
     out = Path(out)
     check_out(out, resume)
-    if init is not None:  # the recipe that is kept says what it started from
+    if resume:
+        recipe, init = _as_begun(out, recipe, init)
+    elif init is not None:  # the recipe that is kept says what it started from
         recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
     recipe = with_size_of_start(recipe, init)
     if recipe.mixture:
@@ -88,7 +93,11 @@ def train(
     optimizer = recipe.optimizer_for(parts.model, steps * recipe.epochs)
     parts.model.compile(optimizer, parts.losses, parts.loss_weights, metrics=parts.metrics)
     schedule = recipe.schedule_of(steps * recipe.epochs)
-    checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule)
+    begun = {
+        "faces to train on": list(parts.train_faces.values()),
+        "faces to validate with": list(parts.val_faces.values()),
+    }
+    checkpoint = Checkpoint(out, parts.measure, parts.keep, schedule, begun)
     with only_run(out, resume) if is_first else nullcontext():
         if is_first:
             write_json(out / RECIPE, asdict(recipe))
@@ -104,6 +113,23 @@ def train(
             f"learning rate. {out / HISTORY} has the losses."
         )
     return parts.preset
+
+
+def _as_begun(out, recipe, init):
+    """The recipe and the start of the run in a folder, with the epochs that are asked for.
+
+    Raises:
+        ValueError: the recipe or the start is another one.
+    """
+    begun = Recipe.load(out / RECIPE)
+    given = json.loads(json.dumps(asdict(recipe)))
+    # A start that is given replaces the recipe's, whose own is then no contradiction.
+    given |= {"init": init and os.fspath(init), "epochs": None, "notes": None}
+    if begun.backbone_weights is None:
+        given["backbone_weights"] = None
+    check_same(out, asdict(begun), given)
+    start = begun.init if begun.backbone_weights is None else None
+    return replace(begun, epochs=recipe.epochs), start
 
 
 def _parts(recipe, data, out, init, reader, workers, only):

@@ -151,6 +151,17 @@ def test_refuses_to_overwrite(whole, rendered_faces):
     assert (whole / CHECKPOINT).stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("name", [RECIPE, "preset/config.json", "presets/mine/config.json"])
+def test_what_is_not_of_the_training_is_not_replaced(name, rendered_faces, tmp_path):
+    file = tmp_path / "own" / name
+    file.parent.mkdir(parents=True)
+    file.write_text('{"epochs": 3}')
+    with pytest.raises(ValueError, match=rf"own/{name.split('/')[0]} is not of this training"):
+        start(RUN, rendered_faces, tmp_path / "own")
+    assert list(tmp_path.rglob("*.*")) == [file]
+    assert file.read_text() == '{"epochs": 3}'
+
+
 def test_a_history_without_its_checkpoint_is_not_overwritten(rendered_faces, tmp_path):
     (tmp_path / HISTORY).write_text("epoch,loss\n1,2\n")
     for resume in (False, True):

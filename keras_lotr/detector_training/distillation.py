@@ -17,6 +17,7 @@ from keras_lotr.fused.graph import FusedModel
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit, only_run
+from keras_lotr.training.run_files import check_replaced
 
 _STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
 _SCORES, _POINTS = 3.0, 2.0  # weights in the loss; that of the boxes is 1
@@ -47,7 +48,7 @@ def distill(
     Args:
         photos: paths of images to learn from.
         teacher: path of face_detection_yunet_2023mar.onnx.
-        out: folder of the run; new or empty unless `resume`.
+        out: folder of the run; unless `resume`, one without a training, a recipe.json or a preset.
         held_out: paths of images to validate on.
         epochs: of 200 batches.
         learning_rate: the highest; it falls to zero along a cosine.
@@ -96,6 +97,8 @@ def distill(
         "features_weight": features_weight,
         "notes": f"Started from {init}." if init else "",
     }
+    if not resume:
+        check_replaced(out, recipe)
 
     def keep():
         model.save_to_preset(out / BEST, plain=True)
@@ -104,6 +107,7 @@ def distill(
     begun = {name: value for name, value in recipe.items() if name != "epochs"}
     checkpoint = Checkpoint(out, lambda logs: {"val_loss": logs["cells_loss"]}, keep, rate, begun)
     with only_run(out, resume):
+        write_json(out / RECIPE, recipe)
         fit(student, batches, checked, epochs, checkpoint, resume, verbose, callbacks)
     return out / BEST
 

@@ -4,7 +4,7 @@ import errno
 import os
 from contextlib import contextmanager
 
-from keras_lotr.presets.files import CONFIG
+from keras_lotr.presets.files import CONFIG, RECIPE, to_json
 from keras_lotr.writing import remove_unfinished
 
 try:
@@ -32,6 +32,27 @@ def check_out(out, resume):
         raise ValueError(
             f"There is nothing to resume in {out}: it has no {CHECKPOINT}, which is written when "
             "an epoch ends. Start without --resume."
+        )
+
+
+def check_replaced(out, recipe):
+    """Refuse to begin a training where a recipe or a preset of something else would be replaced.
+
+    One that was killed in its first epoch left its recipe, and perhaps presets beside it.
+
+    Args:
+        out: folder of the run.
+        recipe: what its recipe.json will hold.
+
+    Raises:
+        ValueError: naming what would be lost.
+    """
+    there = [out / name for name in (RECIPE, BEST, PRESETS) if (out / name).exists()]
+    is_own = (out / RECIPE).is_file() and (out / RECIPE).read_bytes() == to_json(recipe)
+    if there and not is_own:
+        raise ValueError(
+            f"{there[0]} is not of this training, which would replace it: take another folder, or "
+            "move it away."
         )
 
 

@@ -17,7 +17,7 @@ from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out,
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
 from keras_lotr.training.recipe import Recipe
-from keras_lotr.training.run_files import check_same
+from keras_lotr.training.run_files import check_replaced, check_same
 from keras_lotr.training.starting_model import build, with_size_of_start
 from keras_lotr.training.torch_group import join_group, own_rows, place_in_group
 from keras_lotr.training.validation import padded, validation_crops
@@ -50,7 +50,8 @@ def train(
             split "val" are for validation; if there are none, a tenth of the first data set is held
             out. For a mixture, NAME=FOLDER gives a data set a name, and each group needs a split
             "val".
-        out: folder of the run, which must be new or empty unless `resume` is set.
+        out: folder of the run; unless `resume` is set, one without a training, a recipe.json or a
+            preset.
         init: what to start from: a preset, with its network and its weights; or a safetensors file
             of a LOTR, from which the recipe's network takes what fits.
         reader: name of the reader for all of `data`; None recognises each data set.
@@ -80,6 +81,8 @@ def train(
     elif init is not None:  # the recipe that is kept says what it started from
         recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
     recipe = with_size_of_start(recipe, init)
+    if not resume:
+        check_replaced(out, asdict(recipe))
     if recipe.mixture:
         if only:
             raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")

@@ -553,9 +553,11 @@ def test_bad_recipe(tmp_path, entries, message):
 
 def test_steps_of_the_learning_rate():
     """x 0.1 after 50 % and 75 %: of 8 steps 4 at the peak, 2 and 2."""
-    schedule = Recipe(schedule="steps", learning_rate=1.0).schedule_of(8)
-    rates = [float(ops.convert_to_numpy(schedule(step))) for step in range(8)]
-    np.testing.assert_allclose(rates, [1] * 4 + [0.1] * 2 + [0.01] * 2, rtol=1e-6)
+    expected = np.array([1] * 4 + [0.1] * 2 + [0.01] * 2)
+    for warmup, rise in ((0, 1), (4, np.minimum(np.arange(8) / 4, 1))):
+        recipe = Recipe(schedule="steps", learning_rate=1.0, warmup_steps=warmup)
+        rates = [float(ops.convert_to_numpy(recipe.schedule_of(8)(step))) for step in range(8)]
+        np.testing.assert_allclose(rates, expected * rise, rtol=1e-6)
 
 
 @pytest.mark.parametrize("init", [None, "mine/preset"])

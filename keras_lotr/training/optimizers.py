@@ -1,9 +1,11 @@
 """AdamW and LAMB with a slower rate for the backbone, which is pre-trained and needs to learn less.
 
-Keras has one learning rate per optimizer; here it is multiplied in the update step.
+Keras has one learning rate per optimizer; here it is multiplied in the update step. Of its
+schedules only the cosine has a warm-up; `WarmUp` gives one to any.
 """
 
 import keras
+from keras import ops
 
 from keras_lotr.training.torch_group import mean_gradients
 
@@ -72,3 +74,33 @@ class Lamb(_SlowBackbone, keras.optimizers.Lamb):
     >>> Lamb(1e-3, backbone_rate=0.5, backbone_paths=["conv/kernel"]).get_config()["backbone_rate"]
     0.5
     """
+
+
+@keras.saving.register_keras_serializable(package="keras_lotr")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule whose first steps rise linearly from zero to it.
+
+    Args:
+        schedule: Keras' schedule.
+        steps: of the rise, at least 1.
+
+    Example:
+
+    >>> steps = keras.optimizers.schedules.PiecewiseConstantDecay([7], [1.0, 0.1])
+    >>> [float(WarmUp(steps, 4)(step)) for step in (0, 1, 4, 8)]
+    [0.0, 0.25, 1.0, 0.1...]
+    """
+
+    def __init__(self, schedule, steps):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        return self.schedule(step) * ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
+
+    def get_config(self):
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["steps"])

@@ -256,7 +256,8 @@ class Recipe:
         # Keras leaves a rate only after the step of this number, counted from 0.
         bounds = [math.ceil(steps * part) - 1 for part in (0.5, 0.75)]
         rates = [self.learning_rate * factor for factor in (1, 0.1, 0.01)]
-        return keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(bounds, rates)
+        return optimizers.WarmUp(schedule, self.warmup_steps) if self.warmup_steps else schedule
 
 
 def can_be_had(init):

@@ -263,6 +263,7 @@ MISTAKES = {
     "train lotr_m_68 --data empty --init nope": "Available: lotr_m_68",
     "train lotr_m_68 --data empty --init a.safetensors": "There is no file of weights a.saf",
     "train lotr_m_68 --data empty --backbone-weights b": "There is no file of weights b",
+    "train lotr_m_68 --data empty --backbone-weights none --init lotr_m_68": "not both: the",
     "train lotr_m_68 --data empty --output empty --resume": "There is nothing to resume in",
     "train-detector --photos none --held-out empty --teacher a": "There is no folder or list of",
     "train-detector --photos empty --held-out empty --teacher a": "There is no file of a face det",

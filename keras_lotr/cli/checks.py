@@ -95,7 +95,12 @@ def check_exists(what, *paths):
 
 
 def check_start(init, backbone_weights):
-    """Refuse starting weights that are not there: initial ones, and those of the backbone."""
+    """Refuse starting weights that are not there, and both initial ones and the backbone's."""
+    if init is not None and backbone_weights is not None:
+        raise ValueError(
+            "Expected --initial-weights or --backbone-weights, not both: the initial weights have "
+            f"a backbone. Received: {init} and {backbone_weights}"
+        )
     if init is not None and init.endswith(".safetensors"):
         check_exists("file of weights", init)
     elif init is not None:

@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 
 from keras_lotr import geometry
+from keras_lotr.number_checks import real
 from keras_lotr.schemes import get_scheme
+
+# Of what is no chance; far beyond what makes sense, and what NumPy can draw from.
+_MOST = {"rotation": 180, "scale": 10, "shift": 10, "color": 10}
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,15 @@ class Augmentation:
         gray: chance of an image without colour.
         blur: chance of a blurred, coarse or noisy image.
         cutout: chance of a rectangle of one colour or of noise somewhere on the face.
+
+    Raises:
+        ValueError: a number is below 0 or too large.
+
+    Example:
+
+    >>> Augmentation(flip=7)
+    Traceback (most recent call last):
+    ValueError: Expected flip of an augmentation as a number from 0 to 1. Received: 7
     """
 
     rotation: float = 30.0
@@ -32,6 +45,15 @@ class Augmentation:
     gray: float = 0.1
     blur: float = 0.2
     cutout: float = 0.3
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            most = _MOST.get(name, 1)
+            if real(value) is None or not 0 <= value <= most:
+                raise ValueError(
+                    f"Expected {name} of an augmentation as a number from 0 to {most}. "
+                    f"Received: {value!r}"
+                )
 
 
 def random_crop(image, points_image, box, scheme, size, margin, augmentation, rng):

@@ -70,7 +70,7 @@ class GroupRecipe:
             raise ValueError(
                 f"Expected a name of a group that can be a folder's. Received: {self.name!r}"
             )
-        if not _is_list_of_names(self.data) or not self.data:
+        if not is_list_of_names(self.data) or not self.data:
             raise ValueError(
                 f"Expected a list of names of data sets in group {self.name}. "
                 f"Received: {self.data!r}"
@@ -101,7 +101,7 @@ class GroupRecipe:
             )
 
     def _check_sets(self, key, sets):
-        if not isinstance(sets, dict) or not all(map(_is_list_of_names, sets.values())):
+        if not isinstance(sets, dict) or not all(map(is_list_of_names, sets.values())):
             raise ValueError(
                 f"Expected {key} of group {self.name} as lists of sets by names of data sets. "
                 f"Received: {sets!r}"
@@ -125,5 +125,6 @@ class GroupRecipe:
         return sets.get(name)
 
 
-def _is_list_of_names(value):
+def is_list_of_names(value):
+    """Whether it is a list of texts."""
     return isinstance(value, list) and all(isinstance(name, str) for name in value)

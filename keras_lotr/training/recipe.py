@@ -16,7 +16,7 @@ from keras_lotr.presets.hub import PREFIX
 from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
 from keras_lotr.schemes import get_scheme, named_scheme
 from keras_lotr.training import optimizers
-from keras_lotr.training.group_recipe import GroupRecipe
+from keras_lotr.training.group_recipe import GroupRecipe, is_list_of_names
 
 # Arguments of `LOTR` that are not a recipe's `model`.
 _NOT_OF_MODEL = {
@@ -35,12 +35,20 @@ _NUMBERS = {
     **dict.fromkeys(
         ("image_size", "batch_size", "epochs", "samples_per_epoch"), (int, 1, math.inf)
     ),
-    **dict.fromkeys(("warmup_steps", "seed"), (int, 0, math.inf)),
+    "warmup_steps": (int, 0, math.inf),
+    "seed": (int, 0, 2**32),  # what NumPy's and Keras' generators take
     **dict.fromkeys(("margin", "learning_rate", "clipnorm"), (int | float, _TINY, math.inf)),
     **dict.fromkeys(
         ("backbone_rate", "weight_decay", "opening_weight"), (int | float, 0, math.inf)
     ),
     "ema": (int | float, 0, 1),
+}
+_KINDS = {
+    **dict.fromkeys(("init", "backbone_weights"), (str | None, "a text or null")),
+    "freeze_batch_norm": (bool, "true or false"),
+    "detector_boxes": (bool | None, "true, false or null"),
+    "frozen_layers": (list, "a list of texts"),
+    "mixture": (list, "a list of groups"),
 }
 
 
@@ -182,10 +190,11 @@ class Recipe:
             if getattr(self, name) not in choices:
                 raise ValueError(f"Expected {name} of {choices}. Received: {getattr(self, name)!r}")
         object.__setattr__(self, "scheme", named_scheme(self.scheme))
-        if not isinstance(self.detector_boxes, bool | None):
-            raise ValueError(
-                f"Expected detector_boxes as true, false or null. Received: {self.detector_boxes!r}"
-            )
+        for name, (kind, what) in _KINDS.items():
+            value = getattr(self, name)
+            texts = name != "frozen_layers" or is_list_of_names(value)
+            if not isinstance(value, kind) or not texts:
+                raise ValueError(f"Expected {name} as {what}. Received: {value!r}")
         for name, (kind, least, below) in _NUMBERS.items():
             self._check_number(name, kind, least, below)
         known = inspect.signature(LOTR.__init__).parameters.keys() - _NOT_OF_MODEL
@@ -193,6 +202,7 @@ class Recipe:
             object.__setattr__(self, "model", with_current_names(LOTR, self.model))
         _check_keys("model", self.model, known)
         _check_keys("augmentation", self.augmentation, Augmentation.__dataclass_fields__)
+        Augmentation(**self.augmentation)  # refuses values that cannot be
         names = [group.name for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError(f"Expected groups of different names in a mixture. Received: {names}")
@@ -211,7 +221,7 @@ class Recipe:
             what = "a whole number" if kind is int else "a number"
             raise ValueError(
                 f"Expected {name} as {what} of at least {least:g}"
-                + (f" and below {below:g}" if below < math.inf else "")
+                + (f" and below {below}" if below < math.inf else "")
                 + f". Received: {value!r}"
             )
 

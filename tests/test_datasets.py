@@ -445,7 +445,7 @@ class TestKit:
         points = make_points(98).tolist()
         points[7] = None
         doubt = [0.0] * 98
-        doubt[3], doubt[7] = 0.02, None
+        doubt[3], doubt[5], doubt[7] = 0.02, None, None  # null is no doubt, and 7 is a gap
         entry = {"image": "a.png", "set": "wider", "tags": ["blur"], "points98": points}
         write_entries(tmp_path, [{**entry, "doubt98": doubt}, {**entry, "set": "wflw"}])
         doubtful, sure = read_samples(tmp_path, "train", "wflw98")

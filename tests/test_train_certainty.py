@@ -148,6 +148,18 @@ def test_crops_hide_what_is_covered_or_outside(data):
     assert np.isnan(random_crop_of(sample, preprocessor, rng, with_points=False)[1]).all()
 
 
+def test_landmarks_that_weigh_nothing_teach_no_errors(data):
+    """Their labels still say whether they are seen, beyond the crop never."""
+    sample = read_samples(data, "train", "ibug68")[0]
+    weights = np.array([1.0] * 67 + [0.0])
+    sample = replace(sample, weights=weights, visibility=np.ones(68), scheme="plain68")  # no flip
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        _, points, seen, _ = random_crop_of(sample, tiny_lotr(68).preprocessor, rng)
+        assert np.flatnonzero(np.isnan(points[:, 0])).tolist() == [67]
+        assert seen[67] in (0, 1)
+
+
 def test_false_boxes_touch_no_face(data):
     photos = photos_with_boxes(data / "images")
     held_out = photos_with_boxes(data / "images", held_out=True)

@@ -61,8 +61,8 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
 
     Args:
         image: (H, W, 3) uint8 photo.
-        points_image: (N, 2) image pixels, or (N, 3) with what each landmark weighs; NaN where a
-            landmark has no label.
+        points_image: (N, 2) image pixels, NaN where a landmark has no label; more columns are what
+            else is said of each landmark, such as what it weighs.
         box: (4,) the face's box in image pixels.
         scheme: landmark scheme, for the flip; schemes without a flip order are not mirrored.
         size, margin: of the preprocessor, around which the jitter is drawn.
@@ -70,7 +70,7 @@ def random_crop(image, points_image, box, scheme, size, margin, augmentation, rn
         rng: `numpy.random.Generator`.
 
     Returns:
-        crop (size, size, 3) uint8, points_crop (N, 2) or (N, 3) float32.
+        crop (size, size, 3) uint8, points_crop float32 of the shape of points_image.
     """
     crop_from_image = _random_similarity(box, size, margin, augmentation, rng)
     scheme = get_scheme(scheme)

@@ -1,11 +1,11 @@
 """A kit folder: `images/` and `labels.json`, a list of {"image", "split", "points68", ...}.
 
 A landmark that nobody labelled is null. Of pseudo-labels, `doubt98` (`doubt68`, ...) may say for
-each landmark by how much it may be wrong, in face sizes. `seen68` (`seen98`, ...) may say which are
-seen: 1, 0 for one that is covered, -1 for one that the face itself hides, null. `set` and the names
-in `tags` are the subsets that a face belongs to. `split` is train, val or test, or a name that
-tells it, such as "valid". Of these an entry may lack any, or have null: a face without a split
-serves all.
+each landmark by how much it may be wrong, in face sizes; null is no doubt. `seen68`
+(`seen98`, ...) may say which are seen: 1, 0 for one that is covered, -1 for one that the face
+itself hides, null. `set` and the names in `tags` are the subsets that a face belongs to. `split` is
+train, val or test, or a name that tells it, such as "valid". Of these an entry may lack any, or
+have null: a face without a split serves all.
 """
 
 from pathlib import Path
@@ -105,18 +105,18 @@ def weights_of_doubt(doubt):
     """1 / (1 + (doubt / 0.02)^2): a landmark counts less the larger its expected error is.
 
     Args:
-        doubt: (N,), how far a landmark may be from the truth, in face sizes; None or NaN for gaps.
+        doubt: (N,), how far a landmark may be from the truth, in face sizes; None or NaN where
+            nobody said anything.
 
     Returns:
-        (N,) float32, 1 for no doubt and 0 for gaps.
+        (N,) float32, 1 for no doubt.
 
     Example:
 
     >>> weights_of_doubt([0, 0.02, 0.06, None]).round(6).tolist()
-    [1.0, 0.5, 0.10000000149011612, 0.0]
+    [1.0, 0.5, 0.10000000149011612, 1.0]
     """
-    doubt = np.array(doubt, np.float32)
-    doubt = np.where(np.isnan(doubt), np.inf, doubt)
+    doubt = np.nan_to_num(np.array(doubt, np.float32), posinf=np.inf)
     return 1 / (1 + (doubt / HALF_DOUBT) ** 2)
 
 

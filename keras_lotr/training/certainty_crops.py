@@ -99,25 +99,29 @@ def random_crop_of(sample, preprocessor, rng, with_points=True):
     visibility = sample.visibility
     if visibility is None:
         visibility = np.full(len(sample.points_image), np.nan)
-    columns = np.column_stack([_doubted(sample, rng), np.where(visibility == -1, 0, visibility)])
+    visibility = np.where(visibility == -1, 0, visibility)
+    columns = [_doubted(sample, rng), visibility, sample.label_weights > 0]
     changes = FAR if rng.random() < FAR_OFF else AUGMENTATION
     crop, found = random_crop(
-        sample.image(), columns, sample.box, sample.scheme,
+        sample.image(), np.column_stack(columns), sample.box, sample.scheme,
         size, preprocessor.margin, changes, rng,
     )  # fmt: skip
-    points, seen = found[:, :2], found[:, 2]
+    points, seen, weighs = found[:, :2], found[:, 2], found[:, 3:] > 0
     hidden = ((points < -0.5) | (points > size - 0.5)).any(-1)
     if rng.random() < _COVERED:
         x0, y0, x1, y1 = cover(crop, size // 8, size // 2, rng)
         hidden |= ((points >= (x0, y0)) & (points < (x1, y1))).all(-1)
     seen = np.where(hidden, 0, seen)
-    points = points if with_points else np.full_like(points, np.nan)
+    points = np.where(weighs & with_points, points, np.float32(np.nan))
     return crop, points, seen, set_of(sample)
 
 
 def _doubted(sample, rng):
-    """The landmarks of a sample, moved by as much as those who labelled them doubt them."""
-    weights = np.maximum(sample.label_weights, 1e-6)
+    """The landmarks of a sample, moved by as much as those who labelled them doubt them.
+
+    Those that weigh nothing stay, as nothing says how far they may be wrong.
+    """
+    weights = np.where(sample.label_weights > 0, sample.label_weights, 1)
     doubt = HALF_DOUBT * np.sqrt(np.maximum(1 / weights - 1, 0))
     sizes = doubt / _MEAN_DISTANCE * np.max(sample.box[2:] - sample.box[:2])
     return sample.points_image + sizes[:, None] * rng.standard_normal((len(sizes), 2))

@@ -151,14 +151,15 @@ class TestReadSamples:
         assert not isinstance(caught.value, NoFaces)
 
     @pytest.mark.parametrize("kind", ["csv", "coco", "labels_json"])
-    def test_paths_of_windows(self, tmp_path, kind):
+    @pytest.mark.parametrize("name", ["photos\\f0.jpg", "photos/f0.jpg ", " photos\\f0.jpg"])
+    def test_paths_of_windows_and_with_spaces(self, tmp_path, kind, name):
         folder = tmp_path / "images" if kind == "labels_json" else tmp_path
         make_image(folder / "photos" / "f0.jpg")
-        name, points = "photos\\f0.jpg", make_points(68)
+        points = make_points(68)
         numbers = ",".join(map(str, points.ravel()))
         header = ",".join(f"x{i},y{i}" for i in range(68))
         text = {
-            "csv": f"image,{header}\n{name},{numbers}\n",
+            "csv": f'image,{header}\n"{name}",{numbers}\n',
             "coco": json.dumps(coco_content((name, points, 2))),
             "labels_json": json.dumps([{"image": name, "points68": points.tolist()}]),
         }[kind]
@@ -386,6 +387,11 @@ class TestKit:
         assert first.tags == ("helen",) and second.tags == ()
         assert names([first, second]) == ["a.jpg", "c.jpg"]
         assert names(read_samples(tmp_path, "val", "wflw98")) == ["b.jpg"]
+
+    def test_the_file_stands_for_its_folder(self, tmp_path):
+        write_kit(tmp_path)
+        assert names(read_samples(tmp_path / "labels.json")) == ["a.jpg", "c.jpg"]
+        assert names(read_samples(tmp_path / "labels.json", reader="kit")) == ["a.jpg", "c.jpg"]
 
     def test_unknown_scheme(self, tmp_path):
         write_kit(tmp_path)

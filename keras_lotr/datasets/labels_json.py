@@ -21,9 +21,12 @@ HALF_DOUBT = 0.02
 
 
 def read(folder, split="train", scheme="ibug68"):
-    """Faces of a kit folder that carry landmarks of the scheme, tagged with `set` and `tags`."""
+    """Faces of a kit folder that carry landmarks of the scheme, tagged with `set` and `tags`.
+
+    In place of the folder, the file in it may be given.
+    """
     key = label_key(scheme)
-    file = Path(folder) / "labels.json"
+    file = Path(folder) if Path(folder).is_file() else Path(folder) / "labels.json"
     entries = read_json(file)
     if not isinstance(entries, list):
         raise ValueError(f'Expected a list of {{"image": ..., "{key}": ...}} in {file}.')
@@ -121,5 +124,14 @@ def weights_of_doubt(doubt):
 
 
 def is_here(folder):
-    """Whether the folder is a kit."""
-    return (Path(folder) / "labels.json").is_file()
+    """Whether the folder is a kit, or the file that of one.
+
+    COCO files may have its name, too, and hold an object where it holds a list.
+    """
+    path = Path(folder)
+    if not path.is_file():
+        return (path / "labels.json").is_file()
+    if path.name != "labels.json":
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.read(1000).lstrip().startswith("[")

@@ -33,8 +33,8 @@ def unescaped(name):
 def find_image(name, *folders):
     r"""The image that a text file names, as seen from a folder.
 
-    A path of Windows has \ for /, and a name that is no UTF-8 has escapes (`unescaped`); both are
-    tried only where there is no such file as it stands.
+    A path of Windows has \ for /, a name that is no UTF-8 has escapes (`unescaped`), and one of a
+    table may have spaces around it; all are tried only where there is no such file as it stands.
 
     Args:
         name: path of an image, relative to one of the folders.
@@ -53,7 +53,8 @@ def find_image(name, *folders):
     True
     """
     plain = unescaped(name)
-    spellings = dict.fromkeys((name, plain, plain.replace("\\", "/")))
+    of_unix = plain.replace("\\", "/")
+    spellings = dict.fromkeys((name, plain, of_unix, of_unix.strip()))
     paths = [str(Path(folder, spelling)) for spelling in spellings for folder in folders]
     if len(paths) == 1:  # long lists of usual names need not wait for the disk
         return paths[0]

@@ -104,7 +104,7 @@ def opening_loss(y_true, y_pred, pairs, w=10.0):
     >>> float(opening_loss([[[0.0, 0.0], [0.0, 0.0]]], eye, [(0, 1)])[0, 0])  # 6^2 / 2 / 2
     9.0
     """
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = _floats(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
     upper, lower = np.array(pairs, "int32").reshape(-1, 2).T
     x = _distance(*(ops.take(y, upper, 1) - ops.take(y, lower, 1) for y in (y_true, y_pred)))
@@ -116,9 +116,17 @@ def opening_loss(y_true, y_pred, pairs, w=10.0):
     return ops.sum(loss[..., None] * ops.cast(at, loss.dtype), axis=1)
 
 
+def _floats(y_pred):
+    """Predictions as a tensor; whole numbers become floats, or they would round the labels."""
+    y_pred = ops.convert_to_tensor(y_pred)
+    if "float" in keras.backend.standardize_dtype(y_pred.dtype):
+        return y_pred
+    return ops.cast(y_pred, keras.config.floatx())
+
+
 def _distance(y_true, y_pred):
     """Along x and y, in pixels; 0, and without a slope, at a landmark that has no label."""
-    y_pred = ops.convert_to_tensor(y_pred)
+    y_pred = _floats(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
     y_true = of_same_shape(y_true, y_pred)
     labelled = ops.all(ops.isfinite(y_true), axis=-1, keepdims=True)

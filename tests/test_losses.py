@@ -1,6 +1,7 @@
 """Wing and smooth-Wing: the formulas, their smoothness, and how they are weighted and saved."""
 
 import contextlib
+from functools import partial
 
 import keras
 import numpy as np
@@ -166,6 +167,16 @@ def test_sample_weights(loss, faces):
         ):
             computed = ops.convert_to_numpy(loss(reduction=reduction)(truth, points, weights))
             np.testing.assert_allclose(computed, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [wing, smooth_wing, partial(opening_loss, pairs=[(0, 1)])])
+def test_whole_numbers_do_not_round_the_labels(loss):
+    truth, points = np.array([[[0.5, 0.25], [1.5, 2.75]]]), np.array([[[3, 3], [4, 5]]])
+    of_floats, of_integers = (
+        ops.convert_to_numpy(loss(truth.astype("float32"), p))
+        for p in (points.astype("float32"), points)
+    )
+    np.testing.assert_array_equal(of_integers, of_floats)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

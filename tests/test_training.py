@@ -398,6 +398,18 @@ def test_start_from_a_preset_of_other_landmarks(groups, tmp_path):
             np.testing.assert_array_equal(new[key], old[key], err_msg=key)
 
 
+def test_landmarks_without_a_label_stay_where_the_preset_has_them(groups, tmp_path):
+    init = tiny_lotr(68, **SHALLOW)
+    init.preprocessor = Preprocessor("ibug68", 64, 1.3)
+    init.save_to_preset(tmp_path)
+    inner = [np.where(np.arange(68)[:, None] < 17, np.nan, s.points_image) for s in groups[0]]
+    faces = [replace(s, points_image=p) for s, p in zip(groups[0], inner, strict=True)]
+    model = build(RUN, [faces], tmp_path)
+    np.testing.assert_array_equal(model.mean_shape, init.mean_shape)
+    with pytest.raises(ValueError, match="Expected each landmark to have a label on some face"):
+        build(RUN, [faces], tmp_path / WEIGHTS)
+
+
 def test_start_from_a_file_of_weights(groups, tmp_path):
     init = randomize(tiny_lotr(68, **SHALLOW))
     init.save_to_preset(tmp_path)

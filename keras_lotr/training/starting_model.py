@@ -11,7 +11,7 @@ from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import resolve
 from keras_lotr.presets.preset import Preprocessor, load_preprocessor
 from keras_lotr.presets.weights import load_fitting_weights
-from keras_lotr.schemes import SCHEMES
+from keras_lotr.schemes import SCHEMES, get_scheme
 from keras_lotr.training.recipe import can_be_had
 
 _MOST_FACES = 200_000
@@ -61,22 +61,23 @@ def build(recipe, groups, init):
 
     Args:
         recipe: `Recipe`.
-        groups: lists or other sequences of `Sample`; the mean shape is that of all.
+        groups: lists or other sequences of `Sample`; the mean shape is that of all, unless `init`
+            is a preset of the same landmarks, whose own it keeps.
         init: as of `train`.
 
     Raises:
         ValueError: see `start_of`, or arguments of the model that cannot be.
     """
     init = start_of(recipe, init)
-    mean_shape = mean_shape_of(groups, recipe.margin)
     if init is not None and is_preset(init):
         preprocessor = load_preprocessor(resolve(init))
         same = preprocessor is not None and preprocessor.scheme == recipe.scheme
-        # The same landmarks stay where the preset has them.
-        shape = None if same else mean_shape
-        model = trained_model(recipe, init, num_landmarks=len(mean_shape), mean_shape=shape)
+        # The same landmarks stay where the preset has them, also those that no face has.
+        shape = None if same else mean_shape_of(groups, recipe.margin)
+        count = get_scheme(recipe.scheme).num_landmarks
+        model = trained_model(recipe, init, num_landmarks=count, mean_shape=shape)
     else:
-        model = starting_model(recipe, mean_shape, init)
+        model = starting_model(recipe, mean_shape_of(groups, recipe.margin), init)
     part = part_of_face(recipe.scheme, groups)
     model.preprocessor = Preprocessor(
         recipe.scheme, recipe.size, recipe.margin, landmarks_in_box=part

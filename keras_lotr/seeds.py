@@ -5,6 +5,24 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from keras_lotr.number_checks import whole
+
+
+def check_seed(seed):
+    """Refuse what the generators of Python, NumPy and Keras do not all take.
+
+    Raises:
+        ValueError: it is no whole number, below 0 or too large.
+
+    Example:
+
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+    ValueError: Expected seed as a whole number from 0 to 4294967295. Received: -1
+    """
+    if whole(seed) is None or not 0 <= seed < 2**32:
+        raise ValueError(f"Expected seed as a whole number from 0 to {2**32 - 1}. Received: {seed}")
+
 
 @contextmanager
 def seeded(seed):

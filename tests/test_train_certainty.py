@@ -240,6 +240,16 @@ def test_without_certainty_one_sentence(preset, data, tmp_path):
     assert "train-certainty" in result.output
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_is_none(seed, preset, data, tmp_path):
+    out = tmp_path / "out"
+    command = ["train-certainty", preset, "--data", data, "--output", out, "--seed", seed]
+    result = CliRunner().invoke(main, [*map(str, command)])
+    assert result.exit_code == 2
+    assert f"from 0 to 4294967295. Received: {seed}" in result.output
+    assert not out.exists()
+
+
 def test_no_faces_to_calibrate_on(preset, data, tmp_path):
     command = ["train-certainty", preset, "--data", data, "--output", tmp_path / "x"]
     result = CliRunner().invoke(main, [*map(str, command), "--calibrate-on", "nobody"])

@@ -24,6 +24,7 @@ from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import METADATA, WEIGHTS, resolve, write_json
 from keras_lotr.presets.layout import layout_of
+from keras_lotr.seeds import check_seed
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
     calibrate,
@@ -202,8 +203,9 @@ def train_certainty(
         dict, what the metadata of the preset say: factors by region, ratios by set.
 
     Raises:
-        ValueError: the preset or a data set cannot be read.
+        ValueError: the preset or a data set cannot be read, or the seed is no seed.
     """
+    check_seed(seed)
     model = with_head(preset, hidden_dim, detector_decides)
     scheme = model.preprocessor.scheme
     samples = [s for folder in data for s in read_samples(folder, "train", scheme)]

@@ -17,7 +17,7 @@ from keras_lotr.fused.graph import FusedModel
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit, only_run
-from keras_lotr.training.run_files import check_replaced
+from keras_lotr.training.run_files import check_new_run
 
 _STEPS_PER_EPOCH, _VALIDATION_STEPS = 200, 20
 _SCORES, _POINTS = 3.0, 2.0  # weights in the loss; that of the boxes is 1
@@ -98,7 +98,7 @@ def distill(
         "notes": f"Started from {init}." if init else "",
     }
     if not resume:
-        check_replaced(out, recipe)
+        check_new_run(out, recipe)
 
     def keep():
         model.save_to_preset(out / BEST, plain=True)

@@ -35,7 +35,7 @@ def check_out(out, resume):
         )
 
 
-def check_replaced(out, recipe):
+def check_new_run(out, recipe):
     """Refuse to begin a training where a recipe or a preset of something else would be replaced.
 
     One that was killed in its first epoch left its recipe, and perhaps presets beside it.

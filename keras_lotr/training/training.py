@@ -17,7 +17,7 @@ from keras_lotr.training.checkpoint import BEST, HISTORY, Checkpoint, check_out,
 from keras_lotr.training.mixture_training import mixture_parts
 from keras_lotr.training.parts import TrainingParts, augmented_batches, header
 from keras_lotr.training.recipe import Recipe
-from keras_lotr.training.run_files import check_replaced, check_same
+from keras_lotr.training.run_files import check_new_run, check_same
 from keras_lotr.training.starting_model import build, with_size_of_start
 from keras_lotr.training.torch_group import join_group, own_rows, place_in_group
 from keras_lotr.training.validation import padded, validation_crops
@@ -82,7 +82,7 @@ def train(
         recipe = replace(recipe, init=os.fspath(init), backbone_weights=None)
     recipe = with_size_of_start(recipe, init)
     if not resume:
-        check_replaced(out, asdict(recipe))
+        check_new_run(out, asdict(recipe))
     if recipe.mixture:
         if only:
             raise ValueError("Expected no `only` with a mixture: its groups name the sets to take.")

@@ -100,6 +100,7 @@ def test_speeds_are_those_measured():
     assert ROOT / "presets" / "lotr_m_68" in [folder for folder, _ in told]
     for folder, facts in told:
         assert facts == json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+        assert "int8" not in facts["speed"] or (folder / "model_int8.onnx").exists()
 
 
 PAGES = [

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from keras_lotr.lotr import VARIANTS
+from keras_lotr.presets.files import ONNX_INT8
 from keras_lotr.presets.preset import (
     CONFIG,
     METADATA,
@@ -235,26 +236,28 @@ def sizes():
 def speeds():
     """(folder of a preset, metadata with its measured speed) of the trained presets."""
     measured = read(MEASURED / "benchmarks.json")
-    stage, chain = measured["stage"], measured["chain"]["1 faces"]["chain"]
-    processor = measured["machine"]["processor"]
-    where = f"one thread of an {processor} (`python benchmarks/inference.py`)"
-    photo = f"{chain:.0f} ms for a photo of 640x480 with one face, detector included"
-    said = {}
-    for name in STAGES.values():
-        ms, bare = (stage[f"{n}, onnxruntime"] for n in (name, "bare"))
-        of_m = f"{ms / stage['LOTR-M, onnxruntime']:.2f} of LOTR-M's time"
-        int8 = stage.get(f"{name} int8, onnxruntime")
-        said[name] = "; ".join([
-            f"{ms:.1f} ms a face on onnxruntime{f' (int8: {int8:.1f})' if int8 else ''}, "
-            f"{ms / bare:.2f} times its bare backbone" if name == "LOTR-M" else of_m,
-            *([photo] if name == "LOTR-M" else []),
-            where,
-        ])  # fmt: skip
     for folder in local_presets().values():
         files = resolve(folder)
-        facts = files.json(METADATA) or {}
-        if facts.get("trained") and stage_of(files) in said:
-            yield folder, {**facts, "speed": said[stage_of(files)]}
+        facts, name = files.json(METADATA) or {}, stage_of(files)
+        if facts.get("trained") and name in STAGES.values():
+            speed = speed_of(name, measured, files.path(ONNX_INT8) is not None)
+            yield folder, {**facts, "speed": speed}
+
+
+def speed_of(name, measured, has_int8):
+    """What a card says of the time of a network of `STAGES`."""
+    stage, chain = measured["stage"], measured["chain"]["1 faces"]["chain"]
+    ms, bare, of_m = (stage[f"{n}, onnxruntime"] for n in (name, "bare", "LOTR-M"))
+    processor = measured["machine"]["processor"]
+    where = f"one thread of an {processor} (`python benchmarks/inference.py`)"
+    if name != "LOTR-M":
+        return f"{ms / of_m:.2f} of LOTR-M's time; {where}"
+    int8 = f" (int8: {stage[f'{name} int8, onnxruntime']:.1f})" if has_int8 else ""
+    return "; ".join([
+        f"{ms:.1f} ms a face on onnxruntime{int8}, {ms / bare:.2f} times its bare backbone",
+        f"{chain:.0f} ms for a photo of 640x480 with one face, detector included",
+        where,
+    ])  # fmt: skip
 
 
 def heading(measured):

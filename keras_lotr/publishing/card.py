@@ -86,13 +86,13 @@ def _use(name, model, with_onnx):
         return
     yield "\n".join(["```python", "import os", _CHOOSE_BACKEND, "import keras_lotr", *lines, "```"])
     yield (
-        "`pip install keras-lotr[tensorflow]`, `[jax]` or `[torch]` brings the backend; the "
+        '`pip install "keras-lotr[tensorflow]"`, `[jax]` or `[torch]` brings the backend; the '
         "results are the same on all three."
     )
     if with_onnx:
         yield (
             f'`from_preset("{name}", engine="onnxruntime")` runs `{ONNX}` instead, without a '
-            "backend: `pip install keras-lotr[runtime]`."
+            'backend: `pip install "keras-lotr[runtime]"`.'
         )
 
 
@@ -159,8 +159,8 @@ def _detector_results(results):
         "",
         f"- recall of the {results['confident_faces']} faces of at least 24 pixels that YuNet is "
         f"sure of (score 0.8): {results['recall']:.1f} %",
-        f"- faces per photo that YuNet sees neither mirrored nor enlarged: {false['embedded']:.3f} "
-        f"(YuNet's own: {false['yunet']:.3f})",
+        "- false faces per photo (YuNet does not see them, even in the mirrored or enlarged "
+        f"photo): {false['embedded']:.3f} (YuNet's own: {false['yunet']:.3f})",
         f"- median distance of the five points from YuNet's: {distance['embedded']:.1f} % of the "
         f"box (of YuNet's own in the mirrored photo: {distance['yunet mirrored']:.1f} %)",
         *(

@@ -79,8 +79,9 @@ def test_import_leaves_no_trace(before, monkeypatch):
     assert {k: v for k, v in sys.modules.items() if k == "openvino_telemetry"} == before
 
 
-def test_package_missing(model, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "openvino", None)
+@pytest.mark.parametrize("missing", ["openvino", "onnx", "onnxruntime"])
+def test_package_missing(missing, model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=r"pip install 'keras-lotr\[openvino\]'"):
         export(model, tmp_path / "model.xml", "openvino")
     assert not list(tmp_path.iterdir())

@@ -42,15 +42,20 @@ def export_onnx(model, path, batch=None, float16=False, weights=None):
     write_file(path, onnx_content(model, batch, float16, weights))
 
 
-def onnx_content(model, batch=None, float16=False, weights=None):
-    """The checked content of the file, bytes; arguments and errors as of `export_onnx`."""
+def check_packages(extra):
+    """Raise ImportError if a package for ONNX files is missing, with the extra that has it."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"Exporting needs the package {error.name}: pip install 'keras-lotr[export]'"
+            f"Exporting needs the package {error.name}: pip install 'keras-lotr[{extra}]'"
         ) from None
+
+
+def onnx_content(model, batch=None, float16=False, weights=None):
+    """The checked content of the file, bytes; arguments and errors as of `export_onnx`."""
+    check_packages("export")
     with one_sentence("onnx"):
         model = in_float32(model)
         graph, inputs, outputs = lotr_graph(model, batch)

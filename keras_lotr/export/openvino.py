@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_lotr.export.check import check_points, one_sentence
 from keras_lotr.export.float32 import in_float32
-from keras_lotr.export.onnx import facts, onnx_content
+from keras_lotr.export.onnx import check_packages, facts, onnx_content
 from keras_lotr.inference.onnx_model import FACTS
 from keras_lotr.writing import check_file_target
 
@@ -37,6 +37,7 @@ def export_openvino(model, path, batch=None):
         raise ValueError(f"Expected a path that ends in .xml for openvino. Received: {path}")
     check_file_target(path.with_suffix(".bin"))
     openvino = import_openvino()
+    check_packages("openvino")
     core, model = openvino.Core(), in_float32(model)
     content = onnx_content(model, batch)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from keras_lotr.presets.files import ONNX_INT8, resolve
 PRECISIONS = (*FILES, "auto")
 
 # Numbers of OpenCV's CV_CPU_AVX_512VNNI and CV_CPU_NEON_DOTPROD, which Python has no names for.
-# Without such instructions int8 is slow, and on x86 its sums overflow.
+# Without such instructions int8 saves less time, and on x86 its sums overflow.
 _INT8_INSTRUCTIONS = 23, 101
 _RUNS = 5
 
@@ -38,8 +38,8 @@ def precision_for(preset, precision, threads=None, providers=None, token=None):
     has_instructions = any(map(cv2.checkHardwareSupport, _INT8_INSTRUCTIONS))
     if precision == "int8" and not has_instructions:
         warnings.warn(
-            "This processor has no instructions for int8 (VNNI or dot products): it runs, but "
-            "slower and less exactly than precision='float32'.",
+            "This processor has no instructions for int8 (VNNI or dot products), so int8 is less "
+            "exact than on others and saves less time. Take precision='float32' to be exact.",
             stacklevel=2,
         )
     if precision != "auto":

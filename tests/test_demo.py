@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from docs_code import steps
 from fuzz import bombs
 from tiny import running_demo
 
@@ -235,6 +236,17 @@ def test_endpoints(client, service, video):
     path, said = client.predict(handle_file(video), api_name="/annotate_video")
     assert said.startswith("20 frames")
     assert cv2.VideoCapture(path["video"] if isinstance(path, dict) else path).read()[0]
+
+
+def test_the_example_of_the_readme_runs(demo_url, tmp_path, monkeypatch):
+    text = (ROOT / "demo" / "README.md").read_text(encoding="utf-8")
+    (code,) = [step.code for step in steps(text) if step.kind == "python"]
+    shutil.copy(EXAMPLES / "rendered1.jpg", tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code.replace("ORGANISATION/SPACE", demo_url), names)
+    assert names["message"].startswith("1 face")
+    assert names["csv"].count("\n") == 2 and len(names["photos"]) == 1
 
 
 def test_a_file_that_somebody_may_be_downloading_is_not_written_again(demo_url):

@@ -67,7 +67,7 @@ NOT_RUN = {
     "import keras_lotr.ray": "needs a storage; tests/test_ray.py has one",
     "import numpy as np\nimport openvino": "needs a file; tests/test_export_openvino.py runs one",
     "keras-lotr webcam": "needs a window; tests/test_cli_video.py gives it one that is none",
-    "from gradio_client": "asks a Space on the Hub; tests/test_demo.py asks the same of a demo",
+    "from gradio_client": "asks a Space on the Hub; tests/test_demo.py asks a demo",
 }
 # A training of seconds, of a network that has none of a recipe's frozen layers. The recipes' own
 # numbers would be compiled anew for each.

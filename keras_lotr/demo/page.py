@@ -19,9 +19,9 @@ from keras_lotr.demo.uploads import LimitBody, picture_input, told
 _TITLE = "Face landmarks"
 _INTRO = """# Face landmarks
 Where eyes, brows, nose, mouth and chin are, found by [LOTR](https://arxiv.org/abs/2109.10057), a \
-CNN and a small Transformer. Images are not kept."""
+CNN and a small Transformer. Images are deleted after five minutes."""
 _COLUMNS = ["face", "score", "x", "y", "width", "height", "quality", "yaw", "pitch", "roll"]
-# Results as files, made in the browser: the server keeps none.
+# Results as files, made in the browser: the server writes none.
 _DOWNLOAD = """(text) => {
   if (!text) return;
   const link = document.createElement("a");
@@ -156,7 +156,7 @@ def _webcam_tab(service, controls):
         frame = picture_input(label="Camera", sources=["webcam"], streaming=True, height=420)
         annotated = gr.Image(label="Landmarks", height=420, format="jpeg", interactive=False,
                              buttons=["fullscreen"])  # fmt: skip
-    message = gr.Markdown("Click the camera, then *Record*. Frames are not kept.")
+    message = gr.Markdown("Click the camera, then *Record*. Frames are deleted after five minutes.")
     followed = gr.State(time_to_live=2 * _CAMERA_SECONDS)  # the visitor's own `Camera`
 
     def annotate(frame, camera, preset, draw, landmark, threshold, flip):

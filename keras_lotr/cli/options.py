@@ -16,8 +16,9 @@ BOXES = ("ground-truth", "detector")
 engine = click.option(
     "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",
     show_default=True,
-    help="What runs the network. auto: onnxruntime, which starts at once and needs no Keras, where "
-    "it is installed and the preset has a model.onnx; else keras.",
+    help="What runs the network. auto: onnxruntime, which starts at once and needs no Keras "
+    "(unless errors are measured), where it is installed and the preset has a model.onnx; else "
+    "keras.",
 )  # fmt: skip
 precision = click.option(
     "--precision", type=click.Choice(["float32", "int8", "auto"]),

@@ -1,7 +1,7 @@
 """How many hard faces are found: turned, covered, blurred, crowded and close-up ones.
 
-    python benchmarks/hard_detection.py --landmarker lotr_m_68 --data ../shared/data/faces_hard \\
-        --photos ../shared/data/photos --teacher face_detection_yunet_2023mar.onnx
+    python benchmarks/hard_detection.py --landmarker lotr_m_68 --data HARD \\
+        --photos PHOTOS --teacher face_detection_yunet_2023mar.onnx
 
 Four parts, each beside YuNet:
 

@@ -1,8 +1,8 @@
 """What presets lose when crops are turned, shifted, dark or covered: NME, side by side.
 
     python benchmarks/robustness.py lotr_m_68 runs/x/preset --data FOLDER [--split val]
-    python benchmarks/robustness.py lotr_m_98 --data ../shared/data/faces_hard --only wflw
-    python benchmarks/robustness.py lotr_m_68 --data ../shared/data/faces_hard --only cfp \
+    python benchmarks/robustness.py lotr_m_98 --data HARD --only wflw
+    python benchmarks/robustness.py lotr_m_68 --data HARD --only cfp \
         --normalizer box
 
 Each row changes one thing about the same faces, by the same random numbers for each preset. Boxes

@@ -1,6 +1,6 @@
 """Faces in videos: how much landmarks tremble and lag, who is who, and the time of a frame.
 
-    PYTHONPATH=../shared python tools/face_videos.py --output CLIPS
+    PYTHONPATH=RENDERER python tools/face_videos.py --output CLIPS
     python benchmarks/video.py --clips CLIPS --mediapipe PYTHON --node node \\
         --output results/video.json
     python tools/make_tables.py

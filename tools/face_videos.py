@@ -1,12 +1,13 @@
 """Render short videos of faces with exact landmarks and identities.
 
-    PYTHONPATH=../shared python tools/face_videos.py --output FOLDER
+    PYTHONPATH=RENDERER python tools/face_videos.py --output FOLDER
 
-../shared/facesynth, the renderer, needs numba. Each clip is NAME.mp4 (H.264, 640 x 480) and
-NAME.npz: `ids` (F,), `times` (T,) in seconds, `points98` (T, F, 98, 2), `points68` (T, F, 68, 2) in
-pixels, NaN where a face is not in the frame, and `visible98` (T, F, 98). A clip that is there is
-left as it is. `benchmarks/video.py` measures on them. `--frames FOLDER` writes one frame of each
-second of the clips as a photo, for `keras-lotr train-certainty --photos`.
+RENDERER holds the renderer facesynth, which is not part of the repository and needs numba. Each
+clip is NAME.mp4 (H.264, 640 x 480) and NAME.npz: `ids` (F,), `times` (T,) in seconds, `points98`
+(T, F, 98, 2), `points68` (T, F, 68, 2) in pixels, NaN where a face is not in the frame, and
+`visible98` (T, F, 98). A clip that is there is left as it is. `benchmarks/video.py` measures on
+them. `--frames FOLDER` writes one frame of each second of the clips as a photo, for
+`keras-lotr train-certainty --photos`.
 """
 
 from fractions import Fraction

@@ -1,6 +1,6 @@
 """68 points for faces that nobody drew them on: a kit folder for `keras-lotr train --data`.
 
-    python tools/pseudo_labels.py ../shared/data/faces --preset lotr_m_68 \\
+    python tools/pseudo_labels.py FACES --preset lotr_m_68 \\
         --preset runs/x/preset --out pseudo
 
 For the training faces of a kit that have 98 points but no 68. Each gets the middle of two guesses

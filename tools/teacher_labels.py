@@ -1,7 +1,7 @@
 """What trained presets find on the training faces of kits: a kit for a smaller network to learn.
 
-    python tools/teacher_labels.py taught --faces ../shared/data/faces \\
-        --faces ../shared/data/faces_hard --preset lotr_m_68 --preset lotr_m_98
+    python tools/teacher_labels.py taught --faces FACES \\
+        --faces HARD --preset lotr_m_68 --preset lotr_m_98
 
 Every face gets all landmarks of every preset, whatever it was labelled with: the mean of what the
 preset finds in two boxes that differ a little, flip averaged. The kit is one set, "taught", and

@@ -5,8 +5,6 @@ small feature pyramid, one prediction per cell, no anchor boxes. Its numbers mea
 so that they can be learned from YuNet's and OpenCV's `FaceDetectorYN` decodes them.
 """
 
-from pathlib import Path
-
 import keras
 from keras import layers
 
@@ -14,17 +12,9 @@ from keras_lotr.arguments import refuse_unknown
 from keras_lotr.backbones.blocks import conv_bn, he_normal, zero_padding
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 from keras_lotr.inference.detector_network import STRIDES
-from keras_lotr.presets.preset import (
-    CONFIG,
-    WEIGHTS,
-    build,
-    config_of,
-    read_config,
-    resolve,
-    write_json,
-)
-from keras_lotr.presets.weights import load_weights, save_weights
-from keras_lotr.writing import check_folder
+from keras_lotr.presets.preset import CONFIG, WEIGHTS, build, config_of, read_config, resolve
+from keras_lotr.presets.saving import save_preset
+from keras_lotr.presets.weights import load_weights
 
 NUM_MAPS = 15  # score, box, five points
 
@@ -116,12 +106,9 @@ class DetectorNetwork(ConfiguredModel):
 
         Raises:
             ValueError: `folder` is a file.
+            OSError: it cannot be written there. After an error the folder is as it was.
         """
-        folder = Path(folder)
-        check_folder(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONFIG, config_of(self, plain))
-        save_weights(self, folder / WEIGHTS, dtype)
+        save_preset(self, folder, {CONFIG: config_of(self, plain)}, dtype)
 
 
 def _unit(inputs, filters, name, stride=1):

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 from keras_lotr.arguments import arguments_of, check_counts, refuse_unknown, with_current_names
 from keras_lotr.configured_model import dtype_policy
@@ -12,8 +11,6 @@ from keras_lotr.presets.config import build, check_loadable, config_of, is_of, r
 from keras_lotr.presets.files import (
     CONFIG,
     METADATA,
-    ONNX,
-    ONNX_INT8,
     PREPROCESSOR,
     RECIPE,
     RESULTS,
@@ -24,7 +21,8 @@ from keras_lotr.presets.files import (
     shipped_folder,
     write_json,
 )
-from keras_lotr.presets.weights import load_arrays, load_fitting_weights, save_weights
+from keras_lotr.presets.saving import save_preset
+from keras_lotr.presets.weights import load_arrays, load_fitting_weights
 from keras_lotr.presets.weights import load_weights as load_safetensors
 from keras_lotr.writing import check_folder
 
@@ -175,19 +173,16 @@ class PresetMixin:
 
         Raises:
             ValueError: `folder` is a file; or the model could not be loaded again, or has layers
-                that presets do not hold. Nothing is written then.
+                that presets do not hold.
+            OSError: it cannot be written there; the sentence says why.
+
+        After an error the folder is as it was.
         """
-        folder = Path(folder)
         check_folder(folder)
         content = config_of(self, plain)
         check_loadable(self, content)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / CONFIG, content)
         preprocessor = {**self.preprocessor.to_dict(), "channels": "RGB", "range": [0, 255]}
-        write_json(folder / PREPROCESSOR, preprocessor)
-        for name in (ONNX, ONNX_INT8):
-            (folder / name).unlink(missing_ok=True)  # it would be of other weights
-        save_weights(self, folder / WEIGHTS, dtype)
+        save_preset(self, folder, {CONFIG: content, PREPROCESSOR: preprocessor}, dtype)
 
 
 # The argument of the head that says how sure landmarks are, and how the keys of its weights begin.

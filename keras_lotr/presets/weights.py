@@ -95,11 +95,20 @@ def save_arrays(arrays, path, metadata=None):
 
 
 def save_weights(model, path, dtype=None):
-    """Write all weights of a model; those of low-rank adapters (LoRA) are added to their kernels.
+    """Write all weights of a model, see `arrays_of`."""
+    save_arrays(arrays_of(model, dtype), path, facts_of(model))
+
+
+def facts_of(model):
+    """What a file of weights says of itself."""
+    return {"format": "keras", "keras": keras.__version__, "class": type(model).__name__}
+
+
+def arrays_of(model, dtype=None):
+    """{key: NumPy array} of all weights; low-rank adapters (LoRA) are added to their kernels.
 
     Args:
         model: a built Keras model.
-        path: the file to write.
         dtype: "float16" halves the file; batch norm statistics stay float32. None keeps dtypes.
     """
     arrays, (merged, adapters) = {}, _adapted(model)
@@ -109,8 +118,7 @@ def save_weights(model, path, dtype=None):
         array = ops.convert_to_numpy(merged.get(id(variable), variable.value))
         statistic = key.endswith(("moving_mean", "moving_variance"))
         arrays[key] = array.astype(np.float32 if statistic else dtype) if dtype else array
-    metadata = {"format": "keras", "keras": keras.__version__, "class": type(model).__name__}
-    save_arrays(arrays, path, metadata)
+    return arrays
 
 
 def saved_shapes(model):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 from tiny import MEASURED, random_crops, randomize, tiny_lotr
 
 from keras_lotr import LOTR
@@ -58,6 +59,21 @@ def test_prepare_and_card(run, tmp_path):
     assert facts["weights_sha256"] == hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     assert facts["nme"] == 3.25
     assert facts["trained"]
+
+
+def test_a_preset_that_cannot_be_finished_leaves_the_one_that_was_there(run, tmp_path):
+    folder = tmp_path / "shipped"
+    prepare(run, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    randomize(tiny_lotr(68), seed=1).save_to_preset(run / "preset")
+    noise = tmp_path / "noise.png"
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(noise)
+    with pytest.raises(ValueError, match="Expected images with faces"):
+        prepare(run, folder, calibration=[str(noise)])
+    (run / "preset" / "recipe.json").unlink()
+    with pytest.raises(FileNotFoundError):
+        prepare(run, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_the_preset_in_a_run_is_as_good_as_the_run(run, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """What makes a folder of weights a preset that one can hand out: card, list, upload to the Hub."""
 
 import hashlib
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from keras_lotr.publishing.card import MARK, SAMPLES_PICTURE, SCHEME_PICTURE, ca
 from keras_lotr.publishing.card_pictures import samples_picture, scheme_picture
 from keras_lotr.publishing.upload import listing, upload
 from keras_lotr.training.run_files import HISTORY, best_of
+from keras_lotr.writing import check_folder
 
 CARD = "README.md"
 
@@ -57,21 +59,32 @@ def prepare(run, folder, dtype=None, calibration=None):
         dtype: "float16" halves the files of the weights.
         calibration: images of faces for a file in int8, see `export_preset`; None: without such a
             file, also where there was one.
+
+    Raises:
+        ValueError: it is no run, `folder` is a file, or the weights cannot be written or exported.
+        OSError: the files cannot be written. After an error the preset is as it was.
     """
     best, history = best_of(run)
     best = resolve(best)
     kind = card_metadata.model_class(best)
-    kind.from_preset(best.folder).save_to_preset(folder, dtype, plain=True)
-    model = kind.from_preset(folder)
-    if kind is LOTR:
-        export_onnx(model, folder / ONNX, weights=folder / WEIGHTS)
-        if calibration:
-            crops = calibration_crops(calibration, model.preprocessor)
-            export_int8(model, folder / ONNX_INT8, crops, weights=folder / WEIGHTS)
-    else:
-        export_detector(model, folder / ONNX)
-    shutil.copy(best.folder / RECIPE, folder / RECIPE)
-    shutil.copy(history, folder / HISTORY)
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as unfinished:
+        new = Path(unfinished)
+        kind.from_preset(best.folder).save_to_preset(new, dtype, plain=True)
+        model = kind.from_preset(new)
+        if kind is LOTR:
+            export_onnx(model, new / ONNX, weights=new / WEIGHTS)
+            if calibration:
+                crops = calibration_crops(calibration, model.preprocessor)
+                export_int8(model, new / ONNX_INT8, crops, weights=new / WEIGHTS)
+        else:
+            export_detector(model, new / ONNX)
+        shutil.copy(best.folder / RECIPE, new / RECIPE)
+        shutil.copy(history, new / HISTORY)
+        (folder / ONNX_INT8).unlink(missing_ok=True)  # it would be of other weights
+        for path in new.iterdir():
+            os.replace(path, folder / path.name)
 
 
 def write_card(folder, examples=None):

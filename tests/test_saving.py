@@ -4,6 +4,7 @@ import resource
 import signal
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from tiny import assert_same_weights, randomize, tiny_lotr, weights_of
 
@@ -58,6 +59,24 @@ def test_saving_replaces_the_preset_and_removes_onnx_files_of_other_weights(pair
     model.save_to_preset(folder)
     assert not (folder / "model.onnx").exists()
     assert_same_weights(weights_of(type(model).from_preset(folder)), weights_of(model))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "float17", "", 5, ["float16"]])
+def test_weights_are_saved_as_floats_only(pair, dtype):
+    folder, model = pair
+    before = contents(folder)
+    with pytest.raises(ValueError, match="Expected dtype as None or one of 'float16', 'bfloat16'"):
+        model.save_to_preset(folder, dtype)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("dtype", ["float16", np.float16, "bfloat16", "float32"])
+def test_weights_of_each_dtype_load(dtype, tmp_path):
+    model = randomize(tiny_lotr(5))
+    model.save_to_preset(tmp_path, dtype)
+    found, expected = weights_of(LOTR.from_preset(tmp_path)), weights_of(model)
+    for key, array in expected.items():
+        np.testing.assert_allclose(found[key], array, rtol=0.01, atol=1e-6, err_msg=key)
 
 
 def test_folders_are_made(tmp_path):

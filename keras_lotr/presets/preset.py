@@ -167,13 +167,14 @@ class PresetMixin:
         Args:
             folder: created if missing; files of the same name are replaced, and .onnx files of
                 other weights are taken away.
-            dtype: "float16" for a file of half the size.
+            dtype: "float16" or "bfloat16" for a file of half the size, "float32"; None keeps that
+                of each weight.
             plain: forget what is frozen and the dtype policies, which are a training's and not
                 the network's.
 
         Raises:
-            ValueError: `folder` is a file; or the model could not be loaded again, or has layers
-                that presets do not hold.
+            ValueError: `folder` is a file; `dtype` is none of these; or the model could not be
+                loaded again, or has layers that presets do not hold.
             OSError: it cannot be written there; the sentence says why.
 
         After an error the folder is as it was.

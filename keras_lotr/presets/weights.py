@@ -17,6 +17,9 @@ from safetensors.numpy import save_file
 
 from keras_lotr.writing import replaced
 
+# That weights can be saved in. Integers would cut them to whole numbers.
+DTYPES = ("float16", "bfloat16", "float32")
+
 
 def named_weights(model):
     """{key: variable} of all weights of the model.
@@ -109,8 +112,13 @@ def arrays_of(model, dtype=None):
 
     Args:
         model: a built Keras model.
-        dtype: "float16" halves the file; batch norm statistics stay float32. None keeps dtypes.
+        dtype: one of `DTYPES`, of which those of 16 bits halve the file; batch norm statistics stay
+            float32. None keeps dtypes.
+
+    Raises:
+        ValueError: another dtype.
     """
+    _check_dtype(dtype)
     arrays, (merged, adapters) = {}, _adapted(model)
     for key, variable in named_weights(model).items():
         if id(variable) in adapters:
@@ -119,6 +127,16 @@ def arrays_of(model, dtype=None):
         statistic = key.endswith(("moving_mean", "moving_variance"))
         arrays[key] = array.astype(np.float32 if statistic else dtype) if dtype else array
     return arrays
+
+
+def _check_dtype(dtype):
+    try:
+        known = dtype is None or keras.backend.standardize_dtype(dtype) in DTYPES
+    except (TypeError, ValueError):  # no dtype at all
+        known = False
+    if not known:
+        names = ", ".join(map(repr, DTYPES))
+        raise ValueError(f"Expected dtype as None or one of {names}. Received: {dtype!r}")
 
 
 def saved_shapes(model):

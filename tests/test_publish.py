@@ -76,6 +76,18 @@ def test_a_preset_that_cannot_be_finished_leaves_the_one_that_was_there(run, tmp
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_weights_too_large_for_16_bits(run, tmp_path):
+    prepare(run, tmp_path / "shipped")
+    before = (tmp_path / "shipped" / WEIGHTS).read_bytes()
+    model = LOTR.from_preset(run / "preset")
+    model.get_layer("reduce").bias.assign(np.full(16, 1e5))
+    model.save_to_preset(run / "preset")
+    words = ["package-preset", str(run), str(tmp_path / "shipped"), "--float16"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and "Expected finite weights. reduce/bias" in done.output
+    assert (tmp_path / "shipped" / WEIGHTS).read_bytes() == before
+
+
 def test_the_preset_in_a_run_is_as_good_as_the_run(run, tmp_path, monkeypatch):
     monkeypatch.chdir(run)
     prepare(Path("preset"), tmp_path / "shipped")

@@ -10,6 +10,7 @@ from tiny import assert_same_weights, randomize, tiny_lotr, weights_of
 
 from keras_lotr import LOTR
 from keras_lotr.detector_training.network import DetectorNetwork
+from keras_lotr.presets.weights import named_weights
 
 
 def tiny_detector(width=4):
@@ -77,6 +78,27 @@ def test_weights_of_each_dtype_load(dtype, tmp_path):
     found, expected = weights_of(LOTR.from_preset(tmp_path)), weights_of(model)
     for key, array in expected.items():
         np.testing.assert_allclose(found[key], array, rtol=0.01, atol=1e-6, err_msg=key)
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(np.nan, None), (-np.inf, None), (1e5, "float16")])
+def test_weights_that_could_not_be_loaded_are_not_saved(pair, value, dtype):
+    folder, model = pair
+    before = contents(folder)
+    key, variable = next((k, v) for k, v in named_weights(model).items() if k.endswith("kernel"))
+    array = weights_of(model)[key]
+    array.flat[3] = value
+    variable.assign(array)
+    with pytest.raises(ValueError, match=f"Expected finite weights. {key} of .* as float"):
+        model.save_to_preset(folder, dtype)
+    assert contents(folder) == before
+
+
+def test_large_weights_fit_into_other_dtypes(tmp_path):
+    model = randomize(tiny_lotr(5))
+    model.get_layer("reduce").bias.assign(np.full(16, 1e5))
+    model.save_to_preset(tmp_path, "bfloat16")
+    found = weights_of(LOTR.from_preset(tmp_path))["reduce/bias"]
+    np.testing.assert_allclose(found, 1e5, rtol=0.01)
 
 
 def test_folders_are_made(tmp_path):

@@ -174,7 +174,8 @@ class PresetMixin:
 
         Raises:
             ValueError: `folder` is a file; `dtype` is none of these; or the model could not be
-                loaded again, or has layers that presets do not hold.
+                loaded again, has weights that are not finite or too large for `dtype`, or layers
+                that presets do not hold.
             OSError: it cannot be written there; the sentence says why.
 
         After an error the folder is as it was.

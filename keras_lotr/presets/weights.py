@@ -116,7 +116,7 @@ def arrays_of(model, dtype=None):
             float32. None keeps dtypes.
 
     Raises:
-        ValueError: another dtype.
+        ValueError: another dtype, or weights that are not finite in it.
     """
     _check_dtype(dtype)
     arrays, (merged, adapters) = {}, _adapted(model)
@@ -125,8 +125,22 @@ def arrays_of(model, dtype=None):
             continue
         array = ops.convert_to_numpy(merged.get(id(variable), variable.value))
         statistic = key.endswith(("moving_mean", "moving_variance"))
-        arrays[key] = array.astype(np.float32 if statistic else dtype) if dtype else array
+        if dtype is not None:
+            with np.errstate(over="ignore"):  # it is told below
+                array = array.astype(np.float32 if statistic else dtype)
+        arrays[key] = _storable(array, key, model)
     return arrays
+
+
+def _storable(array, key, model):
+    """The weights, if they can be loaded again."""
+    if not np.isfinite(array.astype(np.float32)).all():
+        raise ValueError(
+            f"Expected finite weights. {key} of {model.name} as {array.dtype} holds NaN or "
+            "infinity: the training diverged, or the numbers are too large for that dtype. Nothing "
+            "was written."
+        )
+    return array
 
 
 def _check_dtype(dtype):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tiny import random_crops, randomize, tiny_lotr
 
-from keras_lotr.presets.weights import load_fitting_weights, save_weights
+from keras_lotr.presets.saving import save_weights
+from keras_lotr.presets.weights import load_fitting_weights
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 

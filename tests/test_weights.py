@@ -9,13 +9,13 @@ from safetensors.numpy import load_file, save_file
 from tiny import assert_same_weights, randomize, weights_of
 
 from keras_lotr.presets import weights as safetensors_io
+from keras_lotr.presets.saving import save_weights
 from keras_lotr.presets.weights import (
     load_arrays,
     load_fitting_weights,
     load_weights,
     named_weights,
     save_arrays,
-    save_weights,
 )
 
 

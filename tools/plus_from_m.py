@@ -21,7 +21,8 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.metrics import normalized_mean_error
 from keras_lotr.presets.preset import WEIGHTS, resolve
-from keras_lotr.presets.weights import load_fitting_weights, save_weights
+from keras_lotr.presets.saving import save_weights
+from keras_lotr.presets.weights import load_fitting_weights
 
 NOISE = 0.1  # of the usual random start, on top of the enlargement: the sixteen are to differ
 

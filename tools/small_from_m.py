@@ -19,7 +19,8 @@ from keras_lotr import LOTR
 from keras_lotr.backbones.mobilenet_v2 import STAGES
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.batches import load_crops
-from keras_lotr.presets.weights import named_weights, save_weights
+from keras_lotr.presets.saving import save_weights
+from keras_lotr.presets.weights import named_weights
 
 BATCHES, BATCH = 16, 64  # of crops for the statistics
 

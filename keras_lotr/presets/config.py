@@ -5,7 +5,8 @@ import keras
 from keras_lotr.configured_model import dtype_policy
 from keras_lotr.presets import checks
 from keras_lotr.presets.files import CONFIG
-from keras_lotr.presets.weights import count_numbers, saved_shapes
+from keras_lotr.presets.saving import saved_shapes
+from keras_lotr.presets.weights import count_numbers
 
 FORMAT_VERSION = 1
 

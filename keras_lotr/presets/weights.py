@@ -9,16 +9,11 @@ import math
 import os
 import re
 
-import keras
 import numpy as np
-from keras import ops
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from keras_lotr.writing import replaced
-
-# That weights can be saved in. Integers would cut them to whole numbers.
-DTYPES = ("float16", "bfloat16", "float32")
 
 
 def named_weights(model):
@@ -95,90 +90,6 @@ def save_arrays(arrays, path, metadata=None):
         except SafetensorError as error:  # such as a disk that is full
             raise OSError(f"{path} cannot be written: {error}.") from None
         os.chmod(unfinished, 0o644)  # safetensors makes files that only their owner can read
-
-
-def save_weights(model, path, dtype=None):
-    """Write all weights of a model, see `arrays_of`."""
-    save_arrays(arrays_of(model, dtype), path, facts_of(model))
-
-
-def facts_of(model):
-    """What a file of weights says of itself."""
-    return {"format": "keras", "keras": keras.__version__, "class": type(model).__name__}
-
-
-def arrays_of(model, dtype=None):
-    """{key: NumPy array} of all weights; low-rank adapters (LoRA) are added to their kernels.
-
-    Args:
-        model: a built Keras model.
-        dtype: one of `DTYPES`, of which those of 16 bits halve the file; batch norm statistics stay
-            float32. None keeps dtypes.
-
-    Raises:
-        ValueError: another dtype, or weights that are not finite in it.
-    """
-    _check_dtype(dtype)
-    arrays, (merged, adapters) = {}, _adapted(model)
-    for key, variable in named_weights(model).items():
-        if id(variable) in adapters:
-            continue
-        array = ops.convert_to_numpy(merged.get(id(variable), variable.value))
-        statistic = key.endswith(("moving_mean", "moving_variance"))
-        if dtype is not None:
-            with np.errstate(over="ignore"):  # it is told below
-                array = array.astype(np.float32 if statistic else dtype)
-        arrays[key] = _storable(array, key, model)
-    return arrays
-
-
-def _storable(array, key, model):
-    """The weights, if they can be loaded again."""
-    if not np.isfinite(array.astype(np.float32)).all():
-        raise ValueError(
-            f"Expected finite weights. {key} of {model.name} as {array.dtype} holds NaN or "
-            "infinity: the training diverged, or the numbers are too large for that dtype. Nothing "
-            "was written."
-        )
-    return array
-
-
-def _check_dtype(dtype):
-    try:
-        known = dtype is None or keras.backend.standardize_dtype(dtype) in DTYPES
-    except (TypeError, ValueError):  # no dtype at all
-        known = False
-    if not known:
-        names = ", ".join(map(repr, DTYPES))
-        raise ValueError(f"Expected dtype as None or one of {names}. Received: {dtype!r}")
-
-
-def saved_shapes(model):
-    """{key: shape} of what `save_weights` writes."""
-    _, adapters = _adapted(model)
-    named = named_weights(model).items()
-    return {key: tuple(v.shape) for key, v in named if id(v) not in adapters}
-
-
-def _adapted(model):
-    """Of layers with low-rank adapters: {id of a weight: its sum with the adapter}, adapters' ids.
-
-    Raises:
-        ValueError: for an adapter of quantized weights, which have no such sum.
-    """
-    merged, adapters = {}, set()
-    for layer in model._flatten_layers(include_self=False):
-        if not getattr(layer, "lora_enabled", False):
-            continue
-        if layer.dtype_policy.quantization_mode is not None:
-            raise ValueError(
-                f"Expected low-rank adapters of float weights. {layer.path} is quantized: save the "
-                "model before it is quantized."
-            )
-        name = "embeddings" if hasattr(layer, "lora_embeddings_a") else "kernel"
-        merged[id(getattr(layer, f"_{name}"))] = getattr(layer, name)
-        adapters |= {id(getattr(layer, f"lora_{name}_{part}")) for part in "ab"}
-    return merged, adapters
 
 
 def load_weights(model, path, skip=()):

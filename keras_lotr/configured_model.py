@@ -71,6 +71,8 @@ def layer_settings(model):
                 settings[path] = found
         for child in _parts(layer):
             visit(child, f"{path}/{child.name}".lstrip("/"), layer.trainable)
+        for child in _beside(layer):  # what is trained of it is its model's affair
+            visit(child, f"{path}/{child.name}".lstrip("/"), child.trainable)
 
     visit(model, "", model.trainable)
     return settings
@@ -88,7 +90,7 @@ def apply_layer_settings(model, settings):
 
     def visit(layer, path):
         by_path[path] = layer
-        for child in _parts(layer):
+        for child in (*_parts(layer), *_beside(layer)):
             visit(child, f"{path}/{child.name}".lstrip("/"))
 
     visit(model, "")
@@ -108,6 +110,15 @@ def _parts(layer):
         theirs = {id(part) for part in backbone.layers}
         return [part for part in layer.layers if id(part) not in theirs]
     return layer.layers if isinstance(layer, keras.Model) else layer._layers
+
+
+def _beside(layer):
+    """The layers of a model that are not in its graph, such as a second head."""
+    if not isinstance(layer, keras.Model):
+        return []
+    known = {id(part) for part in (*layer.layers, getattr(layer, "backbone", None))}
+    tracked = layer._flatten_layers(include_self=False, recursive=False)
+    return [part for part in tracked if id(part) not in known]
 
 
 @contextmanager

@@ -323,7 +323,12 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         check_process()  # before the backbone is built
         # A copy: Keras takes the config of a functional model apart while it reads it.
         backbone = keras.saving.deserialize_keras_object(copy.deepcopy(config["backbone"]))
-        return super().from_config({**config, "backbone": backbone})
+        config = {**config, "backbone": backbone}
+        if config.get("certainty_dim") is None and "layer_settings" in config:
+            # Whoever loads a network without its head has no use for the head's settings.
+            head, settings = f"{cls.layer_prefix}certainty/", config["layer_settings"]
+            config["layer_settings"] = {p: s for p, s in settings.items() if not p.startswith(head)}
+        return super().from_config(config)
 
 
 def _norm(name):

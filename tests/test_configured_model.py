@@ -45,12 +45,16 @@ def by_preset(model, folder):
     return LOTR.from_preset(folder / "preset")
 
 
+def by_copy(model, folder):
+    return copy.deepcopy(model)
+
+
 WAYS = {
     "config": by_config,
     "keras file": by_keras_file,
     "checkpoint": by_checkpoint,
     "preset": by_preset,
-    "deepcopy": lambda model, folder: copy.deepcopy(model),
+    "deepcopy": by_copy,
     "pickle": lambda model, folder: pickle.loads(pickle.dumps(model)),
 }
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -119,6 +123,41 @@ def test_quantized_weights(way, tmp_path):
     again = way(model, tmp_path)
     np.testing.assert_allclose(predicted(again), predicted(model), atol=1e-3)
     assert again.get_layer("head").hidden1.dtype_policy.quantization_mode == "int8"
+
+
+def by_config_and_weights(model, folder):
+    again = by_config(model, folder)
+    again.set_weights(model.get_weights())
+    return again
+
+
+@pytest.mark.usefixtures("few_objects")
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a .quantize. method")
+@pytest.mark.parametrize("way", [by_config_and_weights, by_keras_file, by_preset, by_copy])
+def test_quantized_certainty(way, tmp_path):
+    model = randomize(tiny_lotr(5, certainty_dim=8))
+    model.quantize("int8")
+    again = way(model, tmp_path)
+    assert again.certainty.hidden.dtype_policy.quantization_mode == "int8"
+    crops = random_crops(2)
+    found, expected = again.predict_certainty(crops), model.predict_certainty(crops)
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-3)
+
+
+@pytest.mark.usefixtures("few_objects")
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a .quantize. method")
+def test_a_quantized_preset_without_its_certainty(tmp_path):
+    model = randomize(tiny_lotr(5, certainty_dim=8))
+    model.quantize("int8")
+    model.save_to_preset(tmp_path)
+    again = LOTR.from_preset(tmp_path, certainty_dim=None)
+    assert not again.has_certainty
+    np.testing.assert_allclose(predicted(again), predicted(model), atol=1e-3)
+
+
+def test_a_head_that_fit_leaves_alone_is_no_setting():
+    assert layer_settings(tiny_lotr(5, certainty_dim=8)) == {}
 
 
 @pytest.mark.parametrize("way", [by_keras_file, by_preset])

@@ -16,7 +16,7 @@ from keras_lotr.cli import main
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.presets.preset import METADATA, RESULTS, WEIGHTS, write_json
 from keras_lotr.presets.table import preset_table
-from keras_lotr.publishing.publish import prepare, write_card
+from keras_lotr.publishing.publish import prepare, publication, write_card
 
 FACTS = {
     "title": "A tiny one.",
@@ -114,6 +114,29 @@ def test_card_needs_the_facts(tmp_path):
     write_json(tmp_path / METADATA, {"title": "x"})
     with pytest.raises(ValueError, match="only a person can write"):
         write_card(tmp_path)
+
+
+def test_a_card_of_ones_own_is_not_replaced(tmp_path):
+    randomize(tiny_lotr(68)).save_to_preset(tmp_path)
+    write_json(tmp_path / METADATA, FACTS)
+    write_card(tmp_path)
+    write_card(tmp_path)  # its own card
+    (tmp_path / "README.md").write_text("# Mine")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = CliRunner().invoke(main, ["model-card", str(tmp_path)])
+    assert done.exit_code == 2 and "which is your own" in done.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_card_that_is_no_utf_8(tmp_path):
+    randomize(tiny_lotr(68)).save_to_preset(tmp_path)
+    write_json(tmp_path / METADATA, FACTS)
+    (tmp_path / "README.md").write_bytes("# Gesichtszüge".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"Expected .*README.md in UTF-8, as the Hub does"):
+        write_card(tmp_path)
+    sentence = pytest.raises(ValueError, match=r"Expected .*README.md in UTF-8, as the Hub does")
+    with sentence, publication(tmp_path, "hf://me/mine"):
+        pass
 
 
 def test_table_lists_shipped_presets():

@@ -99,9 +99,16 @@ def write_card(folder, examples=None):
         The path of the card.
 
     Raises:
-        ValueError: if a fact that a person must write is missing.
+        ValueError: a fact that a person must write is missing, or a person wrote the card.
     """
     files = resolve(folder)
+    path = files.folder / CARD
+    if path.is_file() and _is_own(path):
+        raise ValueError(
+            f"Expected no {CARD}, or one that `keras-lotr model-card` wrote, which is replaced. "
+            f"Received: {path}, which is your own and is published as it is; rename it to get "
+            "another"
+        )
     model = card_metadata.untrained_model(files)
     facts = card_metadata.complete_facts(files, model)
     write_json(files.folder / METADATA, facts)
@@ -110,7 +117,6 @@ def write_card(folder, examples=None):
         if examples is not None and facts["trained"]:
             samples = samples_picture(folder, examples)
             write_file(files.folder / SAMPLES_PICTURE, samples)
-    path = files.folder / CARD
     there = {entry.name for entry in files.folder.iterdir()}
     write_file(path, card(Path(folder).name, files, facts, model, there).encode())
     return path
@@ -208,10 +214,19 @@ def _files_of(source, name):
     found |= {WEIGHTS: files.path(WEIGHTS), METADATA: to_json(facts)}
     if isinstance(model, LOTR):
         found.setdefault(SCHEME_PICTURE, scheme_picture(model))
-    own_card = CARD in found and MARK not in found[CARD].read_text(encoding="utf-8")
-    if not own_card:
+    if CARD not in found or not _is_own(found[CARD]):
         found[CARD] = card(name, files, facts, model, found).encode()
     return found
+
+
+def _is_own(path):
+    """Whether a person wrote the card, not `write_card`."""
+    try:
+        return MARK not in path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(
+            f"Expected {path} in UTF-8, as the Hub does. It has another encoding: save it anew."
+        ) from None
 
 
 def _trained_model(files):

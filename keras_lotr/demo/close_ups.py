@@ -26,15 +26,22 @@ def close_ups(image, faces, overlays):
     found = []
     for number, face in enumerate(faces[:MAX_FACES], start=1):
         crop_from_image = geometry.crop_from_box(face.box, _SIDE, _MARGIN, face.degrees)
-        corners = geometry.apply(crop_from_image, np.reshape(face.box, (2, 2)))
-        here = replace(
-            face,
-            points=geometry.apply(crop_from_image, face.points),
-            box=[*corners.min(0), *corners.max(0)],
-        )
         crop = geometry.warp(image, crop_from_image, _SIDE)
-        found.append((draw(crop, [here], **overlays), str(number)))
+        found.append((draw(crop, [_moved(face, crop_from_image)], **overlays), str(number)))
     return found
+
+
+def _moved(face, crop_from_image):
+    """The face in the pixels of its crop, in which it is upright."""
+    corners = geometry.apply(crop_from_image, np.reshape(face.box, (2, 2)))
+    turn = crop_from_image[:, :2]
+    return replace(
+        face,
+        points=geometry.apply(crop_from_image, face.points),
+        box=[*corners.min(0), *corners.max(0)],
+        degrees=0.0,
+        sigma=None if face.sigma is None else turn @ face.sigma @ turn.T,
+    )
 
 
 def number_faces(image, faces):

@@ -274,9 +274,9 @@ MISTAKES = {
     "report samples lotr_m_68 --data empty --band 6 --band 5": "Expected rising borders",
     "demo --preset nope": "Available: lotr_m_68",
     "prepare none made": "Expected the folder of a training. There is no none/preset",
-    "card none": "There is no preset 'none'",
+    "card none": "There is no preset folder none",
     "publish": "Expected PRESET and hf://org/name",
-    "publish none hf://me/none": "There is no preset 'none'",
+    "publish none hf://me/none": "There is no preset folder none",
     "publish lotr_m_68 me/none": "Expected a handle hf://org/name",
     "publish-space none hf://me/none": "README.md",
 }

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import warnings
+from pathlib import Path
 
 import pytest
 from tiny import tiny_lotr
@@ -97,6 +99,36 @@ def test_a_file_is_no_preset_and_one_of_keras_can_become_one(tmp_path):
 def test_the_folder_of_a_training_is_answered_with_the_preset_in_it(folder):
     with pytest.raises(ValueError, match=rf"has no {CONFIG}\. .*{folder.name} is one\.$"):
         resolve(folder.parent)
+
+
+def test_a_path_is_a_folder_and_a_name_tells_that_it_is_none(folder, monkeypatch):
+    own = folder.rename(folder.parent / "lotr_m_68")
+    monkeypatch.chdir(own.parent)
+    shipped = shipped_folder() / own.name
+    assert resolve(Path(own.name)).folder.samefile(own)
+    assert resolve(f"./{own.name}").folder.samefile(own)
+    with pytest.warns(UserWarning, match=r"not the folder .* here, which is './lotr_m_68'"):
+        assert resolve(own.name).folder == shipped
+    monkeypatch.chdir(shipped.parent)  # where the name is the folder
+    with warnings.catch_warnings(action="error"):
+        assert resolve(own.name).folder == shipped
+
+
+def test_the_warning_of_a_folder_comes_once(folder, monkeypatch):
+    folder.rename(folder.parent / "lotr_m_68")
+    monkeypatch.chdir(folder.parent)
+    with warnings.catch_warnings(record=True, action="default") as told:
+        resolve("lotr_m_68")
+        resolve("lotr_m_68")
+    assert len(told) == 1
+
+
+def test_a_path_where_there_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="no preset folder lotr_m_68. .* is 'lotr_m_68' as text"):
+        resolve(Path("lotr_m_68"))
+    with pytest.raises(ValueError, match=r"no preset folder nope\.$"):
+        resolve(Path("nope"))
 
 
 @pytest.mark.parametrize("former, name", FORMER_NAMES.items())

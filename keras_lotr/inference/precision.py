@@ -48,7 +48,7 @@ def precision_for(preset, precision, threads=None, providers=None, token=None):
     files = resolve(preset, token)
     if not on_cpu or not has_instructions or files.path(ONNX_INT8) is None:
         return "float32"
-    return _faster(str(preset), threads, token)
+    return _faster(preset, threads, token)
 
 
 @functools.cache

@@ -1,15 +1,16 @@
 """Where the files of a preset are.
 
 A preset is named by a short name, by its folder, or by `hf://org/name[@revision]` on the Hugging
-Face Hub. A short name is looked for among the presets that come with the library, then in the
-folders of $KERAS_LOTR_PRESETS; where the preset of that name has no weights, the next one that has
-some is taken. If none has, but its `hub.json` says where on the Hub they are, they are fetched from
-there: that very commit, with that very sha256.
+Face Hub; a `Path` is always a folder. A short name is looked for among the presets that come with
+the library, then in the folders of $KERAS_LOTR_PRESETS; where the preset of that name has no
+weights, the next one that has some is taken. If none has, but its `hub.json` says where on the Hub
+they are, they are fetched from there: that very commit, with that very sha256.
 """
 
 import difflib
 import json
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,7 +113,8 @@ def resolve(preset, token=None, usable=None):
     """Find a preset by short name, folder or hf:// handle.
 
     Args:
-        preset: see above.
+        preset: see above. A text that is both a short name and a folder means the name, of which
+            a warning tells.
         token: access token of the Hub; None takes that of HF_TOKEN or `hf auth login`.
         usable: function that gives the short names that an error suggests, of presets that the
             caller can use; None: all.
@@ -130,13 +132,11 @@ def resolve(preset, token=None, usable=None):
             "Expected a preset: a name that `keras-lotr presets` lists, a folder, or "
             f"hf://org/name[@revision]. Received: {preset!r}"
         )
-    preset = os.fspath(preset)
-    if preset.startswith(hub.PREFIX):
+    is_text = isinstance(preset, str)
+    if is_text and preset.startswith(hub.PREFIX):
         return _on_the_hub(preset, token)
     known = local_presets()
-    if preset not in known and not Path(preset).is_dir():
-        preset = FORMER_NAMES.get(preset, preset)
-    folder = known.get(preset, Path(preset))
+    preset, folder = _named(preset, known) if is_text else (os.fspath(preset), Path(preset))
     if (folder / CONFIG).is_file():
         pin = None if _has_weights(folder) else PresetFiles(preset, folder).json(PIN)
         if pin is None:
@@ -148,6 +148,9 @@ def resolve(preset, token=None, usable=None):
         raise ValueError(f"Expected a preset folder. {preset} has no {CONFIG}.{hint}")
     if folder.is_file():
         raise ValueError(_of_file(preset))
+    if not is_text:
+        hint = f" The preset of that name is {preset!r} as text." if preset in known else ""
+        raise ValueError(f"There is no preset folder {preset}.{hint}")
     usable = sorted(known) if usable is None else usable()
     near = difflib.get_close_matches(preset, usable, 3, 0.5)
     hint = f"Nearest: {', '.join(near)}" if near else f"Available: {', '.join(usable)}"
@@ -155,6 +158,23 @@ def resolve(preset, token=None, usable=None):
         f"There is no preset {preset!r}. {hint}. A preset is a name that `keras-lotr presets` "
         "lists, a folder, or hf://org/name[@revision]."
     )
+
+
+def _named(preset, known):
+    """The name and the folder that a text means, with the presets of `local_presets`."""
+    beside = Path(preset)
+    if preset not in known:
+        name = preset if beside.is_dir() else FORMER_NAMES.get(preset, preset)
+        return name, known.get(name, Path(name))
+    folder = known[preset]
+    if (beside / CONFIG).is_file() and not beside.samefile(folder):
+        # At this place, so that Python shows it once, however often the preset is looked for.
+        warnings.warn(
+            f"{preset!r} is the preset of that name in {folder.parent}, not the folder of that "
+            f"name here, which is './{preset}'.",
+            stacklevel=1,
+        )
+    return preset, folder
 
 
 def _of_file(preset):

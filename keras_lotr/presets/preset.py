@@ -90,7 +90,8 @@ class PresetMixin:
         """Load a model.
 
         Args:
-            preset: short name, folder, or "hf://org/name[@revision]".
+            preset: short name, folder, or "hf://org/name[@revision]". A `Path` is a folder, and
+                so is "./name" where a short name is the same.
             load_weights: False gives the network with fresh weights.
             num_landmarks: another number of landmarks than the preset's: each starts as the
                 nearest of the preset's landmarks, all other weights are kept.

@@ -379,6 +379,11 @@ def test_overrides_that_change_the_network(saved):
     np.testing.assert_array_equal(after["encoder1/ffn1/kernel"], before["encoder1/ffn1/kernel"])
 
 
+def test_a_backbone_is_no_override(saved):
+    with pytest.raises(TypeError, match=r"Expected no backbone: .* Build LOTR\(backbone, \.\.\.\)"):
+        LOTR.from_preset(saved, backbone=tiny_backbone())
+
+
 def test_another_mean_shape_for_the_same_number_is_applied(saved):
     shape = np.random.default_rng(0).uniform(0.2, 0.8, (68, 2)).round(4).astype(np.float32)
     model = LOTR.from_preset(saved, num_landmarks=68, mean_shape=shape)

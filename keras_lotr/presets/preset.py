@@ -107,7 +107,7 @@ class PresetMixin:
 
         Raises:
             ValueError: unknown preset, weights that do not fit, or no weights.
-            TypeError: an override that is no argument of the class.
+            TypeError: an override that is no argument of the class, or another backbone.
             OSError: the preset cannot be had from the Hub.
 
         Example:
@@ -122,6 +122,12 @@ class PresetMixin:
             num_landmarks = int(num_landmarks)
         overrides = with_current_names(cls, overrides)
         refuse_unknown(cls, {k: v for k, v in overrides.items() if k not in arguments_of(cls)})
+        if not isinstance(overrides.get("backbone", {}), dict):
+            raise TypeError(
+                "Expected no backbone: a preset's has the preset's weights, and no other takes its "
+                f"place. Build {cls.__name__}(backbone, ...) instead. "
+                f"Received: {overrides['backbone']!r}"
+            )
         files = resolve(preset, token)
         config = with_current_names(cls, read_config(files, cls))
         if "num_landmarks" not in config:

@@ -155,6 +155,20 @@ def test_an_example_with_the_keyboard(page, landmarker):
     expect(page.get_by_role("img", name=described)).to_be_visible()
 
 
+def test_a_picture_chosen_while_an_example_loads_stays(page):
+    held = []
+    page.route("**/examples/rendered1.jpg", held.append)
+    page.get_by_role("button", name="First rendered face").click()
+    grey = cv2.imencode(".png", np.full((300, 400, 3), 128, np.uint8))[1].tobytes()
+    assert upload(page, "grey.png", grey).startswith("No face was found.")
+    with page.expect_response("**/examples/rendered1.jpg"):
+        held[0].continue_()
+    page.wait_for_timeout(1000)
+    assert page.locator("#status").inner_text().startswith("No face was found.")
+    assert page.locator("#canvas").get_attribute("aria-label").startswith("grey.png")
+    page.unroute("**/examples/rendered1.jpg")
+
+
 def test_a_picture_without_a_face(page):
     grey = cv2.imencode(".png", np.full((300, 400, 3), 128, np.uint8))[1].tobytes()
     assert upload(page, "grey.png", grey).startswith("No face was found.")

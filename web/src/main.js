@@ -61,12 +61,13 @@ function redraw() {
   canvas.setAttribute("aria-label", `${photo.source}, with the landmarks of ${count(faces)}`);
 }
 
+// Of a file, or of the promise of one.
 async function showPicture(file) {
   const isLast = begin();
   stopCamera();
   document.body.classList.add("busy");
   try {
-    const photo = await readPhoto(file);
+    const photo = await readPhoto(await file);
     if (!isLast()) return;
     show(photo, []);
     element("canvas").scrollIntoView({ block: "nearest" }); // examples are below it on a phone
@@ -125,13 +126,9 @@ function stopCamera() {
   element("camera").textContent = "Start camera";
 }
 
-async function showExample(address) {
-  try {
-    const content = await (await fetchFile(address)).blob();
-    await showPicture(new File([content], address.split("/").pop(), { type: content.type }));
-  } catch (error) {
-    say(error.message, true);
-  }
+async function fetchExample(address) {
+  const content = await (await fetchFile(address)).blob();
+  return new File([content], address.split("/").pop(), { type: content.type });
 }
 
 element("file").addEventListener("change", ({ target }) => {
@@ -148,7 +145,7 @@ element("download").addEventListener("click", () => {
   download(toEntry(shown.photo, shown.faces, facts.landmarker.scheme));
 });
 for (const button of document.querySelectorAll("[data-example]")) {
-  button.addEventListener("click", () => showExample(button.dataset.example));
+  button.addEventListener("click", () => showPicture(fetchExample(button.dataset.example)));
 }
 document.addEventListener("paste", ({ clipboardData }) => {
   if (clipboardData.files.length) showPicture(clipboardData.files[0]);

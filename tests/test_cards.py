@@ -10,9 +10,10 @@ import yaml
 from tiny import MEASURED, randomize, tiny_lotr
 
 from keras_lotr.detector_training.network import DetectorNetwork
-from keras_lotr.presets.preset import METADATA, RESULTS, resolve, shipped_folder, write_json
+from keras_lotr.presets.preset import METADATA, RECIPE, RESULTS, resolve, shipped_folder, write_json
 from keras_lotr.publishing import card_pictures
 from keras_lotr.publishing.card import MARK, card, results_table
+from keras_lotr.publishing.card_checks import read_results
 from keras_lotr.publishing.card_metadata import NOT_STATED, WRITTEN, complete_facts, untrained_model
 from keras_lotr.publishing.publish import write_card
 
@@ -89,11 +90,17 @@ def test_facts_that_nobody_wrote(folder):
 @pytest.mark.parametrize(
     ("filename", "content", "sentence"),
     [
-        (METADATA, [], "Expected an object in metadata.json of tiny"),
+        (METADATA, [], "Expected an object, .* in metadata.json of tiny"),
         (METADATA, FACTS | {"title": 5}, "Expected text for title in metadata.json of tiny"),
         (METADATA, FACTS | {"licence": None}, "Expected text for licence in metadata.json"),
         (METADATA, FACTS | {"datasets": 5}, "Expected text for datasets in metadata.json"),
         (RESULTS, [], "Expected results of `keras-lotr evaluate --output` in results.json of tiny"),
+        (RESULTS, {"recall": 1}, "Expected results of `keras-lotr evaluate --output`"),
+        (RECIPE, [], "Expected an object, .* in recipe.json of tiny"),
+        (RECIPE, {"notes": 5}, "Expected the form of a recipe for notes in recipe.json of tiny"),
+        (RECIPE, {"init": ["x"], "mixture": {}}, "a recipe for init in recipe.json"),
+        (RECIPE, {"mixture": "x"}, "a recipe for mixture in recipe.json"),
+        (RECIPE, {"mixture": [{"name": "x", "data": 5}]}, "a recipe for mixture in recipe.json"),
         (RESULTS, MEASURED | {"subsets": []}, r"results.json of tiny. It lacks \['subsets'\]"),
         (RESULTS, MEASURED | {"regions": {"eyes": "x"}}, r"It lacks \['regions'\]"),
         (RESULTS, MEASURED | {"flip": 1, "nme": "3"}, r"It lacks \['flip', 'nme'\]"),
@@ -105,7 +112,7 @@ def test_files_that_were_written_wrongly(folder, filename, content, sentence):
     write_json(folder / filename, content)
     files = replace(files, name="tiny")
     with pytest.raises(ValueError, match=sentence):
-        complete_facts(files, model)
+        card("tiny", files, complete_facts(files, model), model, ())
 
 
 def shipped_names():
@@ -161,6 +168,24 @@ def test_card_of_a_face_detector(tmp_path):
     assert "2.5 % of the box (of YuNet's own in the mirrored photo: 2.1 %)" in body
     assert "640x480 pixels, one thread: 15.0 ms (YuNet 20.0)" in body
     assert "Citation" not in body
+
+
+@pytest.mark.parametrize(
+    ("results", "missing"),
+    [
+        ([], "confident_faces"),
+        ({"recall": 1}, "confident_faces"),
+        (MEASURED, "confident_faces"),
+        ({"recall": "high"}, "recall"),
+        ({"milliseconds": {"640x480": {}}}, "milliseconds"),
+        ({"landmarks": {"faces": 1}}, "landmarks"),
+    ],
+)
+def test_results_of_a_face_detector_of_another_kind(results, missing, tmp_path):
+    write_json(tmp_path / "config.json", {"class_name": "DetectorNetwork"})
+    write_json(tmp_path / RESULTS, results)
+    with pytest.raises(ValueError, match=f"Expected results of `benchmarks.* lacks .*{missing}"):
+        read_results(resolve(tmp_path))
 
 
 def test_pictures(folder):

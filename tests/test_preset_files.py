@@ -17,6 +17,7 @@ from keras_lotr.presets.files import (
     write_file,
 )
 from keras_lotr.presets.preset import CONFIG, METADATA, WEIGHTS
+from keras_lotr.presets.table import preset_table
 
 
 @pytest.fixture
@@ -121,6 +122,13 @@ def test_the_warning_of_a_folder_comes_once(folder, monkeypatch):
         resolve("lotr_m_68")
         resolve("lotr_m_68")
     assert len(told) == 1
+
+
+def test_json_that_holds_no_object(folder, monkeypatch):
+    (folder / METADATA).write_text("[1]")
+    monkeypatch.setenv("KERAS_LOTR_PRESETS", str(folder.parent))
+    with pytest.raises(ValueError, match="Expected an object, .*, in metadata.json of .*tiny"):
+        preset_table()
 
 
 def test_a_path_where_there_is_no_folder(tmp_path, monkeypatch):

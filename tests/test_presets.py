@@ -198,11 +198,19 @@ def test_newer_format(copy):
         LOTR.from_preset(copy)
 
 
+@pytest.mark.parametrize("version", ["1", None, [], 1.5, float("nan"), True])
+def test_a_format_that_is_no_number(copy, version):
+    change_config(copy, format_version=version)
+    with pytest.raises(ValueError, match="its format_version is no whole number"):
+        LOTR.from_preset(copy)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "Expected JSON in .*config.json"),
         ("[]", "Expected a LOTR in"),
+        ('{"registered_name": ["keras_lotr>LOTR"]}', "Expected a LOTR in"),
         ('{"registered_name": "keras_hub>ViT"}', "Expected a LOTR in"),
         ('{"registered_name": "keras_lotr>LOTR"}', "config.json is not valid"),
         (

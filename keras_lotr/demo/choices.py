@@ -48,8 +48,8 @@ def choices(engine, own=None):
 
 def _about(name, files):
     """What a preset says about itself; None for one that finds no landmarks."""
-    scheme = (files.json(PREPROCESSOR) or {}).get("scheme")
+    scheme = (files.json_object(PREPROCESSOR) or {}).get("scheme")
     if not scheme:
         return None
-    licence = (files.json(METADATA) or {}).get("licence", "licence not stated")
+    licence = (files.json_object(METADATA) or {}).get("licence", "licence not stated")
     return f"{name} ({get_scheme(scheme).num_landmarks} points; {licence})"

@@ -139,7 +139,7 @@ class FaceDetector:
                 preprocessor.json.
         """
         files = resolve(preset, token)
-        path, own = files.path(ONNX), files.json(PREPROCESSOR) or {}
+        path, own = files.path(ONNX), files.json_object(PREPROCESSOR) or {}
         if path is None or not own.keys() <= {"score_threshold"}:
             raise ValueError(
                 f"Expected a preset of a face detector, with {ONNX} and {PREPROCESSOR}. "

@@ -94,7 +94,7 @@ class OnnxModel:
             OSError: the preset cannot be had from the Hub.
         """
         files, wanted = resolve(preset, token), FILES[precision]
-        if (preprocessor := files.json(PREPROCESSOR)) and "scheme" not in preprocessor:
+        if (preprocessor := files.json_object(PREPROCESSOR)) and "scheme" not in preprocessor:
             raise ValueError(
                 f"Expected a preset of landmarks. {files.name} is a face detector's: give it as "
                 "the detector."

@@ -3,6 +3,7 @@
 import keras
 
 from keras_lotr.configured_model import dtype_policy
+from keras_lotr.number_checks import whole
 from keras_lotr.presets import checks
 from keras_lotr.presets.files import CONFIG
 from keras_lotr.presets.saving import saved_shapes
@@ -14,7 +15,7 @@ FORMAT_VERSION = 1
 def is_of(config, cls):
     """Whether a `config.json` is that of the class or of one that it comes from."""
     ours = [c for c in cls.__mro__ if not c.__module__.startswith("keras.") and c is not object]
-    names = {keras.saving.get_registered_name(c) for c in ours}
+    names = [keras.saving.get_registered_name(c) for c in ours]
     return isinstance(config, dict) and config.get("registered_name") in names
 
 
@@ -29,7 +30,12 @@ def read_config(files, cls):
             f"Expected a {cls.__name__} in {files.name}/{CONFIG}. Received: {found}; load it with "
             "the from_preset of that class."
         )
-    if config.get("format_version", 0) > FORMAT_VERSION:
+    version = whole(config.get("format_version", 0))
+    if version is None:
+        raise ValueError(
+            f"{files.name}/{CONFIG} is not valid: its format_version is no whole number."
+        )
+    if version > FORMAT_VERSION:
         raise ValueError(
             f"{files.name} was made by a newer keras-lotr: update it to load this preset."
         )

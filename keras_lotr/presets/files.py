@@ -94,6 +94,17 @@ class PresetFiles:
         path = self.path(filename)
         return None if path is None else read_json(path)
 
+    def json_object(self, filename):
+        """The same of a file that holds an object, {name: value}.
+
+        Raises:
+            ValueError: it holds something else.
+        """
+        content = self.json(filename)
+        if content is not None and not isinstance(content, dict):
+            raise ValueError(f"Expected an object, {{name: value}}, in {filename} of {self.name}.")
+        return content
+
 
 def _inside(path, folder):
     """The path, if it stays in the folder, or in the Hub's cache of which the folder is part."""

@@ -23,7 +23,7 @@ def preset_table():
 
 def _row(name, folder):
     files = resolve(folder)
-    facts, config = files.json(METADATA) or {}, files.json(CONFIG)
+    facts, config = files.json_object(METADATA) or {}, files.json(CONFIG)
     weights = folder / WEIGHTS
     size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.exists() else "none yet"
     if not weights.exists() and files.json(PIN):

@@ -3,7 +3,7 @@
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import ONNX
 from keras_lotr.presets.preset import RECIPE
-from keras_lotr.publishing.card_checks import read_results
+from keras_lotr.publishing.card_checks import read_recipe, read_results
 from keras_lotr.publishing.card_metadata import front_matter
 from keras_lotr.training.recipe import can_be_had
 
@@ -204,7 +204,7 @@ def nme_with_error(part):
 
 
 def _recipe(name, files):
-    recipe = files.json(RECIPE)
+    recipe = read_recipe(files)
     if recipe is None:
         return
     command, start = f"keras-lotr train {name} --data FOLDER", recipe.get("init")

@@ -11,8 +11,8 @@ import re
 from keras_lotr.detector_training.network import DetectorNetwork
 from keras_lotr.evaluation.macs import multiply_accumulates
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets.preset import CONFIG, METADATA, WEIGHTS, build, read_config
-from keras_lotr.publishing.card_checks import read_facts, read_results
+from keras_lotr.presets.preset import METADATA, WEIGHTS, build, read_config
+from keras_lotr.publishing.card_checks import is_detector, read_facts, read_results
 
 WRITTEN = ("title", "trained_on", "data_licence", "licence", "limits")
 NOT_STATED = "not stated by the author"
@@ -22,9 +22,7 @@ _LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC0-1.0": "cc0-1.0", NOT
 
 def model_class(files):
     """`LOTR`, or `DetectorNetwork` for the preset of a face detector."""
-    config = files.json(CONFIG)
-    name = config.get("class_name") if isinstance(config, dict) else None
-    return DetectorNetwork if name == DetectorNetwork.__name__ else LOTR
+    return DetectorNetwork if is_detector(files) else LOTR
 
 
 def untrained_model(files):

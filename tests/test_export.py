@@ -1,6 +1,7 @@
 """Exported files give the points of the model."""
 
 import json
+import shutil
 from functools import partial
 
 import keras
@@ -222,6 +223,11 @@ class TestCommand:
         assert sorted(path.name for path in tmp_path.glob("*.onnx")) == [
             "preset.onnx", "preset_float16.onnx"
         ]  # fmt: skip
+
+    def test_name_of_the_folder_in_which_one_is(self, untrained, tmp_path, monkeypatch):
+        monkeypatch.chdir(shutil.copytree(untrained, tmp_path / "mine"))
+        assert self.export(".").exit_code == 0
+        assert (tmp_path / "mine" / "mine.onnx").is_file()
 
     def test_formats_are_those_of_the_library(self):
         assert ENDINGS.keys() == _WRITERS.keys()

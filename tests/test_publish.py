@@ -116,6 +116,13 @@ def test_card_needs_the_facts(tmp_path):
         write_card(tmp_path)
 
 
+def test_card_of_the_folder_in_which_one_is(tmp_path, monkeypatch):
+    randomize(tiny_lotr(68)).save_to_preset(tmp_path / "mine")
+    write_json(tmp_path / "mine" / METADATA, FACTS)
+    monkeypatch.chdir(tmp_path / "mine")
+    assert 'from_preset("mine")' in write_card(Path(".")).read_text()
+
+
 def test_a_card_of_ones_own_is_not_replaced(tmp_path):
     randomize(tiny_lotr(68)).save_to_preset(tmp_path)
     write_json(tmp_path / METADATA, FACTS)

@@ -1,5 +1,6 @@
 """`keras-lotr export`: a thin call of `keras_lotr.export`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def export(preset, kind, output, batch, float16, int8, calibration):
     """
     kind = kind or (output and format_of(output)) or "onnx"
     numbers = "_int8" if int8 else "_float16" if float16 else ""
-    output = output or Path(Path(preset).name + numbers + ENDINGS[kind])
+    output = output or Path(Path(os.path.abspath(preset)).name + numbers + ENDINGS[kind])
     _check(preset, kind, output, float16, int8, calibration)
     start_keras()
     from keras_lotr.export.check import ExportDiffers

@@ -118,7 +118,8 @@ def write_card(folder, examples=None):
             samples = samples_picture(folder, examples)
             write_file(files.folder / SAMPLES_PICTURE, samples)
     there = {entry.name for entry in files.folder.iterdir()}
-    write_file(path, card(Path(folder).name, files, facts, model, there).encode())
+    name = Path(os.path.abspath(files.folder)).name  # of "." too
+    write_file(path, card(name, files, facts, model, there).encode())
     return path
 
 

@@ -41,6 +41,10 @@ def test_without_ray(monkeypatch):
     [
         (["--ray"], "Expected a folder for the Parquet files of --ray"),
         (["--ray", "--output", "out", "--draw"], "Expected --ray without --draw"),
+        (
+            ["--ray", "--output", "out", "--drop-low-quality"],
+            "Expected --ray without --drop-low-quality",
+        ),
         (["--ray", "--output", "out", "--format", "csv"], "Expected Parquet with --ray"),
         (["--gpus", "1"], "Expected --gpus with --ray"),
     ],

@@ -101,6 +101,7 @@ def predict(
         from keras_lotr.cli.predict_ray import predict_with_ray
 
         others = {"--boxes": boxes, "--draw": draw, "--min-quality": min_quality}
+        others["--drop-low-quality"] = drop_low_quality
         failed = predict_with_ray(source, output, formats, recursive, workers, gpus, others, **how)
         sys.exit(failed)
     if gpus is not None:

@@ -57,6 +57,12 @@ class TestPoints:
         found = OnnxModel(tmp_path / ONNX).predict_points(crops, batch_size=3)
         np.testing.assert_allclose(found, model.predict_points(crops), atol=1e-3)
 
+    @pytest.mark.parametrize("batch_size", [0, -1, 2.5, True, None, "3"])
+    def test_batch_size_that_is_none(self, model, path, batch_size):
+        for predict in (OnnxModel(path).predict_points, model.predict_points):
+            with pytest.raises(ValueError, match="Expected batch_size as a whole number from 1"):
+                predict(random_crops(2), batch_size=batch_size)
+
     def test_no_crops(self, path):
         assert OnnxModel(path).predict_points(random_crops(0)).shape == (0, 68, 2)
 

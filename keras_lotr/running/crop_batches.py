@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_lotr.number_checks import whole
 from keras_lotr.preprocessor import flip_averaged
 
 # Interpolation that sharpens leaves 0..255 by some levels.
@@ -33,8 +34,11 @@ def predict_points(
         (F, N, 2) or (F, N, 6) float32 array, as of `predict_batch`.
 
     Raises:
-        ValueError: crops of another shape, not finite, or not in 0..255.
+        ValueError: crops of another shape, not finite, or not in 0..255; a `batch_size` that is no
+            whole number from 1.
     """
+    if whole(batch_size) is None or batch_size < 1:
+        raise ValueError(f"Expected batch_size as a whole number from 1. Received: {batch_size!r}")
     crops = np.asarray(crops)
     if not crops.size and not len(crops):
         return np.zeros((0, num_landmarks, columns), np.float32)

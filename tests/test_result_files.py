@@ -155,6 +155,13 @@ class TestOneFile:
             run(IMAGES, tmp_path / "file" / "all.json")
 
 
+def test_long_names_are_cut_between_letters(tmp_path):
+    images = ["n" + "é" * 120 + ".jpg", "n" * 201 + ".jpg", os.fsdecode(b"caf\xe9.jpg")]
+    run(images, tmp_path / "found", ["json"])
+    names = {path.name for path in (tmp_path / "found").iterdir()}
+    assert names == {"n" + "é" * 99 + ".json", "n" * 200 + ".json", os.fsdecode(b"caf\xe9.json")}
+
+
 FULL = """
 import resource, signal, sys
 from test_result_files import run

@@ -183,14 +183,21 @@ def _names(images, taken, searched, is_another):
     names, taken = {}, set(taken)
     for image in images:
         stem = "stdin" if image == "-" else Path(file_name(image)).stem or "image"
-        stem = os.fsdecode(os.fsencode(stem)[:_LONGEST_NAME])
-        first = name = os.path.join(_subfolder(image, searched), stem)
+        first = name = os.path.join(_subfolder(image, searched), _shortened(stem))
         number = 2
         while _same(name) in taken or is_another(name, image):
             name, number = f"{first}_{number}", number + 1
         taken.add(_same(name))
         names[image] = name
     return names
+
+
+def _shortened(stem):
+    """Its first letters, as many as fit: a letter of UTF-8 that is cut is none."""
+    stem = stem[:_LONGEST_NAME]
+    while len(os.fsencode(stem)) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return stem
 
 
 def _subfolder(image, searched):

@@ -276,7 +276,7 @@ MISTAKES = {
     "prepare none made": "Expected the folder of a training. There is no none/preset",
     "card none": "There is no preset folder none",
     "publish": "Expected PRESET and hf://org/name",
-    "publish none hf://me/none": "There is no preset folder none",
+    "publish none hf://me/none": "There is no preset 'none'",
     "publish lotr_m_68 me/none": "Expected a handle hf://org/name",
     "publish-space none hf://me/none": "README.md",
 }

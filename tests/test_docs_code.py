@@ -180,7 +180,10 @@ def reader(presets, video, hub, tmp_path, monkeypatch):
     read = Recipe.load.__func__
 
     def hurry(cls, preset):
-        recipe = read(cls, preset)  # the example's faces have no sets
+        recipe = read(cls, preset)
+        if Path(preset).parts[0] == "runs":  # a run goes on as it was begun
+            return recipe
+        # The example's faces have no sets.
         mixture = [{**group, "only": {}, "val_only": None} for group in recipe.mixture]
         return replace(recipe, **HURRIED, mixture=mixture)
 

@@ -103,7 +103,7 @@ def write_card(folder, examples=None):
     """
     files = resolve(folder)
     path = files.folder / CARD
-    if path.is_file() and _is_own(path):
+    if files.path(CARD) is not None and _is_own(path):
         raise ValueError(
             f"Expected no {CARD}, or one that `keras-lotr model-card` wrote, which is replaced. "
             f"Received: {path}, which is your own and is published as it is; rename it to get "

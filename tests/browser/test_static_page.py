@@ -157,7 +157,7 @@ def test_an_example_with_the_keyboard(page, landmarker):
 
 def test_a_picture_chosen_while_an_example_loads_stays(page):
     held = []
-    page.route("**/examples/rendered1.jpg", held.append)
+    page.route("**/examples/rendered1.jpg", lambda route: held.append(route))
     page.get_by_role("button", name="First rendered face").click()
     grey = cv2.imencode(".png", np.full((300, 400, 3), 128, np.uint8))[1].tobytes()
     assert upload(page, "grey.png", grey).startswith("No face was found.")

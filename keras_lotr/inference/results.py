@@ -109,13 +109,7 @@ class FaceLandmarks:
         >>> face.region("left_eye").shape, face["mouth"].shape
         ((6, 2), (20, 2))
         """
-        regions = get_scheme(self.scheme).named_regions
-        if name not in regions:
-            raise KeyError(
-                f"Expected a region of {self.scheme}, one of {', '.join(regions)}. "
-                f"Received: {name!r}"
-            )
-        return self.points[list(regions[name])]
+        return self._named("a region", name, get_scheme(self.scheme).named_regions)
 
     def outline(self, name):
         """The landmarks around an eye or the lips, in order, as a polygon.
@@ -135,13 +129,16 @@ class FaceLandmarks:
         >>> face.outline("left_eye").shape, face.region("left_eye").shape
         ((8, 2), (9, 2))
         """
-        outlines = get_scheme(self.scheme).outlines
-        if name not in outlines:
+        return self._named("an outline", name, get_scheme(self.scheme).outlines)
+
+    def _named(self, what, name, known):
+        """The landmarks that have a name, of {name: numbers of landmarks}."""
+        if name not in known:
             raise KeyError(
-                f"Expected an outline of {self.scheme}, one of {', '.join(outlines) or 'none'}. "
+                f"Expected {what} of {self.scheme}, one of {', '.join(known) or 'none'}. "
                 f"Received: {name!r}"
             )
-        return self.points[list(outlines[name])]
+        return self.points[list(known[name])]
 
     def to_scheme(self, scheme):
         """The face with the landmarks of another scheme, all of which its own must have.

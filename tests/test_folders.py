@@ -5,6 +5,7 @@ import os
 import pytest
 
 from keras_lotr.images.folders import expand, find_images
+from keras_lotr.images.names import natural_key
 
 pytestmark = pytest.mark.once
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -135,3 +136,11 @@ def test_list_with_paths_of_windows(tmp_path):
     (tmp_path / "list.txt").write_text("sub\\a.jpg\nnone\\b.jpg\n")
     found = [str(tmp_path / "sub" / "a.jpg"), str(tmp_path / "none\\b.jpg")]
     assert expand([tmp_path / "list.txt"]) == found
+
+
+def test_natural_order():
+    assert sorted(["a10.jpg", "a9.jpg", "b1.jpg"], key=natural_key) == [
+        "a9.jpg",
+        "a10.jpg",
+        "b1.jpg",
+    ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_datasets import make_image, make_points, write
+from written_faces import make_image, make_points, write
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.gaps import labelled_samples, points_of_json

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import test_datasets
+import written_faces
 
 from fuzz.mutations import damaged, odd_json
 from keras_lotr.datasets import read_samples
@@ -21,7 +21,7 @@ def prepared():
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for name in _WRITERS:
-            getattr(test_datasets, f"write_{name}")(Path(folder, name))
+            getattr(written_faces, f"write_{name}")(Path(folder, name))
             files += [(Path(folder, name), path) for path in _labels(Path(folder, name))]
         files.append(_parquet(Path(folder, "parquet")))
 
@@ -53,7 +53,7 @@ def _labels(folder):
 
 def _parquet(folder):
     folder.mkdir()
-    test_datasets.make_image(folder / "a.jpg")
+    written_faces.make_image(folder / "a.jpg")
     columns = {"image": str, **dict.fromkeys(("x0", "y0", "x1", "y1"), float)}
     with open(folder / "faces.parquet", "wb") as file:
         write_rows(file, columns, [["a.jpg", 1.5, 2.0, 30.0, 40.0]])

@@ -23,11 +23,11 @@ from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.datasets.batches import LandmarkBatches
 from keras_lotr.losses import SmoothWing
-from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.files import read_json, write_json
 from keras_lotr.presets.weights import named_weights, save_arrays
 from keras_lotr.training.recipe import Recipe
 from keras_lotr.training.training import train
+from keras_lotr.variants import VARIANTS
 
 RECIPE = Recipe(image_size=128, warmup_steps=60, ema=0.995, epochs=4, samples_per_epoch=1808)
 HALF = {"epochs": 2}

@@ -4,16 +4,11 @@ Fig. 1 of the paper on one screen: backbone -> tokens -> encoder -> decoder -> h
 """
 
 import copy
-from functools import partial
 
 import keras
 from keras import layers
 
 from keras_lotr.arguments import check_counts, refuse_unknown
-from keras_lotr.backbones.efficientnet_lite import EfficientNetLite
-from keras_lotr.backbones.hrnet import HRNet
-from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-from keras_lotr.backbones.resnet import ResNet50
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.layers.embeddings import Embedding, SinePosition, grid_centers
@@ -31,40 +26,7 @@ from keras_lotr.number_checks import real
 from keras_lotr.presets.preset import PresetMixin
 from keras_lotr.running.keras_model import check_process
 from keras_lotr.running.predict_mixin import PredictMixin
-
-# Table 1 of the paper: backbone, input size, 1x1 convolution, deconvolutions. That HR+ takes
-# HRNet's widest network and its classification neck is our choice; the paper says HRNet only.
-VARIANTS = {
-    "lotr_m": (MobileNetV2, 192, {"projection_dim": 64, "deconv_filters": ()}),
-    "lotr_m_plus": (MobileNetV2, 192, {"projection_dim": 256, "deconv_filters": (128, 64)}),
-    "lotr_r_plus": (ResNet50, 192, {"projection_dim": 256, "deconv_filters": (128, 64)}),
-    "lotr_hr_plus": (HRNet, 256, {"projection_dim": 256, "deconv_filters": (128, 64)}),
-    # Ours, not the paper's. LOTR-L: with more than four times LOTR-M's multiplications.
-    "lotr_l": (
-        EfficientNetLite,
-        256,
-        {
-            "projection_dim": 256,
-            "deconv_filters": (128,),
-            "ffn_dim": 1024,
-            "num_decoder_layers": 3,
-        },
-    ),
-    # LOTR-S, ours too: for browsers, video and phones, in a quarter of LOTR-M's time.
-    "lotr_s": (
-        partial(MobileNetV2, width=0.5),
-        128,
-        {
-            "projection_dim": 64,
-            "deconv_filters": (),
-            "num_heads": 4,
-            "ffn_dim": 256,
-            "num_encoder_layers": 1,
-            "num_decoder_layers": 1,
-            "head_hidden_dim": 128,
-        },
-    ),
-}
+from keras_lotr.variants import VARIANTS
 
 MAX_TOKENS = 2**14  # 128 x 128; attention takes memory with the square of it
 
@@ -110,6 +72,7 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
     Example:
 
     >>> import numpy as np
+    >>> from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
     >>> model = LOTR(MobileNetV2(image_size=64), num_landmarks=5)
     >>> model.predict(np.zeros((2, 64, 64, 3)), verbose=0).shape
     (2, 5, 2)

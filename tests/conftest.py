@@ -9,7 +9,7 @@ import pytest
 import tiny
 from hub_server import Hub
 
-from keras_lotr.lotr import VARIANTS
+from keras_lotr.variants import VARIANTS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # A camera that needs no permission and no hardware; as root there is no sandbox.

@@ -24,7 +24,7 @@ ROOMS = [
     "presets",
     "backbones",
     "running",
-    *("lotr_arguments", "lotr"),
+    *("variants", "lotr_arguments", "lotr"),
     "inference",
     "ray",
     "tracking",
@@ -39,7 +39,7 @@ ROOMS = [
     "cli",
     *("recipes", "__init__", "__main__"),
 ]
-TENSOR_SIDE = {"lotr", "fused", "layers", "backbones", "losses", "metrics"}
+TENSOR_SIDE = {"lotr", "variants", "fused", "layers", "backbones", "losses", "metrics"}
 IMAGE_SIDE = {"geometry", "schemes", "conversions", "images", "datasets"}
 BACKENDS = {"tensorflow", "jax", "torch"}
 IMAGE_LIBRARIES = {"cv2", "PIL", "matplotlib", "skimage", "imageio"}

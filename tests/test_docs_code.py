@@ -21,11 +21,12 @@ from tiny import SETTINGS, SHALLOW, randomize, tiny_backbone
 
 from keras_lotr.cli import main
 from keras_lotr.export.onnx import export_onnx
-from keras_lotr.lotr import LOTR, VARIANTS
+from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import CONFIG, ONNX, PREPROCESSOR, WEIGHTS, read_json, shipped_folder
 from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.schemes import get_scheme
 from keras_lotr.training.recipe import Recipe
+from keras_lotr.variants import VARIANTS
 
 for package in ("matplotlib", "onnx", "onnxruntime", "pyarrow", "av", "scipy"):
     pytest.importorskip(package, reason="the documents use it")

@@ -22,10 +22,10 @@ from keras_lotr import LOTR, SmoothWing
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
 from keras_lotr.evaluation.macs import multiply_accumulates
 from keras_lotr.losses import smooth_wing, wing
-from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.preset import Preprocessor
 from keras_lotr.presets.weights import named_weights
 from keras_lotr.schemes import get_scheme
+from keras_lotr.variants import VARIANTS
 
 
 @pytest.fixture(scope="module")

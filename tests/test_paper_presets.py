@@ -18,9 +18,9 @@ from keras_lotr import LOTR
 from keras_lotr.backbones import hrnet
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
-from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.preset import WEIGHTS
 from keras_lotr.training.recipe import Recipe
+from keras_lotr.variants import VARIANTS
 
 RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 PAPERS = ("lotr_m_jd", "lotr_m_plus_jd", "lotr_r_plus_jd", "lotr_hr_plus_wflw")

@@ -15,8 +15,8 @@ import numpy as np
 from keras import layers, ops
 
 from keras_lotr import LOTR
-from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.weights import named_weights
+from keras_lotr.variants import VARIANTS
 
 SIZE = 64
 SETTINGS = {"projection_dim": 16, "num_heads": 4, "ffn_dim": 16, "head_hidden_dim": 16}

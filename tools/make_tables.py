@@ -11,7 +11,6 @@ import re
 import sys
 from pathlib import Path
 
-from keras_lotr.lotr import VARIANTS
 from keras_lotr.presets.files import ONNX_INT8
 from keras_lotr.presets.preset import (
     CONFIG,
@@ -26,6 +25,7 @@ from keras_lotr.presets.preset import (
 from keras_lotr.presets.table import preset_table
 from keras_lotr.publishing.card import nme_with_error, results_table
 from keras_lotr.publishing.publish import write_card
+from keras_lotr.variants import VARIANTS
 
 ROOT = Path(__file__).parent.parent
 

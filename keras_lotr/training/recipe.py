@@ -11,12 +11,13 @@ import keras
 from keras_lotr.arguments import with_current_names
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.losses import SmoothWing
-from keras_lotr.lotr import LOTR, VARIANTS
+from keras_lotr.lotr import LOTR
 from keras_lotr.presets.hub import PREFIX
 from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
 from keras_lotr.schemes import get_scheme, named_scheme
 from keras_lotr.training import optimizers
 from keras_lotr.training.group_recipe import GroupRecipe, is_list_of_names
+from keras_lotr.variants import VARIANTS
 
 # Arguments of `LOTR` that are not a recipe's `model`.
 _NOT_OF_MODEL = {
@@ -57,7 +58,7 @@ class Recipe:
     """All that a training is made of but the data; `recipe.json` of a preset.
 
     Attributes:
-        variant: of the paper's Table 1, see `keras_lotr.lotr.VARIANTS`.
+        variant: of the paper's Table 1, see `keras_lotr.variants.VARIANTS`.
         scheme: name of the landmark scheme, or what `LandmarkScheme.to_config` says of one's own.
         image_size: side of the crop; None: that of the preset that the training starts from, or
             else the variant's.

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 
+@keras.saving.register_keras_serializable(package="keras_lotr")
 def wing(y_true, y_pred, w=10.0, epsilon=2.0):
     """Compute the Wing loss, Eq. 20 of the LOTR paper.
 
@@ -37,6 +38,7 @@ def wing(y_true, y_pred, w=10.0, epsilon=2.0):
     return _mean(ops.where(x < w, w * ops.log1p(x / epsilon), x - c))
 
 
+@keras.saving.register_keras_serializable(package="keras_lotr")
 def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
     """Compute the smooth-Wing loss, Eq. 21-24 of the LOTR paper, which is quadratic near zero.
 

@@ -201,6 +201,52 @@ def test_a_hook_sees_its_layer(images, rng):
     assert [tuple(shape) for shape in seen] == [(2, 6, 5, 16)]
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="hooks are PyTorch's")
+def test_hooks_of_derivatives_and_of_all_modules_are_called(images, rng):
+    from torch.nn.modules.module import register_module_forward_hook
+
+    theirs, ours = two_models(block, rng)
+    seen = []
+    ours.get_layer("wide").register_full_backward_pre_hook(lambda layer, _: seen.append(layer.name))
+    ours(images).sum().backward()
+    assert seen == ["wide"]
+    called = [[], []]
+    for model, names in zip((theirs, ours), called, strict=True):
+        handle = register_module_forward_hook(lambda layer, *_: names.append(layer.name))  # noqa: B023
+        model(images)
+        handle.remove()
+    assert {"wide", "bn2", "depthwise"} <= set(called[1])
+    assert set(called[0]) - {theirs.name} <= set(called[1])
+
+
+def many(images):
+    """So many pixels that a 1x1 convolution is no matrix product."""
+    return np.repeat(images, 16, axis=0)
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="compiles and exports PyTorch's programs")
+def test_pytorch_compiles_and_exports_what_is_fused(images, rng):
+    import torch
+
+    theirs, ours = two_models(block, rng)
+    crops = torch.as_tensor(many(images))
+    with torch.no_grad():
+        close(torch.compile(ours, backend="eager")(crops), theirs(crops))
+        close(torch.export.export(ours, (crops,)).module()(crops), theirs(crops))
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="autocast is PyTorch's")
+def test_16_bits_of_autocast(rng):
+    import torch
+
+    model, crops = MobileNetV2(image_size=64), 255 * rng.random((1, 64, 64, 3), np.float32)
+    with torch.no_grad():
+        expected = model(crops).numpy()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = model(crops).float().numpy()
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("network", "convolutions"),

@@ -348,6 +348,16 @@ def test_plain_loss_functions_take_the_weights_that_their_classes_take(tiny_lotr
     np.testing.assert_allclose(weighted, plain / 2, rtol=1e-4)
 
 
+@pytest.mark.parametrize("loss", [wing, smooth_wing])
+def test_model_compiled_with_a_loss_function_is_loaded_again(tiny_lotr, tmp_path, loss):
+    model, crops, points = tiny_lotr(5), random_crops(), np.full((2, 5, 2), 30.0, np.float32)
+    model.compile("sgd", loss)
+    before = model.test_on_batch(crops, points)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.test_on_batch(crops, points), before, rtol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(2, 1, 2), (2, 6, 2), (2, 10), (2, 5, 3)])
 def test_landmarks_that_the_model_does_not_have_are_refused_in_every_fit(tiny_lotr, shape):
     model, crops = tiny_lotr(5, **SHALLOW), random_crops()

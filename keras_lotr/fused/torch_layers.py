@@ -11,6 +11,7 @@ if keras.backend.backend() == "torch":
     import torch
     from torch.nn import functional
 
+_HOOKS = ("forward", "forward_pre", "backward", "backward_pre")
 _FEW_PIXELS = 256  # a matrix product of so few rows is faster than oneDNN's convolution
 
 
@@ -22,13 +23,19 @@ def is_plain(x, *layers):
 
 def nobody_watches(*layers):
     """Whether layers are float32, not quantized, and no hook of PyTorch waits for their call."""
-    return not any(
+    return not _all_are_watched() and not any(
         layer.dtype_policy.name != "float32"
-        or getattr(layer, "_forward_hooks", None)
-        or getattr(layer, "_forward_pre_hooks", None)
-        or getattr(layer, "_backward_hooks", None)
+        or any(getattr(layer, f"_{kind}_hooks", None) for kind in _HOOKS)
         for layer in layers
     )
+
+
+def _all_are_watched():
+    """Whether there is a hook for each module, as profilers register one."""
+    if keras.backend.backend() != "torch":
+        return False
+    module = torch.nn.modules.module
+    return any(getattr(module, f"_global_{kind}_hooks", None) for kind in _HOOKS)
 
 
 def tensor_of(variable):
@@ -54,12 +61,25 @@ def convolution(x, kernel, bias, stride, padding, depthwise, activations):
     kernel = kernel.permute(*((2, 3, 0, 1) if depthwise else (3, 2, 0, 1)))
     groups = x.shape[-1] if depthwise else 1
     x = x.permute(0, 3, 1, 2)
-    if pointwise and x.device.type == "cpu" and torch.backends.mkldnn.is_available():
-        # PyTorch takes oneDNN by itself from 16 images or two threads up only.
+    if pointwise and _takes_onednn(x):
         x = torch.mkldnn_convolution(x, kernel, bias, [0, 0], [1, 1], [1, 1], 1)
     else:
         x = functional.conv2d(x, kernel, bias, stride, padding, 1, groups)
     return _activated(x, activations).permute(0, 2, 3, 1)
+
+
+def _takes_onednn(x):
+    """Whether oneDNN is asked for by name: PyTorch takes it from 16 images or two threads up only.
+
+    That operator has no rule for compilers and exporters, and on processors without AVX-512 none
+    for 16 bits, which `torch.autocast` makes of x.
+    """
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch.compiler.is_compiling()
+        and torch.backends.mkldnn.is_available()
+    )
 
 
 def linear(x, kernel, bias, activations):

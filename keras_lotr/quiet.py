@@ -73,6 +73,9 @@ def backend_needed():
 def start_keras(to_train=False):
     """Import Keras and its backend without the notes that TensorFlow and JAX write at their start.
 
+    What a keras.json says of `floatx` is for models of the user's own: in 16 bits our trainings
+    would diverge, and landmarks be off. A recipe and a preset name their dtypes themselves.
+
     Args:
         to_train: `fit` follows, for which Keras imports TensorFlow, too, where it is installed,
             whatever the backend.
@@ -86,6 +89,7 @@ def start_keras(to_train=False):
     with quiet_stderr():
         with backend_needed():
             import keras
+        keras.config.set_floatx("float32")
         keras.ops.zeros(1)  # devices are looked for, and talked about, at the first operation
         if to_train:
             keras.utils.set_random_seed(0)

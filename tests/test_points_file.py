@@ -1,7 +1,11 @@
 """The faces of a video's frames in files."""
 
 import csv
+import errno
 import json
+import os
+import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -41,6 +45,30 @@ def test_json_lines(tmp_path):
     lines = written(tmp_path / "new" / "points.jsonl").read_text().splitlines()
     assert [json.loads(line)["time"] for line in lines] == [0.0, 0.04, 0.1]
     assert json.loads(lines[1]) == {"frame": 1, "time": 0.04, "faces": []}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are Unix's")
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    import resource
+
+    many = [face(0)] * 2000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        full = pytest.raises(OSError, match="points.csv cannot be written: File too large")
+        with full, PointsFile(tmp_path / "points.csv") as points:
+            points.add(0.0, many)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_folder_that_takes_no_files_is_told_before_the_first_frame(tmp_path, monkeypatch):
+    def refuse(**place):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match="points.csv cannot be written: Permission denied"):
+        PointsFile(tmp_path / "points.csv")
 
 
 ROWS = [["0", "0.0", "0"], ["0", "0.0", "1"], ["2", "0.1", "1"]]

@@ -234,6 +234,14 @@ def test_only_few_frames_are_held(tmp_path):
     assert len(held) == 200 and max(held) <= 3
 
 
+def test_a_colon_in_a_name_is_no_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a:b").mkdir()
+    write(tmp_path / "12:30.mp4", range(0, 120, 40))
+    assert annotate_video(no_faces, "12:30.mp4", "a:b/out.mp4") == [[], [], []]
+    assert Path("a:b", "out.mp4").stat().st_size > 0
+
+
 def test_addresses_are_not_read():
     for address in ("http://127.0.0.1:9/x.mp4", Path("https://127.0.0.1:9/x.mp4")):
         with pytest.raises(ValueError, match="addresses are not read.* Received: https?:/"):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_lotr import parquet_table
@@ -19,7 +20,8 @@ ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 class PointsFile:
     """A file that gets the faces of one frame after the other, and appears as a whole at the end.
 
-    A context manager, which forgets what was not written. Only one frame is in memory. `.json` is a
+    A context manager, which forgets what was not written. Only one frame is in memory; the others
+    wait in a nameless file beside it, whose folder is made if it is missing. `.json` is a
     list with a list of faces for each frame; a line of `.jsonl` is {"frame", "time", "faces"};
     `.csv` and `.parquet` have a row for each face: frame, time, track_id, and then the columns of
     `keras_lotr.inference.formats.to_csv` from score on.
@@ -30,6 +32,7 @@ class PointsFile:
     Raises:
         ValueError: another ending, or something else than such a file is there.
         ImportError: .parquet, and pyarrow is not installed.
+        OSError: nothing can be written there, or no more.
 
     Example:
 
@@ -49,13 +52,17 @@ class PointsFile:
         if self._kind == ".parquet":
             parquet_table.check_installed()
         check_replaced(self.path, _is_points, "video --points")
-        self._lines, self._frames = tempfile.TemporaryFile(), 0  # noqa: SIM115
+        self._frames = 0
+        with self._told():  # before an hour of work
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lines = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        self._lines.close()
+        with suppress(OSError):  # of a full disk, which was told, or nobody needs
+            self._lines.close()
 
     def add(self, time, faces):
         """Take the faces of the next frame.
@@ -66,8 +73,16 @@ class PointsFile:
         """
         faces = [face.to_dict() for face in faces]
         entry = {"frame": self._frames, "time": round(time, 6), "faces": faces}
-        self._lines.write(encoded(json_line(entry) + "\n"))
+        with self._told():
+            self._lines.write(encoded(json_line(entry) + "\n"))
         self._frames += 1
+
+    @contextmanager
+    def _told(self):
+        try:
+            yield
+        except OSError as error:
+            raise OSError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
     def close(self):
         """Write the file."""

@@ -12,7 +12,7 @@ import numpy as np
 from keras_lotr.number_checks import whole
 from keras_lotr.video.completeness import Completeness
 from keras_lotr.video.display_matrix import is_lying, matrix_of, upright
-from keras_lotr.video.library import pyav
+from keras_lotr.video.library import open_video, pyav
 from keras_lotr.video.pixels import pixels_of, to_rgb
 
 MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
@@ -93,7 +93,7 @@ class VideoReader:
             raise FileNotFoundError(f"There is no video {source}.")
         self._av, self.source = pyav(), source
         try:
-            self._container = self._av.open(str(source), metadata_errors="ignore")
+            self._container = open_video(source, metadata_errors="ignore")
             self._stream = self._container.streams.video[0]
         except (self._av.FFmpegError, IndexError):
             raise ValueError(
@@ -232,7 +232,7 @@ def count_frames(source):
         source: path of a video that `VideoReader` can open.
     """
     count, av = 0, pyav()
-    with av.open(str(source), metadata_errors="ignore") as container, suppress(av.FFmpegError):
+    with open_video(source, metadata_errors="ignore") as container, suppress(av.FFmpegError):
         for packet in container.demux(container.streams.video[0]):
             count += packet.size > 0 and not packet.is_discard
     return count

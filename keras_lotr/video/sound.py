@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from fractions import Fraction
 
-from keras_lotr.video.library import pyav
+from keras_lotr.video.library import open_video, pyav
 
 _RATE = 48000  # samples a second, where an encoder cannot have those of the source
 
@@ -165,7 +165,7 @@ def _is_taken(file, name):
     """Whether files of this kind take a video's sound as it is: only writing a packet tells."""
     av = pyav()
     try:
-        with av.open(str(name), metadata_errors="ignore") as again, _null(file) as trial:
+        with open_video(name, metadata_errors="ignore") as again, _null(file) as trial:
             source = again.streams.audio[0]
             stream = trial.add_stream_from_template(source)
             trial.start_encoding()

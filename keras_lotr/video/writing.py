@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_lotr.video.library import pyav
+from keras_lotr.video.library import open_video, pyav
 from keras_lotr.video.sound import sound_into
 
 # What a file of this ending is written with: the first encoder that FFmpeg's build has, with its
@@ -57,7 +57,7 @@ class VideoWriter:
             )
         name, settings = self._encoder(ending)
         Path(path).touch()  # that it cannot be written is told before an hour of work
-        self._file = self._av.open(str(path), "w")
+        self._file = open_video(path, "w")
         self._video = self._file.add_stream(name, rate=reader.rate, options=settings)
         self._video.pix_fmt = "yuv420p"
         self._video.codec_context.time_base = reader.time_base

@@ -10,7 +10,7 @@ from keras_lotr.export.onnx import export_onnx
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.schemes import get_scheme
-from keras_lotr.training.certainty import with_head
+from keras_lotr.training.certainty_preset import with_head
 
 
 @pytest.fixture(scope="module")

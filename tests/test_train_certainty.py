@@ -1,6 +1,8 @@
 """`train-certainty`, `report certainty` and `review`: the whole way on a tiny preset."""
 
+import errno
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -28,6 +30,7 @@ from keras_lotr.evaluation.judged import judge
 from keras_lotr.geometry import overlaps
 from keras_lotr.inference.certainty import radius
 from keras_lotr.inference.onnx_model import OnnxModel
+from keras_lotr.training import certainty_preset
 from keras_lotr.training.certainty import fit_head, visible_samples
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
@@ -267,6 +270,27 @@ def test_another_preset_is_not_replaced(preset, data, tmp_path):
         assert result.exit_code == 2 and "Expected a new folder to write" in result.output
     assert (other / "model.safetensors").read_text() == "trained for days"
     assert len(list(other.iterdir())) == 1
+
+
+def test_a_preset_with_a_head_is_written_whole_or_not_at_all(preset, tmp_path, monkeypatch):
+    installed = shutil.copytree(preset, tmp_path / "installed")
+    for path in installed.iterdir():
+        path.chmod(0o444)
+    installed.chmod(0o555)
+    model, told = certainty_preset.with_head(installed, 16), {"factors": {}}
+    with monkeypatch.context() as patch:
+        patch.setattr(certainty_preset, "write_json", full_disk)
+        with pytest.raises(OSError, match="No space"):
+            certainty_preset.save_beside(model, installed, tmp_path / "new", told)
+    assert list((tmp_path / "new").iterdir()) == []
+    certainty_preset.save_beside(model, installed, tmp_path / "new", told)
+    assert LOTR.from_preset(tmp_path / "new").has_certainty
+    written = [tmp_path / "new", *(tmp_path / "new").iterdir()]
+    assert all(path.stat().st_mode & 0o200 for path in written)
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_nothing_to_report_on(trained, tmp_path):

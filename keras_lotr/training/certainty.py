@@ -5,9 +5,6 @@ trained on what the decoder made of it.
 """
 
 import contextlib
-import hashlib
-import shutil
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -21,9 +18,7 @@ from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.datasets.sets import halves
 from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
-from keras_lotr.lotr import LOTR
-from keras_lotr.presets.files import METADATA, WEIGHTS, resolve, write_json
-from keras_lotr.presets.layout import layout_of
+from keras_lotr.presets.files import WEIGHTS
 from keras_lotr.seeds import check_seed
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
@@ -31,33 +26,12 @@ from keras_lotr.training.certainty_calibration import (
     held_out_ratios,
 )
 from keras_lotr.training.certainty_crops import crops_of_faces, see
+from keras_lotr.training.certainty_preset import save_beside, with_head
 from keras_lotr.training.false_boxes import crops_of_nothing, photos_with_boxes
+from keras_lotr.writing import check_file_target
 
 SHARES = {"faces": 0.5, "visibility": 0.35, "nothing": 0.15}  # of the crops
 VISIBILITY_WEIGHT = 3.0  # of its cross-entropy, beside the landmarks' likelihood
-
-
-def with_head(preset, hidden_dim=128, detector_decides=False):
-    """The network of a preset with a fresh certainty head; its landmarks are the preset's.
-
-    Args:
-        preset: name or folder.
-        hidden_dim: width of the head.
-        detector_decides: see `Preprocessor`.
-
-    Raises:
-        ValueError: as `LOTR.from_preset`.
-    """
-    source = LOTR.from_preset(preset, certainty_dim=None)
-    preprocessor = replace(source.preprocessor, detector_decides=detector_decides)
-    changes = {"certainty_dim": hidden_dim, "preprocessor": preprocessor.to_dict()}
-    model = LOTR.from_config({**source.get_config(), **changes})
-    others = [v for v in model.variables if "lotr_certainty" not in v.path]
-    by_path = {v.path: v for v in source.variables}
-    for variable in others:
-        # A copy: on JAX a model gives its arrays away while it runs.
-        variable.assign(ops.convert_to_numpy(by_path[variable.path]))
-    return model
 
 
 def training_crops(model, samples, visibility, photos, count, seed=0):
@@ -204,8 +178,10 @@ def train_certainty(
 
     Raises:
         ValueError: the preset or a data set cannot be read, or the seed is no seed.
+        OSError: the preset cannot be written.
     """
     check_seed(seed)
+    check_file_target(Path(out, WEIGHTS))  # before all is learned
     model = with_head(preset, hidden_dim, detector_decides)
     scheme = model.preprocessor.scheme
     samples = [s for folder in data for s in read_samples(folder, "train", scheme)]
@@ -248,28 +224,3 @@ def visible_samples(folder, split, scheme):
             if known:
                 return in_scheme(known, scheme, folder)
     raise NoFaces(f"Expected labels in {folder} that say which landmarks are seen. There are none.")
-
-
-def save_beside(model, preset, folder, told):
-    """Write the preset of a network with a trained head, with the files of the one that it was.
-
-    Its weights have 16 bits if those of the other have.
-
-    Args:
-        model: `LOTR`.
-        preset: short name or folder of the preset that it was.
-        folder: to write.
-        told: dict, for the metadata.
-    """
-    files = resolve(preset)
-    if files.folder is not None and files.folder.resolve() != Path(folder).resolve():
-        shutil.copytree(files.folder, folder, dirs_exist_ok=True)
-    in_16_bits = any(place[0] == "F16" for place in layout_of(files.path(WEIGHTS)).places.values())
-    model.save_to_preset(folder, "float16" if in_16_bits else None)
-    weights = Path(folder, WEIGHTS)
-    metadata = {**(files.json(METADATA) or {}), "certainty": told}
-    if "weights_sha256" in metadata:
-        metadata["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if "parameters" in metadata:
-        metadata["parameters"] = model.count_params()
-    write_json(Path(folder, METADATA), metadata)

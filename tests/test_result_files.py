@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_lotr.cli.result_files import open_results
-from keras_lotr.cli.result_log import ResultsNotWritten
+from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten
 from keras_lotr.inference import formats
 from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.inference.results import FaceLandmarks
@@ -436,3 +436,106 @@ class TestWhatIsNoResult:
         for output in (tmp_path / f"new.{ending}", tmp_path / "folder"):
             for _ in range(2):
                 assert run(["a.jpg"], output, [kind]) == ["a.jpg"]
+
+
+class TestSecondRun:
+    """Two runs into one file: the second is refused, and nothing is lost."""
+
+    @pytest.mark.parametrize("resume", [False, True])
+    @pytest.mark.parametrize(("name", "kinds"), [("all.jsonl", None), ("found", ["coco"])])
+    def test_it_is_refused(self, name, kinds, resume, tmp_path):
+        path = tmp_path / name
+        first = open_results(IMAGES, path, kinds)
+        with first.log:
+            for image in IMAGES:
+                first.add(photo(image), image)
+                second = open_results(IMAGES[:2], path, kinds, resume=resume)
+                with pytest.raises(ValueError, match="Another `keras-lotr predict` is writing"):
+                    second.log.__enter__()
+            first.close()
+        written = path if kinds is None else path / "coco.json"
+        assert sources(written) == IMAGES
+        assert os.listdir(written.parent) == [written.name]
+
+    def test_also_while_the_first_goes_on_from_the_result_file(self, tmp_path):
+        path = tmp_path / "all.json"
+        run(IMAGES[:2], path)
+        first = open_results(IMAGES, path, resume=True)
+        with first.log:
+            first.add(photo(IMAGES[2]), IMAGES[2])
+            with pytest.raises(ValueError, match="Another"), ResultLog(path, "json", True):
+                pass
+
+    def test_the_first_ended_while_the_second_began(self, tmp_path):
+        path = tmp_path / "all.json"
+        second = ResultLog(path, "json", resume=True)
+        run(IMAGES, path)
+        with pytest.raises(ValueError, match="Another"), second:
+            pass
+        assert sources(path) == IMAGES and os.listdir(tmp_path) == ["all.json"]
+
+    @pytest.mark.parametrize("resume", [False, True])
+    def test_nothing_found_leaves_nothing(self, resume, tmp_path):
+        with ResultLog(tmp_path / "new" / "all.json", "json", resume):
+            assert os.listdir(tmp_path / "new") == ["all.json.part"]
+        assert os.listdir(tmp_path) == []
+
+    def test_an_empty_part_of_a_killed_run_hides_no_results(self, tmp_path):
+        path = tmp_path / "all.json"
+        run(IMAGES[:2], path)
+        path.with_name("all.json.part").touch()
+        assert run(IMAGES, path, resume=True) == IMAGES[2:]
+        assert sources(path) == IMAGES
+
+
+class TestPartOfSomebodyElse:
+    @pytest.mark.parametrize("resume", [False, True])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "my download\n",
+            "my download",
+            '{"a":1}\n',
+            "[]\n",
+            "3\n",
+            '{"source": 3, "faces": []}\n',
+        ],
+    )
+    def test_it_is_refused_and_stays(self, text, resume, tmp_path):
+        part = tmp_path / "all.json.part"
+        part.write_text(text)
+        sentence = (
+            r"Expected in .*all\.json\.part what an earlier .* Received: in line 1 .* Move it"
+        )
+        with pytest.raises(ValueError, match=sentence):
+            open_results(IMAGES, tmp_path / "all.json", resume=resume)
+        assert part.read_text() == text
+
+    @pytest.mark.parametrize("resume", [False, True])
+    @pytest.mark.parametrize("kind", ["folder", "link", "link to nowhere"])
+    def test_it_is_no_file(self, kind, resume, tmp_path):
+        part = tmp_path / "all.json.part"
+        run(IMAGES, tmp_path / "other.json", close=False)
+        if kind == "folder":
+            part.mkdir()
+        else:
+            part.symlink_to(tmp_path / ("other.json.part" if kind == "link" else "nowhere"))
+        with pytest.raises(ValueError, match="Expected in .*part what .* Received: no file"):
+            open_results(IMAGES, tmp_path / "all.json", resume=resume)
+
+    def test_a_damaged_line_in_the_middle_is_named(self, tmp_path):
+        run(IMAGES, tmp_path / "all.json", close=False)
+        part = tmp_path / "all.json.part"
+        lines = part.read_bytes().splitlines(keepends=True)
+        part.write_bytes(b"".join([*lines[:2], b"\0\0\n", *lines[3:]]))
+        with pytest.raises(ValueError, match=r"all\.json\.part .* Received: in line 3 "):
+            open_results(IMAGES, tmp_path / "all.json", resume=True)
+
+    @pytest.mark.parametrize("length", [1, 8, 40])
+    def test_a_first_line_that_a_kill_cut_is_ours(self, length, tmp_path):
+        run(IMAGES[:1], tmp_path / "all.json", close=False)
+        part = tmp_path / "all.json.part"
+        part.write_bytes(part.read_bytes()[:length])
+        for resume in (False, True):
+            assert run(IMAGES, tmp_path / "all.json", resume=resume, close=False) == IMAGES
+            part.write_bytes(part.read_bytes()[:length])

@@ -114,6 +114,8 @@ def predict(
     images, left_out = images_of(source, recursive, output)
     searched = source if recursive else ()
     results = open_results(images, output, formats, draw, resume, searched)
+    if results.log is not None:
+        click.get_current_context().with_resource(results.log)
     given = read_boxes(boxes) if boxes else None
     if boxes:
         how["detector"] = "builtin"  # nobody asks it: another one is not to be fetched

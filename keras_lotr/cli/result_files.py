@@ -36,8 +36,9 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False, sea
     Returns:
         An object with `image in results`, whether it is there already; `add(photo, source)` for
         each `PhotoLandmarks` and what `read_image` reads it from; `close()`; `left()`, a sentence
-        about what is there if the run ends early; `place`, a name of where they go; and
-        `found_before`, what `check_same_faces` takes. `add` and `close` raise `ResultsNotWritten`,
+        about what is there if the run ends early; `place`, a name of where they go;
+        `found_before`, what `check_same_faces` takes; and `log`, the `ResultLog` whose `with` block
+        keeps other runs out, or None. `add` and `close` raise `ResultsNotWritten`,
         or `BrokenPipeError`, if to go on makes no sense.
 
     Raises:
@@ -93,7 +94,7 @@ def _check_folder(output):
 class _Printed:
     """All images on standard output, each as soon as it is done."""
 
-    place, found_before = "standard output", {}
+    place, found_before, log = "standard output", {}, None
 
     def __init__(self, kind):
         self.kind, self.entries, self.columns = kind, [], None
@@ -163,7 +164,7 @@ class _OneFile:
 class _OneFace:
     """The one face of one image, as .pts."""
 
-    found_before = {}
+    found_before, log = {}, None
 
     def __init__(self, output):
         self.place = os.fspath(output)

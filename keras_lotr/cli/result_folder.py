@@ -44,8 +44,8 @@ class ResultFolder:
         self._of_each = drawn or kinds != ["coco"]  # whether images have files of their own
         if resume and self._of_each:
             check_says_whose(kinds)
-        self.coco = ResultLog(folder / "coco.json", "coco", resume) if "coco" in kinds else None
-        self.found_before = dict(self.coco.found_before) if self.coco else {}
+        self.log = ResultLog(folder / "coco.json", "coco", resume) if "coco" in kinds else None
+        self.found_before = dict(self.log.found_before) if self.log else {}
         self._begun = set()  # images of which an earlier run left results
         self._present = self._names_there() if resume and "pts" in kinds else set()
         is_another = self._is_another if resume else lambda name, image: False
@@ -103,10 +103,10 @@ class ResultFolder:
         return False
 
     def __contains__(self, image):
-        if self.coco is not None and image not in self.coco:
+        if self.log is not None and image not in self.log:
             return False
         if not self._of_each:
-            return self.coco is not None
+            return self.log is not None
         name = self.names[image]
         files = [f"{name}.{kind}" for kind in self.kinds if kind not in ("coco", "pts")]
         files += [f"{name}.jpg"] * self.drawn
@@ -124,8 +124,8 @@ class ResultFolder:
 
     def left(self):
         """What is left of a run that ends early, as a sentence; "" if nothing is."""
-        if self.coco is not None:
-            return self.coco.left()
+        if self.log is not None:
+            return self.log.left()
         if not self.folder.is_dir():
             return ""
         goes_on = "; --resume goes on from there" if set(self.kinds) & set(_SAY_WHOSE) else ""
@@ -143,8 +143,8 @@ class ResultFolder:
                 formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
         if self.drawn:
             _write_drawn(self.folder / f"{name}.jpg", source, photo)
-        if self.coco is not None and photo.source not in self.coco:
-            self.coco.add(entry)
+        if self.log is not None and photo.source not in self.log:
+            self.log.add(entry)
 
     def _of_several(self, name):
         """What stands before the number of a face: NAME_, unless that is another image's name."""
@@ -155,8 +155,8 @@ class ResultFolder:
         return start
 
     def close(self):
-        if self.coco is not None:
-            self.coco.close()
+        if self.log is not None:
+            self.log.close()
 
 
 def check_says_whose(kinds):

@@ -3,15 +3,18 @@
 import errno
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from keras_lotr.images.sources import is_url
 from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import is_result, read_entries
+from keras_lotr.locking import lock
 from keras_lotr.schemes import named_scheme
-from keras_lotr.writing import check_replaced
+from keras_lotr.writing import check_replaced, replaced
 
 ENDING = ".part"
+_START = b'{"source": "'  # of each line
 _OF_ALL_FILES = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -39,7 +42,9 @@ class ResultLog:
         found_before: {`kind_of` a face: the file that it is in} of what the run goes on with.
 
     Raises:
-        ValueError: what stands where the result file goes is no result.
+        ValueError: what stands where one of the two files goes is no result; or, of the `with`
+            block, another run is writing them.
+        OSError: of the `with` block: they cannot be written.
     """
 
     def __init__(self, path, kind, resume=False):
@@ -47,10 +52,52 @@ class ResultLog:
         self.part = self.path.with_name(self.path.name + ENDING)
         self._begun, self._sources, self.found_before = False, set(), {}
         self._whole = None  # bytes of the whole lines of NAME.part, if the run goes on with it
+        self._lock, self._made, self._seen = None, [], self._states()
+        if os.path.lexists(self.part) and (self.part.is_symlink() or not self.part.is_file()):
+            raise self._not_ours("no file")
         if resume:
             self._look()
         else:
             check_no_loss(self.path)
+            next(self._entries(), None)  # what is replaced begins with ours, or is empty
+
+    def __enter__(self):
+        self._made = [folder for folder in self.path.parents if not folder.exists()]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = lock(self.part)
+        except BlockingIOError:
+            raise self._another_run() from None
+        except OSError as error:
+            raise OSError(self._sentence(error)) from error
+        if self._states() != self._seen:  # it ended while this one began
+            self.__exit__()
+            raise self._another_run()
+        return self
+
+    def __exit__(self, *error):
+        if not self._begun and self._lock is not None and not self.part.stat().st_size:
+            self.part.unlink()
+            with suppress(OSError):
+                for folder in self._made:
+                    folder.rmdir()
+        self._hold(None)
+
+    def _hold(self, descriptor):
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = descriptor
+
+    def _another_run(self):
+        return ValueError(
+            f"Another `keras-lotr predict` is writing {self.path}. Wait for its end, or take "
+            "another --output."
+        )
+
+    def _states(self):
+        """What tells whether another run wrote the files; an empty one is not begun."""
+        stats = [path.stat() for path in (self.path, self.part) if path.exists()]
+        return [(stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats if stat.st_size]
 
     def __contains__(self, source):
         return key_of(source) in self._sources
@@ -96,14 +143,12 @@ class ResultLog:
         return f"{reason}. {self.left()}".rstrip()
 
     def _look(self):
-        """Note what is there. Only whole lines count; a kill may have cut the last one."""
-        if self.part.is_file():
+        """Note what is there."""
+        if self.part.is_file() and self.part.stat().st_size:
             self._whole = 0
-            with open(self.part, "rb") as file:
-                for line in file:
-                    if line.endswith(b"\n"):
-                        self._whole += len(line)
-                        self._note(json.loads(line), self.part)
+            for entry, size in self._entries():
+                self._whole += size
+                self._note(entry, self.part)
         elif self.path.is_file():
             entries = read_entries(self.path)
             if not is_result(self.path):
@@ -113,6 +158,25 @@ class ResultLog:
                 )
             for entry in entries:
                 self._note(entry, self.path)
+
+    def _entries(self):
+        """Pairs of an entry of NAME.part and the bytes of its line; a ValueError if not ours."""
+        if not self.part.exists():
+            return
+        with open(self.part, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    entry = _entry_of(line, is_first=number == 1)
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                    raise self._not_ours(f"in line {number} something else") from None
+                if entry is not None:
+                    yield entry, len(line)
+
+    def _not_ours(self, received):
+        return ValueError(
+            f"Expected in {self.part} what an earlier `keras-lotr predict` found so far. Received: "
+            f"{received}. Move it away, or take another --output."
+        )
 
     def _note(self, entry, place):
         self._sources.add(key_of(entry["source"]))
@@ -124,14 +188,28 @@ class ResultLog:
         if self._begun:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self._whole is not None:
-            os.truncate(self.part, self._whole)
-        elif self._sources:
+        if self._whole is None and self._sources:
             # Whole or not at all: the next run takes what stands there for all that was found.
-            formats.write_entries(self.part, "jsonl", read_entries(self.path))
-        else:
-            self.part.unlink(missing_ok=True)  # never write through a link that lay there
+            with replaced(self.part) as unfinished:
+                formats.write_entries(unfinished, "jsonl", read_entries(self.path))
+                if self._lock is not None:
+                    self._hold(lock(unfinished))
+        elif self.part.exists():
+            os.truncate(self.part, self._whole or 0)
         self._begun = True
+
+
+def _entry_of(line, is_first):
+    """The entry in a line of NAME.part; None in the last one if a kill cut it."""
+    if not line.endswith(b"\n"):
+        if is_first and not line.startswith(_START[: len(line)]):
+            raise ValueError("no image")
+        return None
+    entry = json.loads(line)
+    key_of(entry["source"])
+    for face in entry["faces"]:
+        kind_of(face)
+    return entry
 
 
 def check_no_loss(path):

@@ -1,16 +1,11 @@
 """What lies in the folder of a training run, which one process writes at a time."""
 
-import errno
 import os
 from contextlib import contextmanager
 
+from keras_lotr.locking import lock
 from keras_lotr.presets.files import CONFIG, RECIPE, to_json
 from keras_lotr.writing import remove_unfinished
-
-try:
-    import fcntl
-except ImportError:  # Windows, where a folder cannot be locked
-    fcntl = None
 
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
 PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
@@ -98,9 +93,13 @@ def only_run(out, resume):
         OSError: it cannot be made or opened.
     """
     out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY) if fcntl else None
     try:
-        _lock(folder, out)
+        folder = lock(out)
+    except BlockingIOError:
+        raise ValueError(
+            f"Another training is running in {out}. Wait for its end or take another folder."
+        ) from None
+    try:
         check_out(out, resume)  # again: a training may have ended meanwhile
         for part in (out, out / BEST, *(out / PRESETS).glob("*")):
             if part.is_dir():
@@ -109,19 +108,6 @@ def only_run(out, resume):
     finally:
         if folder is not None:
             os.close(folder)
-
-
-def _lock(folder, out):
-    if folder is None:
-        return
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise ValueError(
-                f"Another training is running in {out}. Wait for its end or take another folder."
-            ) from None
-        # File systems that know no locks: nothing is worse than without one.
 
 
 def best_of(run):

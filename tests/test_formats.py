@@ -10,6 +10,7 @@ from keras_lotr.datasets import coco, csv_points, ibug
 from keras_lotr.inference import formats
 from keras_lotr.inference.pose import HeadPose, project
 from keras_lotr.inference.results import FaceLandmarks
+from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.schemes import get_scheme
 
 pytestmark = pytest.mark.once
@@ -61,6 +62,15 @@ def test_csv_without_faces_and_of_two_schemes(entries):
     entries[0]["faces"].append(make_face("wflw98"))
     with pytest.raises(ValueError, match=r"one scheme.*\['ibug68', 'wflw98'\]"):
         formats.to_csv(entries)
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_csv_of_a_name_with_an_end_of_a_line(end, entries, tmp_path):
+    entries[0]["source"] = str(tmp_path / f"a{end}b,c.jpg")
+    formats.write_entries(tmp_path / "a.csv", "csv", entries[:1])
+    found = read_entries(tmp_path / "a.csv")
+    assert [entry["source"] for entry in found] == [entries[0]["source"]]
+    assert (tmp_path / "a.csv").read_bytes().startswith(b"image,")
 
 
 def test_csv_of_a_name_that_begins_with_a_space(entries, tmp_path):

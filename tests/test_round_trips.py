@@ -32,7 +32,7 @@ NUMBERS = st.floats(-1e4, 1e4).map(lambda value: round(value, 3))
 SCHEMES = st.sampled_from(["ibug68", "wflw98", "plain1", "plain2", "plain5", "jd106"])
 # Everything but separators of folders, and bytes that are no UTF-8 as Python has them in names.
 LETTERS = st.one_of(
-    st.characters(exclude_characters="/\\\0\r", exclude_categories=["Cs"]),
+    st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]),
     st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"]),
 )
 NAMES = st.text(LETTERS, min_size=1, max_size=12).map(lambda name: f"{name}.jpg")

@@ -12,14 +12,13 @@ files are what the readers of `keras_lotr.datasets` read.
 """
 
 import codecs
-import csv
-import io
 import json
 import os
 from itertools import pairwise
 from pathlib import Path
 
 from keras_lotr import parquet_table
+from keras_lotr.csv_table import csv_line
 from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
@@ -121,15 +120,7 @@ def to_csv(entries, folder=None):
 
 
 def _csv_pieces(entries, folder):
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    # Readers skip a space behind a comma, unless a quote is before it.
-    quoted = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    for row in _face_rows(entries, folder):
-        (quoted if next(iter(row)).startswith(" ") else table).writerow(row)
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
+    return (csv_line([*row]) for row in _face_rows(entries, folder))
 
 
 def _face_rows(entries, folder):

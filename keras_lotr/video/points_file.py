@@ -1,14 +1,12 @@
 """The faces of a video's frames as a file: JSON, JSON lines, CSV or Parquet."""
 
-import csv
-import io
 import json
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keras_lotr import parquet_table
-from keras_lotr.csv_table import read_table, read_text
+from keras_lotr.csv_table import csv_line, read_table, read_text
 from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
 from keras_lotr.inference.formats import encoded, json_line
 from keras_lotr.inference.saved_results import parsed_json
@@ -103,10 +101,7 @@ class PointsFile:
         if self._kind == ".jsonl":
             yield from (json_line(entry) + "\n" for entry in self._entries())
         elif self._kind == ".csv":
-            for row in _rows(self._entries()):
-                text = io.StringIO()
-                csv.writer(text, lineterminator="\n").writerow(row)
-                yield text.getvalue()
+            yield from (csv_line([*row]) for row in _rows(self._entries()))
         else:
             yield "[\n"
             for entry in self._entries():

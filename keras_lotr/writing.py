@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ def replaced(path):
     '1 2 3'
     """
     path = Path(path)
-    check_file_target(path)
+    _check_no_folder(path)
     unfinished = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +43,7 @@ def replaced(path):
     except OSError as error:
         if error.errno is None:  # no word of the system: a sentence about something else
             raise
-        raise OSError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise _not_written(path, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -85,11 +86,44 @@ def replace_folder(new, path):
 
 
 def check_file_target(path):
-    """Raise a ValueError if there is a folder where a file is to be written, or no way to it."""
+    """Refuse a file that cannot be written, which is to be told before an hour of work.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: there is a folder, or no way to it.
+        OSError: its folder takes no file; the sentence says why.
+
+    Example:
+
+    >>> check_file_target(tempfile.mkdtemp())
+    Traceback (most recent call last):
+    ValueError: Expected a file to write. ... is a folder: name a file in it.
+    """
+    _check_no_folder(path)
+    _check_takes_files(path, Path(path).parent)
+
+
+def _check_no_folder(path):
     path = Path(path)
     _check_way(path)
     if path.is_dir():
         raise ValueError(f"Expected a file to write. {path} is a folder: name a file in it.")
+
+
+def _check_takes_files(path, folder):
+    """Raise an OSError if nothing can be made in a folder, or where it would be made."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path, error):
+    return OSError(f"{path} cannot be written: {error.strerror or error}.")
 
 
 def check_replaced(path, is_result, command, data=()):
@@ -125,11 +159,12 @@ def check_replaced(path, is_result, command, data=()):
 
 
 def check_folder(path):
-    """Raise a ValueError if there is a file where a folder is to be, or no way to it."""
+    """Refuse a folder that files cannot be written into, likewise; see `check_file_target`."""
     path = Path(path)
     _check_way(path)
     if path.exists() and not path.is_dir():
         raise ValueError(f"Expected a folder to write. {path} is a file: name a folder.")
+    _check_takes_files(path, path)
 
 
 def check_new_folder(path):
@@ -138,6 +173,7 @@ def check_new_folder(path):
     _check_way(path)
     if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
         raise ValueError(f"Expected a new folder to write. Received: {path}, where something is")
+    _check_takes_files(path, path)
 
 
 def check_folder_target(path, mark):
@@ -148,6 +184,7 @@ def check_folder_target(path, mark):
         raise ValueError(
             f"Expected a new folder, or one with a {mark}, which is replaced. Received: {path}"
         )
+    _check_takes_files(path, path.parent)
 
 
 def _check_way(path):

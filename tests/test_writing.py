@@ -1,14 +1,21 @@
 """Files and folders that appear whole or not at all."""
 
 import os
+import re
+import tempfile
 
 import pytest
+from click.testing import CliRunner
 
+from keras_lotr.cli import main
 from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import save_arrays
 from keras_lotr.writing import (
     check_file_target,
+    check_folder,
     check_folder_target,
+    check_new_folder,
+    check_replaced,
     remove_unfinished,
     replace_folder,
     replaced,
@@ -115,3 +122,60 @@ class TestFolder:
             path.symlink_to(tmp_path / "nowhere")
         with pytest.raises(ValueError, match="Expected a new folder, or one with a mark, .*x"):
             check_folder_target(path, "mark")
+
+
+class TestReadOnly:
+    """It is told before an hour of work. Tests may run as root, whom no permissions stop."""
+
+    @pytest.fixture
+    def read_only(self, monkeypatch):
+        def fail(dir=None):
+            if dir is None:
+                return temporary_file()
+            raise PermissionError(13, "Permission denied", str(dir))
+
+        temporary_file = tempfile.TemporaryFile
+        monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+
+    @pytest.mark.parametrize("name", ["x", "new/folder/x"])
+    @pytest.mark.parametrize(
+        "check",
+        [
+            check_file_target,
+            check_folder,
+            check_new_folder,
+            lambda path: check_folder_target(path, "mark"),
+            lambda path: check_replaced(path, None, "predict"),
+        ],
+    )
+    def test_checks(self, check, name, tmp_path, request):
+        check(tmp_path / name)
+        assert content(tmp_path) == []
+        request.getfixturevalue("read_only")
+        with pytest.raises(OSError, match=rf"{name} cannot be written: Permission denied\."):
+            check(tmp_path / name)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "evaluate no_preset --data no_data --output out/x.json",
+            "review no_preset --data no_data --output out/x.html",
+            "report worst no_preset --data no_data --output out/x.png",
+            "report table no_results.json --output out/x.md",
+            "report losses --output out/x.png",
+            "predict photos --output out/found",
+            "predict photos --output out/x.json",
+            "shard --data photos --output out/x",
+            "train lotr_m_68 --data photos --output out/x",
+            "export lotr_s_68 --output out/x.onnx",
+            "export lotr_s_68 --output out/saved --format saved_model",
+        ],
+    )
+    def test_commands(self, command, read_only, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "photos").mkdir()
+        (tmp_path / "photos" / "a.jpg").write_text("no image")
+        done = CliRunner().invoke(main, command.split())
+        assert done.exit_code == 2
+        assert re.search(r"out/\S+ cannot be written: Permission denied\.", done.stderr)
+        assert content(tmp_path) == ["photos"]

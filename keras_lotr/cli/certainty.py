@@ -9,7 +9,7 @@ from keras_lotr.cli.options import engine, examples, file_with, measured_model, 
 from keras_lotr.cli.types import NAME, PATH, PRESET_NAME
 from keras_lotr.presets.files import ONNX, WEIGHTS, resolve
 from keras_lotr.quiet import start_keras
-from keras_lotr.writing import check_new_folder
+from keras_lotr.writing import check_folder, check_new_folder
 
 
 @click.command(
@@ -96,6 +96,8 @@ def report_certainty(preset, data, rendered, photos, output, figures):
     from keras_lotr.evaluation.results_files import check_certainty_target
 
     check_certainty_target(output, data)
+    if figures:
+        check_folder(figures)
     start_keras()
     from keras_lotr.evaluation import certainty
     from keras_lotr.evaluation import figures as draw

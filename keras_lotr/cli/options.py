@@ -6,6 +6,7 @@ from keras_lotr.cli.checks import check_exists, landmark_preset
 from keras_lotr.cli.types import NAME, PRESET_NAME, Number
 from keras_lotr.presets.files import ONNX
 from keras_lotr.quiet import start_keras
+from keras_lotr.writing import check_file_target
 
 # The names of `keras_lotr.datasets.READERS`, which is not imported for a help text.
 READERS = ("labels_json", "facesynth", "wflw", "jd106", "coco", "csv", "ibug", "shards")
@@ -42,11 +43,16 @@ reader = click.option(
 
 
 def file_with(*endings):
-    """The callback of an option that names a file to write, of one of these endings."""
+    """The callback of an option that names a file to write, of one of these endings.
+
+    That it cannot be written is told before anything is computed.
+    """
 
     def check(context, parameter, value):
         if value is not None and value.suffix.lower() not in endings:
             raise click.BadParameter(f"Expected a file {', '.join(endings)}. Received: {value}")
+        if value is not None and not context.resilient_parsing:
+            check_file_target(value)
         return value
 
     return check

@@ -21,6 +21,7 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.presets.files import write_file
 from keras_lotr.sentences import sentence
+from keras_lotr.writing import check_folder
 
 _LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
 _SAY_WHOSE = ("json", "jsonl", "csv", "parquet")  # formats whose files name their image
@@ -34,6 +35,7 @@ class ResultFolder:
         folder: where the files go.
 
     Raises:
+        OSError: nothing can be written into the folder.
         ValueError: drawn images would replace photos, or results what is no result; or, with
             `resume`, no format says of which image its files are.
     """
@@ -41,6 +43,7 @@ class ResultFolder:
     def __init__(self, images, folder, kinds, drawn, resume, searched):
         self.folder, self.kinds, self.drawn = folder, kinds, drawn
         self.place = os.path.join(folder, "")
+        check_folder(folder)
         self._of_each = drawn or kinds != ["coco"]  # whether images have files of their own
         if resume and self._of_each:
             check_says_whose(kinds)

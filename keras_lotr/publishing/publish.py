@@ -102,6 +102,7 @@ def write_card(folder, examples=None):
         ValueError: a fact that a person must write is missing, or a person wrote the card.
     """
     files = resolve(folder)
+    check_folder(files.folder)
     path = files.folder / CARD
     if files.path(CARD) is not None and _is_own(path):
         raise ValueError(

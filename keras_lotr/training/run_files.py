@@ -5,14 +5,20 @@ from contextlib import contextmanager
 
 from keras_lotr.locking import lock
 from keras_lotr.presets.files import CONFIG, RECIPE, to_json
-from keras_lotr.writing import remove_unfinished
+from keras_lotr.writing import check_folder, remove_unfinished
 
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
 PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
 
 
 def check_out(out, resume):
-    """Refuse to train into a folder with another run, or to resume where there is none."""
+    """Refuse to train into a folder with another run, or to resume where there is none.
+
+    Raises:
+        ValueError: so it is, or it is no folder.
+        OSError: nothing can be written there.
+    """
+    check_folder(out)
     has_checkpoint = (out / CHECKPOINT).exists()
     if has_checkpoint and not resume:
         raise ValueError(

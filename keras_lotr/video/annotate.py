@@ -12,7 +12,7 @@ from keras_lotr.images.drawing import draw, write_text
 from keras_lotr.tracking.tracker import FaceTracker
 from keras_lotr.video.reading import VideoReader, check_path, count_frames
 from keras_lotr.video.writing import VideoWriter, check_ending
-from keras_lotr.writing import replaced
+from keras_lotr.writing import check_file_target, replaced
 
 _FRAMES_AT_ONCE = 16
 
@@ -103,6 +103,7 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
     done = Done()
     if output is not None:
         check_ending(Path(output))
+        check_file_target(output)
     check_path(source)
     _check(finder, overlays)
     _check_other_file(source, output)

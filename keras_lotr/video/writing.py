@@ -56,7 +56,6 @@ class VideoWriter:
                 f"can keep. {reader.source} has {float(reader.rate):g}: slow it down first."
             )
         name, settings = self._encoder(ending)
-        Path(path).touch()  # that it cannot be written is told before an hour of work
         self._file = open_video(path, "w")
         self._video = self._file.add_stream(name, rate=reader.rate, options=settings)
         self._video.pix_fmt = "yuv420p"

@@ -1,11 +1,11 @@
 """Files and folders that appear whole or not at all."""
 
 import os
-import re
 import tempfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
+
+from keras_lotr.unfinished import beside
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def replaced(path):
     """
     path = Path(path)
     _check_no_folder(path)
-    unfinished = _beside(path)
+    unfinished = beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)  # never write through a link that lay there
@@ -46,23 +46,6 @@ def replaced(path):
         raise _not_written(path, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _beside(path):
-    """A hidden name beside it that is short, whatever the name, and has its ending."""
-    ending = path.suffix if len(path.suffix) <= 10 else ""
-    return path.with_name(f".{os.getpid()}_{zlib.crc32(os.fsencode(path.name)):08x}{ending}")
-
-
-def remove_unfinished(folder):
-    """Remove what `replaced` left in a folder when its process was killed.
-
-    Args:
-        folder: in which no other process writes.
-    """
-    for path in Path(folder).iterdir():
-        if re.fullmatch(r"\.\d+_[0-9a-f]{8}(\.\w+)?", path.name) and path.is_file():
-            path.unlink(missing_ok=True)
 
 
 def _onto_the_disk(path):

@@ -2,21 +2,26 @@
 
 import os
 import re
+import subprocess
+import sys
 import tempfile
+import time
+from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
 
 from keras_lotr.cli import main
+from keras_lotr.cli.result_files import open_results
 from keras_lotr.presets.files import write_file
 from keras_lotr.presets.weights import save_arrays
+from keras_lotr.unfinished import remove_abandoned, remove_unfinished, unfinished_folder
 from keras_lotr.writing import (
     check_file_target,
     check_folder,
     check_folder_target,
     check_new_folder,
     check_replaced,
-    remove_unfinished,
     replace_folder,
     replaced,
 )
@@ -82,6 +87,47 @@ class TestFile:
         (tmp_path / ".3_0123abcd").mkdir()
         remove_unfinished(tmp_path)
         assert content(tmp_path) == [".3_0123abcd", ".hidden", "x"]
+
+
+class TestAbandoned:
+    @pytest.fixture
+    def dead(self):
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        return process.pid
+
+    def leave(self, path, age=7200):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("half")
+        for touched in (path, path.parent):
+            os.utime(touched, (time.time() - age,) * 2)
+
+    def test_of_the_dead_only(self, dead, tmp_path):
+        self.leave(tmp_path / f".{dead}_0123abcd.pts")
+        self.leave(tmp_path / f".{dead}_0123abce.mp4", age=60)  # of another machine, perhaps
+        self.leave(tmp_path / f".{os.getpid()}_0123abcd.json")
+        self.leave(tmp_path / ".own.json")
+        remove_abandoned(tmp_path)
+        remove_abandoned(tmp_path / "missing")
+        left = [f".{dead}_0123abce.mp4", f".{os.getpid()}_0123abcd.json", ".own.json"]
+        assert content(tmp_path) == sorted(left)
+
+    def test_folders(self, dead, tmp_path):
+        self.leave(tmp_path / f".{dead}_0123abcd" / "model.onnx")
+        self.leave(tmp_path / f".{dead}_0123abce" / "model.onnx")
+        os.utime(tmp_path / f".{dead}_0123abce" / "model.onnx")  # somebody just wrote it
+        with unfinished_folder(tmp_path / "x") as folder:
+            (folder / "half").write_text("")
+            assert content(tmp_path) == sorted([folder.name, f".{dead}_0123abce"])
+        assert content(tmp_path) == [f".{dead}_0123abce"]
+
+    @pytest.mark.parametrize("output", ["found", "found/all.json"])
+    def test_predict_removes_it(self, output, dead, tmp_path):
+        self.leave(tmp_path / "found" / f".{dead}_0123abcd.jpg")
+        results = open_results(["a.jpg"], tmp_path / output)
+        with results.log or nullcontext():
+            pass
+        assert content(tmp_path / "found") == []
 
 
 class TestFolder:

@@ -21,6 +21,7 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import read_entries
 from keras_lotr.presets.files import write_file
 from keras_lotr.sentences import sentence
+from keras_lotr.unfinished import remove_abandoned
 from keras_lotr.writing import check_folder
 
 _LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
@@ -60,6 +61,8 @@ class ResultFolder:
                     check_no_loss(file)
         if drawn:
             self._check_photos(images)
+        for subfolder in {os.path.dirname(name) for name in self.names.values()}:
+            remove_abandoned(folder / subfolder)
 
     def _check_photos(self, images):
         """Refuse to draw over an image that is looked at, or that nobody drew here."""

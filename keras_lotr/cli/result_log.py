@@ -11,6 +11,7 @@ from keras_lotr.inference import formats
 from keras_lotr.inference.saved_results import is_result, read_entries
 from keras_lotr.locking import lock
 from keras_lotr.schemes import named_scheme
+from keras_lotr.unfinished import remove_abandoned
 from keras_lotr.writing import check_replaced, replaced
 
 ENDING = ".part"
@@ -73,6 +74,7 @@ class ResultLog:
         if self._states() != self._seen:  # it ended while this one began
             self.__exit__()
             raise self._another_run()
+        remove_abandoned(self.path.parent)
         return self
 
     def __exit__(self, *error):

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from keras_lotr.export.check import check_points, one_sentence
 from keras_lotr.export.float32 import in_float32
 from keras_lotr.export.onnx import check_packages, facts, onnx_content
 from keras_lotr.inference.onnx_model import FACTS
+from keras_lotr.unfinished import unfinished_folder
 from keras_lotr.writing import check_file_target
 
 _MISSING = object()
@@ -40,14 +40,13 @@ def export_openvino(model, path, batch=None):
     check_packages("openvino")
     core, model = openvino.Core(), in_float32(model)
     content = onnx_content(model, batch)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with (
         one_sentence("openvino"),
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".export") as folder,
+        unfinished_folder(path) as folder,
     ):
         network = core.read_model(content, b"")
         network.set_rt_info(facts(model), [FACTS])
-        written = Path(folder, path.name)
+        written = folder / path.name
         openvino.save_model(network, written, compress_to_fp16=False)
         # Some processors would compute in bfloat16 by themselves.
         run = core.compile_model(written, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -1,6 +1,5 @@
 """A LOTR as a SavedModel of TensorFlow, by Keras' own exporter; from TensorFlow or JAX."""
 
-import tempfile
 from pathlib import Path
 
 import keras
@@ -8,6 +7,7 @@ import keras
 from keras_lotr.export.check import check_points, one_sentence
 from keras_lotr.export.float32 import in_float32
 from keras_lotr.export.onnx import facts
+from keras_lotr.unfinished import unfinished_folder
 from keras_lotr.writing import check_folder_target, replace_folder
 
 MARK = "saved_model.pb"  # what every SavedModel has
@@ -45,12 +45,11 @@ def export_saved_model(model, path, batch=None):
         raise ImportError(
             "Exporting a SavedModel needs tensorflow: pip install 'keras-lotr[tensorflow]'"
         ) from None
-    path.parent.mkdir(parents=True, exist_ok=True)
     with (
         one_sentence("a SavedModel"),
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".export") as folder,
+        unfinished_folder(path) as folder,
     ):
-        model, written = in_float32(model), Path(folder, "model")
+        model, written = in_float32(model), folder / "model"
         size = model.image_size
         images = keras.InputSpec(shape=(batch, size, size, 3), dtype="float32", name="images")
         model.export(written, format="tf_saved_model", input_signature=[images], verbose=False)

@@ -36,6 +36,7 @@ from keras_lotr.publishing.card import MARK, SAMPLES_PICTURE, SCHEME_PICTURE, ca
 from keras_lotr.publishing.card_pictures import samples_picture, scheme_picture
 from keras_lotr.publishing.upload import listing, upload
 from keras_lotr.training.run_files import HISTORY, best_of
+from keras_lotr.unfinished import unfinished_folder
 from keras_lotr.writing import check_folder
 
 CARD = "README.md"
@@ -68,9 +69,7 @@ def prepare(run, folder, dtype=None, calibration=None):
     best = resolve(best)
     kind = card_metadata.model_class(best)
     check_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as unfinished:
-        new = Path(unfinished)
+    with unfinished_folder(folder / CONFIG) as new:
         kind.from_preset(best.folder).save_to_preset(new, dtype, plain=True)
         model = kind.from_preset(new)
         if kind is LOTR:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from keras_lotr.locking import lock
 from keras_lotr.presets.files import CONFIG, RECIPE, to_json
-from keras_lotr.writing import check_folder, remove_unfinished
+from keras_lotr.unfinished import remove_unfinished
+from keras_lotr.writing import check_folder
 
 CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
 PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture

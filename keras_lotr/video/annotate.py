@@ -10,6 +10,7 @@ from pathlib import Path
 
 from keras_lotr.images.drawing import draw, write_text
 from keras_lotr.tracking.tracker import FaceTracker
+from keras_lotr.unfinished import remove_abandoned
 from keras_lotr.video.reading import VideoReader, check_path, count_frames
 from keras_lotr.video.writing import VideoWriter, check_ending
 from keras_lotr.writing import check_file_target, replaced
@@ -148,6 +149,7 @@ def _writer_of(output, reader):
     if output is None:
         yield None
         return
+    remove_abandoned(Path(output).parent)
     with replaced(Path(output)) as unfinished, VideoWriter(unfinished, reader) as writer:
         yield writer
 

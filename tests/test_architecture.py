@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "keras_lotr"
 # order within the row says.
 ROOMS = [
     *("lazy", "unfinished", "writing", "locking", "parquet_table", "csv_table", "quiet"),
-    *("number_checks", "seeds"),
+    *("number_checks", "seeds", "child_processes"),
     *("arguments", "geometry", "registration", "sentences", "scheme_checks"),
     *("landmark_scheme", "schemes", "conversions", "preprocessor", "losses", "metrics"),
     *("fused", "configured_model"),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,3 +143,83 @@ def test_a_script_without_a_main_guard_is_told(tmp_path):
     last = run.stderr.strip().splitlines()[-1]
     assert last.startswith("RuntimeError: The processes that look at images could not start.")
     assert 'if __name__ == "__main__":' in last
+
+
+SLOW = """
+import signal
+import time
+import keras_lotr
+
+def slow(image):
+    print("looking", flush=True)
+    time.sleep(100)
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever started the tests
+    landmarker = keras_lotr.FaceLandmarker("lotr_s_68", slow, engine="onnxruntime", threads=1)
+    try:
+        list(landmarker.stream(["examples/astronaut.jpg"] * 20, workers=2))
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+else:
+    print("importing", flush=True)
+    time.sleep(WAIT)
+"""
+linux_or_mac = pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Starts one whose processes take long, and waits until one has printed that line.
+
+    Its output ends when all processes that it has started are gone.
+    """
+    started = []
+
+    def start(until, wait=0):
+        script = tmp_path / "slow.py"
+        script.write_text(SLOW.replace("WAIT", str(wait)))
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
+        process = subprocess.Popen(
+            [sys.executable, script],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        while process.stdout.readline().strip() != until:
+            assert process.poll() is None, process.stderr.read()
+        return process
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@linux_or_mac
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_no_process_outlives_the_one_that_is_killed(program, name):
+    process = program("looking")
+    process.send_signal(signal.Signals[name])
+    process.communicate(timeout=20)
+
+
+@linux_or_mac
+def test_ctrl_c_ends_all_processes_at_once(program):
+    process = program("looking")
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+    said, complaints = process.communicate(timeout=20)
+    assert (said.split()[-1], complaints, process.returncode) == ("stopped", "", 0)
+
+
+@linux_or_mac
+def test_ctrl_c_while_processes_start(program):
+    process = program("importing", wait=100)
+    os.killpg(process.pid, signal.SIGINT)
+    said, complaints = process.communicate(timeout=20)
+    assert (said, complaints, process.returncode) == ("stopped\n", "", 0)

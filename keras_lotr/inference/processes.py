@@ -3,11 +3,11 @@
 import itertools
 import multiprocessing
 import pickle
-import signal
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
+from keras_lotr.child_processes import ctrl_c_ignored, live_as_long_as_the_parent
 from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.number_checks import whole
 
@@ -57,65 +57,96 @@ def stream_in_processes(landmarker, photos, box_format, workers):
         ) from None
     photos = iter(photos)
     tasks = iter(lambda: list(itertools.islice(photos, _PHOTOS_IN_TASK)), [])
-    waiting, pool = deque(), _pool(content, workers)
-    try:
+    waiting = deque()
+    with _Pool(content, workers) as pool:
+        pool.start()
         while True:
             while len(waiting) < workers * _TASKS_AHEAD and (task := next(tasks, None)):
-                waiting.append((task, _submitted(pool, task, box_format)))
+                waiting.append((task, pool.submit(task, box_format)))
             if not waiting:
                 return
             task, future = waiting.popleft()
             try:
                 found = future.result()
             except BrokenProcessPool:
-                pool.shutdown()
+                pool.stop()
                 found = _one_by_one(content, task, box_format)
-                pool = _pool(content, workers)
+                pool.start()
                 waiting = deque(
-                    (task, future if _is_finished(future) else _submitted(pool, task, box_format))
+                    (task, future if _is_finished(future) else pool.submit(task, box_format))
                     for task, future in waiting
                 )
             yield from found
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _pool(content, workers):
-    # A process that is forked would share locks of the libraries' threads.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(content,))
-    try:
-        pool.submit(int).result()
-    except BrokenProcessPool:
-        raise RuntimeError(NOT_STARTED) from None
-    return pool
+class _Pool:
+    """Processes that have a landmarker each; none is left after the block.
+
+    Args:
+        content: the landmarker, pickled.
+        workers: number of processes.
+    """
+
+    def __init__(self, content, workers):
+        # A process that is forked would share locks of the libraries' threads.
+        context = multiprocessing.get_context("spawn")
+        self._settings = {"mp_context": context, "initializer": _start, "initargs": (content,)}
+        self._workers, self._executor = workers, None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
+    def start(self):
+        """Start the processes; after `stop`, others."""
+        self._executor = ProcessPoolExecutor(self._workers, **self._settings)
+        try:
+            with ctrl_c_ignored():
+                started = self._executor.submit(int)
+            started.result()
+        except BrokenProcessPool:
+            raise RuntimeError(NOT_STARTED) from None
+
+    def submit(self, task, box_format):
+        """The future of a task; of a pool that is broken, one that says so."""
+        try:
+            with ctrl_c_ignored():  # each of the first tasks starts a process
+                return self._executor.submit(_find, task, box_format)
+        except BrokenProcessPool as error:
+            future = Future()
+            future.set_exception(error)
+            return future
+
+    def stop(self):
+        """End all processes at once: nobody takes what they still compute."""
+        if self._executor is None:
+            return
+        with ctrl_c_ignored():  # a second one would leave some of them
+            # `kill_workers` of Python 3.14. Futures are not cancelled: the executor, which tells
+            # each that its process is gone, trips over one that is.
+            for process in [*(self._executor._processes or {}).values()]:
+                process.kill()
+            self._executor.shutdown()
 
 
 def _is_finished(future):
     return future.done() and future.exception() is None
 
 
-def _submitted(pool, task, box_format):
-    """The future of a task; of a pool that is broken, one that says so."""
-    try:
-        return pool.submit(_find, task, box_format)
-    except BrokenProcessPool as error:
-        future = Future()
-        future.set_exception(error)
-        return future
-
-
 def _one_by_one(content, task, box_format):
     """The photos of a task whose process was killed, each in a process that only it can kill."""
-    found, pool = [], _pool(content, 1)
-    for photo in task:
-        try:
-            found += pool.submit(_find, [photo], box_format).result()
-        except BrokenProcessPool:
-            pool.shutdown()
-            pool = _pool(content, 1)
-            found.append(PhotoLandmarks(photo[0], error=RuntimeError(KILLED)))
-    pool.shutdown()
+    found = []
+    with _Pool(content, 1) as pool:
+        pool.start()
+        for photo in task:
+            try:
+                found += pool.submit([photo], box_format).result()
+            except BrokenProcessPool:
+                pool.stop()
+                pool.start()
+                found.append(PhotoLandmarks(photo[0], error=RuntimeError(KILLED)))
     return found
 
 
@@ -124,7 +155,7 @@ def _start(content):
     import cv2
 
     global _landmarker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends all
+    live_as_long_as_the_parent()
     cv2.setNumThreads(1)  # the processes share the cores
     _landmarker = pickle.loads(content)
 

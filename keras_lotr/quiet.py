@@ -22,9 +22,7 @@ def quiet_stderr():
     >>> with quiet_stderr():
     ...     _ = os.write(2, b"a note of a C library")
     """
-    try:
-        os.fstat(2)
-    except OSError:  # a program without standard error, as one with a window of its own
+    if not _has_stderr():
         yield
         return
     with _LOCK, tempfile.TemporaryFile() as hidden:
@@ -41,6 +39,15 @@ def quiet_stderr():
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _has_stderr():
+    """Not so in a program with a window of its own, in which 2 may be any other file."""
+    try:
+        os.fstat(2)
+    except OSError:
+        return False
+    return sys.stderr is not None
 
 
 @contextmanager

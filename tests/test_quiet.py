@@ -1,10 +1,12 @@
-"""A machine without a backend of Keras: the first sentence says what to install."""
+"""What is kept from standard error, and what a machine without a backend of Keras is told."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+
+from keras_lotr.quiet import quiet_stderr
 
 pytestmark = pytest.mark.once
 
@@ -35,3 +37,10 @@ def test_a_backend_that_is_missing_is_named_in_python(name, code):
     if name == "caffe":
         sentence = "ImportError: Expected KERAS_BACKEND as one of tensorflow, jax, torch. Received"
     assert run.stderr.splitlines()[-1].startswith(sentence)
+
+
+def test_without_standard_error_no_other_file_is_silenced(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "stderr", None)
+    with quiet_stderr():
+        os.write(2, b"of another file")
+    assert capfd.readouterr().err == "of another file"

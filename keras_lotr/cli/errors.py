@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 import click
 
+from keras_lotr.cli.streams import standard_streams
 from keras_lotr.sentences import sentence
 
 STOPPED = 130  # what a shell says of a command that Ctrl-C ended
@@ -40,16 +41,17 @@ class Commands(click.Group):
     def main(self, *args, **settings):
         # Help and version are printed outside of `invoke`. Of `keras-lotr ... | head` click ends
         # the program without a word.
-        try:
-            return super().main(*args, **settings)
-        except Exception as error:
-            _drop_output()
-            if not is_of_the_input(error):
-                raise
-            if _is_of_output(error):
-                error = OSError(f"Standard output cannot be written: {error.strerror}.")
-            click.echo(f"keras-lotr: {sentence(error)}", err=True)
-            sys.exit(2)
+        with standard_streams():
+            try:
+                return super().main(*args, **settings)
+            except Exception as error:
+                _drop_output()
+                if not is_of_the_input(error):
+                    raise
+                if _is_of_output(error):
+                    error = OSError(f"Standard output cannot be written: {error.strerror}.")
+                click.echo(f"keras-lotr: {sentence(error)}", err=True)
+                sys.exit(2)
 
     def invoke(self, context):
         with _sigterm_as_ctrl_c():

@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_lotr import parquet_table
 from keras_lotr.cli.result_folder import ResultFolder, check_says_whose
 from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten, check_no_loss
+from keras_lotr.cli.streams import is_output_closed
 from keras_lotr.inference import formats
 
 # The formats that a file of this ending may have; the first if none is asked for.
@@ -97,6 +98,8 @@ class _Printed:
     place, found_before, log = "standard output", {}, None
 
     def __init__(self, kind):
+        if is_output_closed():
+            raise ValueError("Expected --output. Received: none, and standard output is closed")
         self.kind, self.entries, self.columns = kind, [], None
 
     def __contains__(self, image):

@@ -57,7 +57,7 @@ def errors_told(context=None):
         changed = {
             "raise_original_map_exception": True,
             "print_on_execution_start": False,
-            "enable_progress_bars": sys.stderr.isatty(),
+            "enable_progress_bars": sys.stderr is not None and sys.stderr.isatty(),
         }
         before = {name: getattr(context, name) for name in changed}
     logger.setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Processes that another one starts: none prints its own Ctrl-C, and none outlives its parent."""
+"""Processes that another one starts: the terminal's signals are its own, and none outlives it."""
 
 import multiprocessing
 import os
@@ -7,30 +7,34 @@ import threading
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 
+# Ctrl-C, and that the terminal is gone, of which Windows has no signal.
+_OF_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+
 
 @contextmanager
-def ctrl_c_ignored():
-    """Ctrl-C does nothing meanwhile, and never to a process that is started meanwhile.
+def terminal_ignored():
+    """Ctrl-C and a closed terminal do nothing meanwhile, nor ever to a process that is started now.
 
-    A terminal sends it to all processes, and one that still imports would print a traceback. In
-    other threads than the main one, which cannot say what a signal does, nothing changes.
+    A terminal tells all processes, and one that still imports would print a traceback. In other
+    threads than the main one, which cannot say what a signal does, nothing changes.
 
     Example:
 
     >>> import signal
-    >>> with ctrl_c_ignored():
+    >>> with terminal_ignored():
     ...     signal.raise_signal(signal.SIGINT)
     """
     in_main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT)
-    if not in_main or before is None:  # None: a handler that is not Python's
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.getsignal(number) for number in _OF_TERMINAL if in_main}
+    if None in before.values():  # a handler that is not Python's
+        before = {}
     try:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def live_as_long_as_the_parent():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -171,11 +172,19 @@ group(["fail"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_the_command_with_what_is_left(name):
     run = in_a_process("-c", f"import signal; {RESET}\n{STOPPED_BY}", name)
     assert (run.returncode, run.stdout) == (130, "")
     assert run.stderr == "keras-lotr: Stopped. What was found is in x.\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="has other signals")
+def test_a_signal_that_is_ignored_stays_so():
+    """As nohup has it."""
+    ignored = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    run = in_a_process("-c", f"{ignored}\n{STOPPED_BY.replace('60', '0')}", "SIGHUP")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from keras_lotr import FaceLandmarker
+from keras_lotr.cli import errors as cli_errors
 from keras_lotr.cli import main
 from keras_lotr.cli.options import VIDEO_PRESET
 
@@ -125,12 +126,13 @@ def interrupt(monkeypatch, *signals):
 
 @pytest.fixture
 def handlers_stay():
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in SIGNALS]
     yield
-    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert before == [signal.getsignal(number) for number in SIGNALS]
 
 
-BY = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+SIGNALS = [signal.SIGINT, *cli_errors._AS_CTRL_C]
+BY = pytest.mark.parametrize("number", SIGNALS)
 
 
 @BY
@@ -161,6 +163,15 @@ def test_a_second_signal_ends_at_once(video, tmp_path, monkeypatch, handlers_sta
     result = run(video, tmp_path / "out.mp4")
     assert result.exit_code == 130 and result.stderr.endswith(AT_ONCE)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="has other signals")
+def test_a_closed_terminal_says_so_twice(video, tmp_path, monkeypatch, handlers_stay):
+    """The shell and the kernel do; the second one is no second wish of the user."""
+    interrupt(monkeypatch, signal.SIGHUP, signal.SIGHUP)
+    result = run(video, tmp_path / "out.mp4")
+    assert result.exit_code == 130 and "stopped after 6 frames" in result.stderr
+    assert (tmp_path / "out.mp4").exists()
 
 
 def test_webcam_does_not_read_addresses(monkeypatch):

@@ -2,8 +2,8 @@
 
 The boundary: `ValueError`, `OSError` and `ImportError` are what this library raises for bad input,
 and the errors of `_READERS` are what libraries raise that read a user's files: exit code 2. Any
-other error, such as a `KeyError`, is a fault of this library and ends with its traceback. Ctrl-C
-and SIGTERM end with `STOPPED`.
+other error, such as a `KeyError`, is a fault of this library and ends with its traceback. Ctrl-C,
+SIGTERM and SIGHUP, of a terminal that is gone, end with `STOPPED`.
 """
 
 import os
@@ -19,6 +19,8 @@ from keras_lotr.cli.streams import standard_streams
 from keras_lotr.sentences import sentence
 
 STOPPED = 130  # what a shell says of a command that Ctrl-C ended
+# Windows has no SIGHUP.
+_AS_CTRL_C = [getattr(signal, n) for n in ("SIGTERM", "SIGHUP") if hasattr(signal, n)]
 # Libraries whose errors for a bad file are no ValueError: the first part of the error's module.
 _READERS = {"cv2", "_csv", "onnx", "onnxruntime", "safetensors", "safetensors_rust"}
 
@@ -54,7 +56,7 @@ class Commands(click.Group):
                 sys.exit(2)
 
     def invoke(self, context):
-        with _sigterm_as_ctrl_c():
+        with _others_as_ctrl_c():
             try:
                 return super().invoke(context)
             except KeyboardInterrupt as stop:
@@ -77,21 +79,24 @@ def _drop_output():
 
 
 @contextmanager
-def _sigterm_as_ctrl_c():
+def _others_as_ctrl_c():
+    """SIGTERM and SIGHUP count as Ctrl-C, but where they are ignored, as of nohup, or handled."""
     in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _interrupt)
+    taken = [n for n in _AS_CTRL_C if in_main and signal.getsignal(n) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
-def _interrupt(*signal_and_frame):
+def _interrupt(number, frame):
+    if number != signal.SIGTERM:  # the shell and the kernel both tell that a terminal is gone
+        signal.signal(number, signal.SIG_IGN)
     handler = signal.getsignal(signal.SIGINT)  # of a command that ends in its own way, or ignored
-    (handler if callable(handler) else signal.default_int_handler)(*signal_and_frame)
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)
 
 
 @contextmanager

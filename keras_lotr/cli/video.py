@@ -117,7 +117,7 @@ class Asked:
 
 @contextmanager
 def ended_early():
-    """Gives an `Asked` while Ctrl-C, as which SIGTERM counts, ends the block as it says."""
+    """Gives an `Asked` while Ctrl-C, as which others count, ends the block as it says."""
     asked = Asked()
 
     def note(*_):

@@ -7,7 +7,7 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from keras_lotr.child_processes import ctrl_c_ignored, live_as_long_as_the_parent
+from keras_lotr.child_processes import live_as_long_as_the_parent, terminal_ignored
 from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.number_checks import whole
 
@@ -101,9 +101,9 @@ class _Pool:
 
     def start(self):
         """Start the processes; after `stop`, others."""
-        self._executor = ProcessPoolExecutor(self._workers, **self._settings)
         try:
-            with ctrl_c_ignored():
+            with terminal_ignored():
+                self._executor = ProcessPoolExecutor(self._workers, **self._settings)
                 started = self._executor.submit(int)
             started.result()
         except BrokenProcessPool:
@@ -112,7 +112,7 @@ class _Pool:
     def submit(self, task, box_format):
         """The future of a task; of a pool that is broken, one that says so."""
         try:
-            with ctrl_c_ignored():  # each of the first tasks starts a process
+            with terminal_ignored():  # each of the first tasks starts a process
                 return self._executor.submit(_find, task, box_format)
         except BrokenProcessPool as error:
             future = Future()
@@ -123,7 +123,7 @@ class _Pool:
         """End all processes at once: nobody takes what they still compute."""
         if self._executor is None:
             return
-        with ctrl_c_ignored():  # a second one would leave some of them
+        with terminal_ignored():  # a second one would leave some of them
             # `kill_workers` of Python 3.14. Futures are not cancelled: the executor, which tells
             # each that its process is gone, trips over one that is.
             for process in [*(self._executor._processes or {}).values()]:

@@ -84,8 +84,8 @@ def start_keras(to_train=False):
     would diverge, and landmarks be off. A recipe and a preset name their dtypes themselves.
 
     Args:
-        to_train: `fit` follows, for which Keras imports TensorFlow, too, where it is installed,
-            whatever the backend.
+        to_train: a model is trained, or saved as a preset; for both Keras imports TensorFlow, too,
+            where it is installed, whatever the backend.
 
     Raises:
         ImportError: the backend is not installed; the sentence says what to do.

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +95,14 @@ def test_the_preset_in_a_run_is_as_good_as_the_run(run, tmp_path, monkeypatch):
     monkeypatch.chdir(run)
     prepare(Path("preset"), tmp_path / "shipped")
     assert (tmp_path / "shipped" / "history.csv").exists()
+
+
+def test_nothing_but_the_answer_is_seen(run, tmp_path):
+    """Keras imports TensorFlow to save a preset, whatever the backend."""
+    words = [sys.executable, "-m", "keras_lotr", "package-preset", run, tmp_path / "shipped"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=200, env=environment)
+    assert (done.stdout, done.stderr) == (f"Wrote {tmp_path / 'shipped'}\n", "")
 
 
 def test_a_preset_without_its_training(run, tmp_path):

@@ -29,7 +29,7 @@ dry_run = click.option("--dry-run", is_flag=True, help="List of what would be up
 def package_preset(run, folder, float16, calibration):
     """Make a preset FOLDER to ship from a training RUN: weights, recipe, history."""
     best_of(run)
-    start_keras()
+    start_keras(to_train=True)
     from keras_lotr.publishing.publish import prepare
 
     prepare(run, folder, "float16" if float16 else None, list(calibration))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from keras_lotr import FaceLandmarks, read_results, write_results
+from keras_lotr.csv_table import read_table
+from keras_lotr.datasets import coco, csv_points
 from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 
 pytestmark = pytest.mark.once
@@ -44,6 +46,49 @@ def test_what_is_written_is_read(name, tmp_path, monkeypatch):
             assert (face.score, face.degrees) == (same.score, same.degrees)
             assert face.quality == pytest.approx(same.quality, abs=1e-3)
     assert os.listdir() == [name]
+
+
+TABLES = ["a.csv", "a.parquet"]
+
+
+def in_each_file(test):
+    """With the name of a file of each kind."""
+    kinds = ["a.json", "a.jsonl", *TABLES, "coco.json"]
+    return pytest.mark.parametrize("name", kinds)(test)
+
+
+def again(faces, name, tmp_path):
+    """What is read of the faces that were written."""
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow", reason="writes Parquet")
+    path = tmp_path / name
+    for _ in range(2):  # and is known as results
+        write_results([PhotoLandmarks("a.jpg", faces, 9, 9)], path, coco=name == "coco.json")
+    (photo,) = read_results(path)
+    return photo.faces
+
+
+def face(**known):
+    return FaceLandmarks([[1, 2], [3, 5]], [0, 0, 9, 9], 0.5, "plain2", **known)
+
+
+@in_each_file
+def test_numbers_of_a_tracker(name, tmp_path):
+    for faces in ([face(track_id=7), face(track_id=0)], [face(), face(track_id=7)]):
+        assert again(faces, name, tmp_path) == faces
+
+
+@pytest.mark.parametrize("name", [*TABLES, "coco.json"])
+def test_numbers_of_a_tracker_in_labels(name, tmp_path):
+    again([face(track_id=7)], name, tmp_path)
+    (sample,) = (coco if name == "coco.json" else csv_points).read(tmp_path / name)
+    assert sample.points_image.tolist() == face().points.tolist()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_without_a_tracker_there_is_no_column(name, tmp_path):
+    again([face()], name, tmp_path)
+    assert "track_id" not in read_table(tmp_path / name).header
 
 
 def test_bad_input(tmp_path):

@@ -5,35 +5,63 @@ from functools import cache
 from keras_lotr.inference import pose
 from keras_lotr.schemes import get_scheme, named_scheme, scheme_text
 
+# What some faces have. A table has columns of it if one of its faces does.
+CERTAINTY = ("sigma", "visible")
+_OF_SOME = {"track_id", *CERTAINTY}
 
-def columns_of_face(scheme, sure=False):
+
+def kind_of_faces(faces):
+    """The arguments of `columns_of_face` for a table of these faces.
+
+    Args:
+        faces: iterable of `FaceLandmarks.to_dict`.
+
+    Raises:
+        ValueError: they are of several landmark schemes.
+    """
+    scheme, has = None, set()
+    for face in faces:
+        scheme = face["scheme"] if scheme is None else scheme
+        if face["scheme"] != scheme:
+            both = [get_scheme(s).name for s in (scheme, face["scheme"])]
+            raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
+        has |= _OF_SOME & face.keys()
+    return scheme, has
+
+
+def columns_of_face(scheme, has=()):
     """{name: type} of the columns of a table that are about a face.
 
     Args:
         scheme: name of the landmark scheme; None for a table without faces.
-        sure: whether the model says how sure it is.
+        has: which of "track_id", "sigma" and "visible" a face of the table has.
     """
     count = 0 if scheme is None else get_scheme(scheme).num_landmarks
     boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
     numbers = [f"{axis}{i}" for i in range(count) for axis in "xy"]
-    if sure:
-        numbers += ["quality", *(f"visible{i}" for i in range(count))]
+    numbers += ["quality"] if "sigma" in has else []
+    numbers += [f"visible{i}" for i in range(count)] if "visible" in has else []
+    if "sigma" in has:
         numbers += [f"sigma_{k}{i}" for i in range(count) for k in ("xx", "xy", "yy")]
     numbers += [] if scheme is None else _state_columns(named_scheme(scheme))
-    box_and_score = dict.fromkeys(["score", *boxes], float)
-    return {**box_and_score, "scheme": str, **dict.fromkeys([*numbers, "degrees"], float)}
+    numbered = {"track_id": int} if "track_id" in has else {}
+    first = {**numbered, **dict.fromkeys(["score", *boxes], float), "scheme": str}
+    return {**first, **dict.fromkeys([*numbers, "degrees"], float)}
 
 
 def cells_of_face(face):
-    """The cells of `columns_of_face` of a face (`FaceLandmarks.to_dict`), as a list."""
+    """{name of a column: value} of a face (`FaceLandmarks.to_dict`), in `columns_of_face`."""
     numbers = [value for point in face["points"] for value in point]
-    if "sigma" in face:
-        matrices = [value for matrix in face["sigma"] for value in matrix]
-        numbers += [face["quality"], *face["visible"], *matrices]
+    numbers += [face["quality"]] if "sigma" in face else []
+    numbers += face.get("visible", [])
+    numbers += [value for matrix in face.get("sigma", []) for value in matrix]
     known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
     state = [known.get(name) for name in _state_columns(named_scheme(face["scheme"]))]
     degrees = face.get("degrees", 0.0)
-    return [face["score"], *face["box"], scheme_text(face["scheme"]), *numbers, *state, degrees]
+    cells = [face["score"], *face["box"], scheme_text(face["scheme"]), *numbers, *state, degrees]
+    columns = columns_of_face(*kind_of_faces([face]))
+    numbered = [face["track_id"]] if "track_id" in face else []
+    return dict(zip(columns, [*numbered, *cells], strict=True))
 
 
 @cache

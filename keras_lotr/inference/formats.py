@@ -19,13 +19,15 @@ from pathlib import Path
 
 from keras_lotr import parquet_table
 from keras_lotr.csv_table import csv_line
-from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
+from keras_lotr.inference.face_columns import cells_of_face, columns_of_face, kind_of_faces
 from keras_lotr.presets.files import write_file
 from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
 from keras_lotr.writing import replaced
 
 # What not every face has, and COCO has no key for.
-NOT_ALWAYS = ("degrees", "sigma", "visible", "quality", "low_quality", "pose", "openness")
+NOT_ALWAYS = (
+    *("track_id", "degrees", "sigma", "visible", "quality", "low_quality", "pose", "openness"),
+)
 
 FORMATS = ("json", "jsonl", "csv", "parquet", "pts", "coco")
 
@@ -107,10 +109,11 @@ def _joined(start, parts, end):
 def to_csv(entries, folder=None):
     """A line for each face: image, face, score, box_*, scheme, x0, y0, x1, y1, ...
 
-    Of a model that says how sure it is, quality, visible0, ..., sigma_xx0, sigma_xy0, sigma_yy0,
-    ... follow; then, where the scheme allows them, yaw, pitch, roll in degrees and
-    openness_left_eye, openness_right_eye, openness_mouth. The last column, degrees, says how far
-    the crop of the face was turned.
+    If a face has a number of `FaceTracker`, track_id stands before the score. Of a model that says
+    how sure it is, quality, visible0, ..., sigma_xx0, sigma_xy0, sigma_yy0, ... follow; then, where
+    the scheme allows them, yaw, pitch, roll in degrees and openness_left_eye, openness_right_eye,
+    openness_mouth. The last column, degrees, says how far the crop of the face was turned. What
+    only some faces have is empty for the others.
 
     Args:
         entries: all of one scheme.
@@ -125,30 +128,21 @@ def _csv_pieces(entries, folder):
 
 def _face_rows(entries, folder):
     """The columns, {name: type of its values}, and then a list for each face."""
-    scheme = None
+    columns = face_columns(*kind_of_faces(face for entry in entries for face in entry["faces"]))
+    yield columns
     for entry in entries:
-        for row, face in zip(face_rows(entry, folder), entry["faces"], strict=True):
-            if scheme is None:
-                scheme, sure = face["scheme"], "sigma" in face
-                yield face_columns(scheme, sure)
-            if face["scheme"] != scheme:
-                both = [get_scheme(s).name for s in (scheme, face["scheme"])]
-                raise ValueError(f"Expected faces of one scheme for a table. Received: {both}")
-            if sure != ("sigma" in face):
-                raise ValueError("Expected faces of one preset for a table: some say how sure.")
-            yield row
-    if scheme is None:
-        yield face_columns(None)
+        yield from face_rows(entry, columns, folder)
 
 
-def face_rows(entry, folder=None):
-    """An iterator of a row for each face of an image: the cells of `face_columns`."""
+def face_rows(entry, columns, folder=None):
+    """An iterator of a row for each face of an image: the cells of these columns, None for none."""
     image = encoded(path_from(entry["source"], folder)).decode()
     for i, face in enumerate(entry["faces"]):
-        yield [image, i, *cells_of_face(face)]
+        cells = {"image": image, "face": i, **cells_of_face(face)}
+        yield [cells.get(name) for name in columns]
 
 
-def face_columns(scheme, sure=False):
+def face_columns(scheme, has=()):
     """{name: type} of the columns of a table of the faces of images; see `columns_of_face`.
 
     Example:
@@ -156,7 +150,7 @@ def face_columns(scheme, sure=False):
     >>> list(face_columns("plain1"))
     ['image', 'face', 'score', 'box_x0', ..., 'box_y1', 'scheme', 'x0', 'y0', 'degrees']
     """
-    return {"image": str, "face": int, **columns_of_face(scheme, sure)}
+    return {"image": str, "face": int, **columns_of_face(scheme, has)}
 
 
 def to_pts(face):

@@ -18,14 +18,14 @@ from keras_lotr.schemes import get_scheme, scheme_of_text
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
 # All that is written here, see `formats`.
 _ENTRY_KEYS = {"source", "width", "height", "faces"}
-_FACE_KEYS = {"points", "box", "score", "scheme", "track_id", *NOT_ALWAYS}
+_FACE_KEYS = {"points", "box", "score", "scheme", *NOT_ALWAYS}
 _COCO_KEYS = {"images", "annotations", "categories"}
 _ANNOTATION_KEYS = {
     *("id", "image_id", "category_id", "keypoints", "num_keypoints", "bbox", "area", "iscrowd"),
     *("score", *NOT_ALWAYS),
 }
 _COLUMN = re.compile(
-    "|".join(["image|face|score|scheme|quality|degrees", *BOX_COLUMNS, *ANGLES])
+    "|".join(["image|face|track_id|score|scheme|quality|degrees", *BOX_COLUMNS, *ANGLES])
     + r"|openness_\w+|([xy]|visible|sigma_(xx|xy|yy))\d+"
 )
 
@@ -150,6 +150,7 @@ def _entries_of_table(path):
             "score": float(values["score"]) if values["score"] else None,
             "scheme": scheme_of_text(values["scheme"]),
             **({"degrees": float(values["degrees"])} if _is_turned(values) else {}),
+            **({"track_id": int(float(values["track_id"]))} if values.get("track_id") else {}),
             **_certainty_of(values),
             **_state_of(values),
         }

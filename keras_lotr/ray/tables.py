@@ -10,6 +10,7 @@ import pyarrow.parquet
 from pyarrow.fs import FileType
 
 from keras_lotr import parquet_table
+from keras_lotr.inference.face_columns import CERTAINTY
 from keras_lotr.inference.formats import encoded, face_columns, face_rows
 from keras_lotr.presets.files import write_file
 from keras_lotr.ray.storage import is_uri, place_of
@@ -25,7 +26,7 @@ def schema_of(scheme, sure, settings):
         sure: whether the model says how sure it is.
         settings: {name: value} of what the faces are found with, for JSON.
     """
-    columns = {**face_columns(scheme, sure), "error": str}
+    columns = {**face_columns(scheme, CERTAINTY if sure else ()), "error": str}
     return parquet_table.schema_of(columns).with_metadata({_SETTINGS: json.dumps(settings)})
 
 
@@ -39,7 +40,7 @@ def table_of(found, schema):
     rows = []
     for entry, error in found:
         without = [encoded(entry["source"]).decode(), *[None] * (len(schema) - 2), error]
-        rows += [[*row, None] for row in face_rows(entry)] or [without]
+        rows += [*face_rows(entry, schema.names)] or [without]
     return parquet_table.table_of(rows, schema)
 
 

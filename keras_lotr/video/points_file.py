@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_lotr import parquet_table
 from keras_lotr.csv_table import csv_line, read_table, read_text
-from keras_lotr.inference.face_columns import cells_of_face, columns_of_face
+from keras_lotr.inference.face_columns import cells_of_face, columns_of_face, kind_of_faces
 from keras_lotr.inference.formats import encoded, json_line
 from keras_lotr.inference.saved_results import parsed_json
 from keras_lotr.writing import check_replaced, replaced
@@ -86,7 +86,7 @@ class PointsFile:
         """Write the file."""
         with replaced(self.path) as unfinished, open(unfinished, "wb") as file:
             if self._kind == ".parquet":
-                rows = _rows(self._entries())
+                rows = self._rows()
                 parquet_table.write_rows(file, next(rows), rows)
             else:
                 for piece in self._pieces():
@@ -97,11 +97,21 @@ class PointsFile:
         self._lines.seek(0)
         return map(json.loads, self._lines)
 
+    def _rows(self):
+        """The columns, {name: type of its values}, and then a list for each face."""
+        faces = (face for entry in self._entries() for face in entry["faces"])
+        columns = _columns(*kind_of_faces(faces))
+        yield columns
+        for entry in self._entries():
+            for face in entry["faces"]:
+                cells = {**entry, **cells_of_face(face)}
+                yield [cells.get(name) for name in columns]
+
     def _pieces(self):
         if self._kind == ".jsonl":
             yield from (json_line(entry) + "\n" for entry in self._entries())
         elif self._kind == ".csv":
-            yield from (csv_line([*row]) for row in _rows(self._entries()))
+            yield from (csv_line([*row]) for row in self._rows())
         else:
             yield "[\n"
             for entry in self._entries():
@@ -126,18 +136,5 @@ def _is_points(path):
         return False
 
 
-def _rows(entries):
-    """The columns, {name: type of its values}, and then a list for each face."""
-    columns = None
-    for entry in entries:
-        for face in entry["faces"]:
-            if columns is None:
-                columns = _columns(face["scheme"], "sigma" in face)
-                yield columns
-            yield [entry["frame"], entry["time"], face.get("track_id"), *cells_of_face(face)]
-    if columns is None:
-        yield _columns(None)
-
-
-def _columns(scheme, sure=False):
-    return {"frame": int, "time": float, "track_id": int, **columns_of_face(scheme, sure)}
+def _columns(scheme, has=()):
+    return {"frame": int, "time": float, "track_id": int, **columns_of_face(scheme, has)}

@@ -150,6 +150,8 @@ def test_pandas_table_of_faces_that_say_how_sure_they_are():
     plain = FaceLandmarks(np.zeros((5, 2)), [0, 0, 9, 9], 0.9, "plain5")
     table = keras_lotr.to_pandas([sure, plain])
     assert table["sigma_xx"][:5].tolist() == [4, 8, 12, 16, 20]
+    seen = keras_lotr.to_pandas(replace(sure, sigma=None))
+    assert seen["visible"].tolist() == [0, 0.25, 0.5, 0.75, 1] and seen["quality"].isna().all()
     assert table["sigma_xy"][:5].tolist() == [1, 2, 3, 4, 5]
     assert table["sigma_yy"][4] == 45 and table["visible"][1] == 0.25
     assert table["quality"][:5].tolist() == [sure.quality] * 5

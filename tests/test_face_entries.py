@@ -16,6 +16,15 @@ def test_read():
     assert FaceLandmarks.from_dict({**FACE, "degrees": None, "score": 1}).score == 1
 
 
+@pytest.mark.parametrize("known", [{"sigma": [[1, 2, 3]] * 2}, {"visible": [1, 0.5]}])
+def test_either_part_of_how_sure_a_face_is(known):
+    face = FaceLandmarks.from_dict({**FACE, **known})
+    entries = face.to_dict()
+    assert (entries.keys() - FACE) - {"quality", "score"} == known.keys()
+    assert ("quality" in entries) == ("sigma" in known)
+    assert FaceLandmarks.from_dict(entries) == face
+
+
 @pytest.mark.parametrize("entries", [None, [], "x", 3, {}, [FACE]])
 def test_no_face(entries):
     with pytest.raises(ValueError, match=r"Expected a face .*points, box, scheme. Received: "):

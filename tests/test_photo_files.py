@@ -85,10 +85,28 @@ def test_numbers_of_a_tracker_in_labels(name, tmp_path):
     assert sample.points_image.tolist() == face().points.tolist()
 
 
+SIGMA = {"sigma": np.tile(np.eye(2), (2, 1, 1))}
+SEEN = {"visible": [0.25, 1]}
+
+
+@in_each_file
+@pytest.mark.parametrize(
+    "known", [[SIGMA], [SEEN], [{}, SEEN, SIGMA]], ids=["sigma", "seen", "mixed"]
+)
+def test_either_part_of_how_sure_a_face_is(known, name, tmp_path):
+    faces = [face(**one) for one in known]
+    assert again(faces, name, tmp_path) == faces
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_without_a_tracker_there_is_no_column(name, tmp_path):
     again([face()], name, tmp_path)
     assert "track_id" not in read_table(tmp_path / name).header
+
+
+def test_a_face_without_a_quality_is_never_low():
+    photo = PhotoLandmarks("a.jpg", [face(), face(**SIGMA)], min_quality=1)
+    assert ["low_quality" in found for found in photo.to_dict()["faces"]] == [False, True]
 
 
 def test_bad_input(tmp_path):

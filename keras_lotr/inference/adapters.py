@@ -89,7 +89,7 @@ def to_pandas(faces):
         columns["x"] += face.points[:, 0].tolist()
         columns["y"] += face.points[:, 1].tolist()
         columns["score"] += [np.nan if face.score is None else float(face.score)] * count
-    if any(face.sigma is not None for face in faces):
+    if any(face.sigma is not None or face.visible is not None for face in faces):
         columns |= _certainty_columns(faces)
     if faces and (numbers := _numbers(faces)):
         counts = [len(face) for face in faces]

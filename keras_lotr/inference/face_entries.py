@@ -59,14 +59,13 @@ def entries_of(face):
 
 
 def _certainty(face):
-    if face.sigma is None:
-        return {}
-    numbers = three_numbers(face.sigma.astype(np.float64)).tolist()
-    return {
-        "sigma": [[float(f"{value:.4g}") for value in row] for row in numbers],
-        "visible": _rounded(face.visible),
-        "quality": round(face.quality, 4),
-    }
+    found = {}
+    if face.sigma is not None:
+        numbers = three_numbers(face.sigma.astype(np.float64)).tolist()
+        found["sigma"] = [[float(f"{value:.4g}") for value in row] for row in numbers]
+    if face.visible is not None:
+        found["visible"] = _rounded(face.visible)
+    return found if face.sigma is None else {**found, "quality": round(face.quality, 4)}
 
 
 def _state(face):

@@ -24,8 +24,8 @@ class PhotoLandmarks:
     min_quality: float | None = None
 
     def is_low(self, face):
-        """Whether the quality of a face is below the least one."""
-        return self.min_quality is not None and face.quality < self.min_quality
+        """Whether the quality of a face, if it has one, is below the least one."""
+        return None not in (self.min_quality, face.quality) and face.quality < self.min_quality
 
     def to_dict(self):
         """{"source", "width", "height", "faces"} as the JSON file has it."""

@@ -259,9 +259,10 @@ class FaceLandmarks:
         """Return {"points", "box", "score", "scheme"} of plain numbers, rounded to 1/1000 pixel.
 
         "scheme" is a name, or a dict of all that a scheme of one's own says. A rotated face has
-        "degrees", a face of a video "track_id". A model that says how sure it is gives "sigma" (xx,
-        xy and yy of each landmark, squared pixels), "visible" and "quality". Where they can be
-        told, there are "pose" (yaw, pitch and roll in degrees) and "openness" of eyes and mouth.
+        "degrees", a face of a video "track_id". Of a model that says how sure it is, there are
+        "sigma" (xx, xy and yy of each landmark, squared pixels), with "quality", and "visible".
+        Where they can be told, there are "pose" (yaw, pitch and roll in degrees) and "openness" of
+        eyes and mouth.
         """
         return entries_of(self)
 

@@ -168,16 +168,14 @@ def _is_turned(values):
 
 
 def _certainty_of(values):
-    """What columns say of how sure the landmarks are; nothing if there are none."""
-    if not values.get("quality"):
-        return {}
-    visible = [value for name, value in values.items() if name.startswith("visible")]
-    sigma = [value for name, value in values.items() if name.startswith("sigma_")]
-    return {
-        "sigma": np.reshape([float(value) for value in sigma], (-1, 3)).tolist(),
-        "visible": [float(value) for value in visible],
-        "quality": float(values["quality"]),
-    }
+    """What columns say of how sure the landmarks are; nothing if they are empty or not there."""
+    found = {}
+    if any(sigma := [value for name, value in values.items() if name.startswith("sigma_")]):
+        found["sigma"] = np.reshape([float(value) for value in sigma], (-1, 3)).tolist()
+        found["quality"] = float(values["quality"])
+    if any(visible := [value for name, value in values.items() if name.startswith("visible")]):
+        found["visible"] = [float(value) for value in visible]
+    return found
 
 
 def _state_of(values):

@@ -11,7 +11,9 @@ import numpy as np
 from keras_lotr.conversions import common_landmarks
 from keras_lotr.inference import adapters, certainty, formats, pose
 from keras_lotr.inference.face_entries import arguments_of, entries_of
+from keras_lotr.inference.saved_results import is_result
 from keras_lotr.schemes import get_scheme, named_scheme
+from keras_lotr.writing import check_replaced
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,11 +272,12 @@ class FaceLandmarks:
         """Write a .json, .csv or .pts file of this face alone; of many faces: `write_results`.
 
         Args:
-            path: path of the file, whose ending chooses the format.
+            path: path of the file, whose ending chooses the format; it replaces earlier results
+                only.
             image: entry of the column `image` of a CSV.
 
         Raises:
-            ValueError: the ending is another one.
+            ValueError: the ending is another one, or something else than results is there.
         """
         path, face = Path(path), self.to_dict()
         entry = {"source": os.fspath(image), "faces": [face]}
@@ -285,6 +288,7 @@ class FaceLandmarks:
         }
         if path.suffix.lower() not in writers:
             raise ValueError(f"Expected a file {', '.join(writers)}. Received: {path}")
+        check_replaced(path, is_result, "predict")
         formats.write_text(path, writers[path.suffix.lower()]())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras_lotr.csv_table import is_parquet, read_table, read_text
 from keras_lotr.images.names import find_image, unescaped
 from keras_lotr.inference.boxes import corners_of
+from keras_lotr.inference.face_entries import arguments_of
 from keras_lotr.inference.formats import NOT_ALWAYS, to_pts
 from keras_lotr.inference.pose import ANGLES
 from keras_lotr.schemes import get_scheme, scheme_of_text
@@ -61,7 +62,7 @@ def read_entries(path):
 
 
 def is_result(path):
-    """Whether `keras-lotr predict` wrote a file and nobody made labels of it, as far as it tells.
+    """Whether a file is of `keras-lotr predict`, or `FaceLandmarks.save`, and no labels, it seems.
 
     Labelling programs add keys and columns, such as "info" and `split`, and leave out landmarks.
 
@@ -86,6 +87,16 @@ def is_result(path):
         read_entries(path)
         return _is_unchanged(path)
     except (ValueError, TypeError, KeyError, AttributeError):
+        return _is_one_face(path)
+
+
+def _is_one_face(path):
+    """Whether it is JSON of `FaceLandmarks.save` and nothing was added to it."""
+    try:
+        face = parsed_json(read_text(path))
+        arguments_of(face)
+        return face.keys() <= _FACE_KEYS
+    except (ValueError, RecursionError):
         return False
 
 

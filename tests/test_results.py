@@ -1,0 +1,39 @@
+"""Faces as values: written, compared, copied, and asked for their regions."""
+
+import json
+
+import pytest
+
+from keras_lotr import FaceLandmarks
+
+pytestmark = pytest.mark.once
+
+
+def face(**known):
+    return FaceLandmarks([[1, 2], [3, 5]], [0, 0, 9, 9], 0.5, "plain2", **known)
+
+
+LABELS = {
+    "a.pts": "version: 1\nn_points:  2\n{\n11.25 21\n3 4\n}\n",
+    "a.csv": "image,x0,y0,split\na.jpg,1,2,val\n",
+    "a.json": '[{"image": "a.jpg", "points68": []}]',
+    "face.json": json.dumps({**face().to_dict(), "author": "Ann"}),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_are_not_replaced(name, tmp_path):
+    path = tmp_path / name
+    path.write_text(LABELS[name])
+    with pytest.raises(ValueError, match=f"{name}, which holds something else; name another"):
+        face().save(path)
+    assert path.read_text() == LABELS[name]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv", "a.pts"])
+@pytest.mark.parametrize("known", [{}, {"degrees": 90.0, "track_id": 3, "visible": [0, 1]}])
+def test_an_earlier_face_is_replaced(name, known, tmp_path):
+    for saved in (face(**known), face()):
+        saved.save(tmp_path / name)
+    face().save(tmp_path / f"new_{name}")
+    assert (tmp_path / name).read_text() == (tmp_path / f"new_{name}").read_text()

@@ -79,6 +79,10 @@ def test_wrong_settings(folder, wrong, sentence):
         FaceLandmarker(folder, **wrong)(PHOTO)
 
 
+def test_rotations_may_be_an_iterator(folder):
+    assert FaceLandmarker(folder, rotations=iter([0, 90])).detector.rotations == (0, 90)
+
+
 @pytest.mark.parametrize(
     "wrong, sentence",
     [

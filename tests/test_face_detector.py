@@ -238,6 +238,11 @@ def test_settings_that_make_no_sense(settings, message):
         FaceDetector.from_preset(**settings)
 
 
+@pytest.mark.parametrize("make", [FaceDetector.from_preset, load_detector])
+def test_rotations_may_be_an_iterator(make):
+    assert make(rotations=iter([0, 90])).rotations == (0, 90)
+
+
 def test_preset_without_detector():
     for preset in ("lotr_m_68", "lotr_m_jd"):  # with a model.onnx of another kind, without one
         with pytest.raises(ValueError, match=f"preset of a face detector.*Received: {preset}"):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from keras_lotr.inference.boxes import check_box, is_speck
-from keras_lotr.inference.face_detector import Face, FaceDetector, check_settings
+from keras_lotr.inference.face_detector import Face, FaceDetector, check_settings, kept_rotations
 from keras_lotr.inference.yunet import download_yunet
 
 BUILTIN = "builtin", "embedded"  # names of the library's own detector; the second is its former one
@@ -43,6 +43,8 @@ def load_detector(detector="builtin", **settings):
     [10.0, 20.0, 90.0, 110.0]
     """
     settings = {name: value for name, value in settings.items() if value is not None}
+    if "rotations" in settings:
+        settings["rotations"] = kept_rotations(settings["rotations"])
     check_detector(detector, **settings)
     if callable(detector):
         return detector if isinstance(detector, FaceDetector) else OwnDetector(detector)

@@ -120,9 +120,10 @@ class FaceDetector:
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no face detector {path}.")
         threshold = threshold if score_threshold is None else score_threshold
+        rotations = kept_rotations(rotations)
         check_settings(threshold, nms_threshold, max_side, rotations, min_face_size, candidates)
         self.min_face_size, self.max_side = min_face_size, max_side or MAX_SIDE
-        self.path, self.rotations = os.path.abspath(path), tuple(rotations)
+        self.path, self.rotations = os.path.abspath(path), rotations
         self.threshold, self.nms_threshold = threshold, nms_threshold
         self.candidates = threshold if candidates is None else candidates
         self.landmarks_in_box = landmarks_in_box
@@ -230,6 +231,19 @@ class FaceDetector:
             face = Face(box, points, float(row[_SCORE]), float(degrees))
             faces.append((level.sees_best(np.ptp(corners, axis=0).max()), face))
         return faces
+
+
+def kept_rotations(rotations):
+    """Rotations as a tuple: who checks an iterator leaves nothing of it to look for.
+
+    What is none of several stays, to be refused.
+
+    Example:
+
+    >>> kept_rotations(map(int, ["0", "90"])), kept_rotations(90)
+    ((0, 90), 90)
+    """
+    return tuple(rotations) if hasattr(rotations, "__iter__") else rotations
 
 
 def check_settings(

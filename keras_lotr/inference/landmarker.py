@@ -12,6 +12,7 @@ from keras_lotr.inference.boxes import check_format
 from keras_lotr.inference.certainty import scale_matrices
 from keras_lotr.inference.detectors import BUILTIN
 from keras_lotr.inference.engine import load_model
+from keras_lotr.inference.face_detector import kept_rotations
 from keras_lotr.inference.photo_crops import PhotoCropper
 from keras_lotr.inference.photo_landmarks import bytes_held
 from keras_lotr.inference.processes import stream_in_processes
@@ -114,8 +115,8 @@ class FaceLandmarker:
         self.model, self.flip = model, flip
         given = preprocessor or contract
         self.preprocessor = model.preprocessor if given is None else _checked(given, model)
-        settings = {"threshold": threshold, "max_side": max_side, "rotations": rotations}
-        settings["min_face_size"] = min_face_size
+        settings = {"threshold": threshold, "max_side": max_side}
+        settings |= {"min_face_size": min_face_size, "rotations": kept_rotations(rotations)}
         settings = {k: v for k, v in settings.items() if v is not None}
         builtin = isinstance(detector, str) and detector in BUILTIN
         verifies = builtin and threshold is None and getattr(model, "has_certainty", False)

@@ -109,6 +109,21 @@ def test_a_face_without_a_quality_is_never_low():
     assert ["low_quality" in found for found in photo.to_dict()["faces"]] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("photos", "received"),
+    [
+        ([[face()], []], "list of list"),
+        ([face()], "list of FaceLandmarks"),
+        (PhotoLandmarks("a.jpg"), "PhotoLandmarks"),
+        ({"a.jpg": []}, "dict of str"),
+    ],
+)
+def test_no_photos(photos, received, tmp_path):
+    with pytest.raises(TypeError, match=rf"PhotoLandmarks, as .*stream.* Received: {received}$"):
+        write_results(photos, tmp_path / "a.json")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_bad_input(tmp_path):
     labels = tmp_path / "labels.csv"
     labels.write_text("image,x0,y0,split\na.jpg,1,2,val\n")

@@ -24,6 +24,7 @@ def write_results(photos, path, coco=False):
 
     Raises:
         ValueError: another ending, or something else than results is there.
+        TypeError: the photos are something else, such as lists of faces.
         ImportError: .parquet, and pyarrow is not installed.
 
     Example:
@@ -43,8 +44,20 @@ def write_results(photos, path, coco=False):
     if kind == "parquet":
         parquet_table.check_installed()
     check_replaced(path, is_result, "predict")
-    entries = [photo.to_dict() for photo in photos if photo.error is None]
+    entries = [photo.to_dict() for photo in _checked(photos) if photo.error is None]
     formats.write_entries(path, "coco" if coco else kind, entries)
+
+
+def _checked(photos):
+    received = type(photos).__name__
+    for photo in photos if hasattr(photos, "__iter__") else [None]:
+        if not isinstance(photo, PhotoLandmarks):
+            received += "" if photo is None else f" of {type(photo).__name__}"
+            raise TypeError(
+                "Expected several PhotoLandmarks, as landmarker.stream(images) yields them; a call "
+                f"of the landmarker returns faces alone. Received: {received}"
+            )
+        yield photo
 
 
 def read_results(path):

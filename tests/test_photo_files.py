@@ -104,6 +104,13 @@ def test_without_a_tracker_there_is_no_column(name, tmp_path):
     assert "track_id" not in read_table(tmp_path / name).header
 
 
+def test_sizes_of_numpy_are_written(tmp_path):
+    width, height = np.array([640, 480])
+    write_results([PhotoLandmarks("a.jpg", [face()], width, height)], tmp_path / "a.json")
+    (photo,) = read_results(tmp_path / "a.json")
+    assert (photo.width, photo.height) == (640, 480)
+
+
 def test_a_face_without_a_quality_is_never_low():
     photo = PhotoLandmarks("a.jpg", [face(), face(**SIGMA)], min_quality=1)
     assert ["low_quality" in found for found in photo.to_dict()["faces"]] == [False, True]

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from keras_lotr import FaceLandmarks
@@ -11,6 +12,24 @@ pytestmark = pytest.mark.once
 
 def face(**known):
     return FaceLandmarks([[1, 2], [3, 5]], [0, 0, 9, 9], 0.5, "plain2", **known)
+
+
+def test_numbers_of_numpy_are_written(tmp_path):
+    numbers = {"score": np.float32(0.5), "degrees": np.float64(90), "track_id": np.int64(1)}
+    found = FaceLandmarks([[1, 2], [3, 5]], [0, 0, 9, 9], scheme="plain2", **numbers)
+    found.save(tmp_path / "a.json")
+    entries = json.loads((tmp_path / "a.json").read_text())
+    assert (entries["score"], entries["degrees"], entries["track_id"]) == (0.5, 90, 1)
+    assert FaceLandmarks.from_dict({**entries, **numbers}) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("score", "0.5"), ("degrees", None), ("track_id", 1.5), ("track_id", float("nan"))],
+)
+def test_what_is_no_number(name, value):
+    with pytest.raises(ValueError, match=f"Expected {name} of a face as a .*Received: "):
+        FaceLandmarks(**{**vars(face()), name: value})
 
 
 LABELS = {

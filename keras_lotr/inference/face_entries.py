@@ -1,5 +1,7 @@
 """A face as files have it: a dict of plain numbers, checked when it is read."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from keras_lotr.inference.certainty import three_numbers
@@ -37,22 +39,46 @@ def arguments_of(entries):
     found = {name: _numbers(entries, name) for name in ("points", "box", "sigma", "visible")}
     if found["sigma"] is not None:
         found["sigma"] = _matrices(found["sigma"])
-    for name in ("score", "degrees", "track_id"):
-        found[name] = _number(entries, name)
-    return {**found, "degrees": found["degrees"] or 0.0, "scheme": entries["scheme"]}
+    found |= {name: entries.get(name) for name in ("score", "track_id")}
+    degrees = entries.get("degrees")
+    return {**found, "degrees": 0.0 if degrees is None else degrees, "scheme": entries["scheme"]}
+
+
+def plain_number(value, name):
+    """A number of NumPy, or a tensor of one, as Python's own, which JSON can hold.
+
+    Args:
+        value: the number.
+        name: what of a face it is; "track_id" is a whole number.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+
+    >>> plain_number(np.float32(0.5), "score"), plain_number(np.int64(3), "track_id")
+    (0.5, 3)
+    """
+    is_whole = name == "track_id"
+    with suppress(TypeError, ValueError, OverflowError):
+        number = float(value)
+        if not (isinstance(value, str | bytes) or (is_whole and not number.is_integer())):
+            return int(value) if is_whole else number
+    what = "a whole number" if is_whole else "a number"
+    raise ValueError(f"Expected {name} of a face as {what}. Received: {str(value)[:200]}")
 
 
 def entries_of(face):
     """What `FaceLandmarks.to_dict` returns."""
     numbered = {} if face.track_id is None else {"track_id": face.track_id}
-    turned = {"degrees": round(float(face.degrees), 3)} if face.degrees else {}
+    turned = {"degrees": round(face.degrees, 3)} if face.degrees else {}
     return {
         **numbered,
         **turned,
         **_certainty(face),
         "points": _rounded(face.points),
         "box": _rounded(face.box),
-        "score": face.score if face.score is None else round(float(face.score), 4),
+        "score": face.score if face.score is None else round(face.score, 4),
         "scheme": scheme_config(face.scheme),
         **_state(face),
     }
@@ -91,15 +117,6 @@ def _numbers(entries, name):
         raise ValueError(
             f"Expected {name} of a face as lists of numbers. Received: {str(entries[name])[:200]}"
         ) from None
-
-
-def _number(entries, name):
-    value = entries.get(name)
-    if value is not None and not isinstance(value, int | float):
-        raise ValueError(
-            f"Expected {name} of a face as a number, or null. Received: {str(value)[:200]}"
-        )
-    return value
 
 
 def _matrices(three):

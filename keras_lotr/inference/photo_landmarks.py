@@ -33,7 +33,7 @@ class PhotoLandmarks:
             {**face.to_dict(), **({"low_quality": True} if self.is_low(face) else {})}
             for face in self.faces
         ]
-        size = {"width": self.width, "height": self.height}
+        size = {"width": int(self.width), "height": int(self.height)}
         return {"source": name_of(self.source), **size, "faces": faces}
 
 

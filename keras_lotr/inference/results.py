@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_lotr.conversions import common_landmarks
 from keras_lotr.inference import adapters, certainty, formats, pose
-from keras_lotr.inference.face_entries import arguments_of, entries_of
+from keras_lotr.inference.face_entries import arguments_of, entries_of, plain_number
 from keras_lotr.inference.saved_results import is_result
 from keras_lotr.schemes import get_scheme, named_scheme
 from keras_lotr.writing import check_replaced
@@ -36,7 +36,8 @@ class FaceLandmarks:
     arrays are read-only.
 
     Raises:
-        ValueError: an array does not fit the scheme, or the scheme is unknown.
+        ValueError: an array does not fit the scheme, the scheme is unknown, or score, degrees or
+            track_id is no number.
 
     Example:
 
@@ -62,6 +63,10 @@ class FaceLandmarks:
                 array = np.array(getattr(self, name), np.float32)
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
+        for name in ("score", "degrees", "track_id"):
+            value = getattr(self, name)
+            if value is not None or name == "degrees":
+                object.__setattr__(self, name, plain_number(value, name))
         object.__setattr__(self, "scheme", named_scheme(self.scheme))
         self._check_shapes()
 

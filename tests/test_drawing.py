@@ -36,6 +36,29 @@ def test_only_around_the_face(size):
     assert max(rows.max(), columns.max()) <= high
 
 
+class TestGrey:
+    image, faces = np.zeros((200, 300, 3), np.uint8), [make_face(50), make_face(50, at=(180, 90))]
+
+    @pytest.mark.parametrize("kind", [list, np.array, iter])
+    def test_of_each_face(self, kind):
+        drawn = draw(self.image, self.faces, grey=kind([True, False]))
+        assert drawn[:, :150].max() == 150 and drawn[:, 150:].max() == 255
+
+    def test_of_all(self):
+        both = draw(self.image, self.faces, grey=[True, True])
+        np.testing.assert_array_equal(draw(self.image, self.faces, grey=True), both)
+
+    def test_of_another_number_of_faces(self):
+        with pytest.raises(ValueError, match="list of 2 bool, one for each face. Received: 1"):
+            draw(self.image, self.faces, grey=[True])
+
+
+@pytest.mark.parametrize("shown", [0, -1, float("nan"), "1000", None])
+def test_shown_is_above_0(shown):
+    with pytest.raises(ValueError, match="Expected shown as pixels above 0. Received"):
+        draw(np.zeros((9, 9, 3), np.uint8), [], shown=shown)
+
+
 def test_dot_lies_on_its_landmark():
     """The centre of mass of what is drawn is the landmark, to a tenth of a pixel."""
     image = np.zeros((120, 120, 3), np.uint8)

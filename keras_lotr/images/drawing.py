@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from keras_lotr.images.reading import read_image
+from keras_lotr.number_checks import real
 from keras_lotr.schemes import get_scheme
 from keras_lotr.sentences import list_of_faces
 
@@ -58,13 +59,14 @@ def draw(
         ellipses: a probability, such as 0.9, for the ellipses that contain the true landmarks; None
             draws none.
         pose: whether to draw the axes of the head: right in red, up in green, forward in blue.
-        grey: list of bool, which faces are drawn in grey; None: none.
+        grey: list of bool, which faces are drawn in grey, or a bool for all; None: none.
 
     Returns:
         (H, W, 3) uint8 RGB array.
 
     Raises:
         OSError, ValueError: as of `read_image`.
+        ValueError: `shown` is not above 0, or `grey` is for another number of faces.
         TypeError: the faces are something else, such as arrays of points.
 
     Example:
@@ -73,14 +75,26 @@ def draw(
     >>> draw(np.zeros((48, 64, 3), np.uint8), []).shape
     (48, 64, 3)
     """
+    if real(shown) is None or not shown > 0:
+        raise ValueError(f"Expected shown as pixels above 0. Received: {shown!r}")
     image = read_image(image)
     canvas, faces = np.array(image, order="C"), list_of_faces(faces)
     visible = _VISIBLE * max(1, max(image.shape[:2]) / shown)
     wanted = {"points": points, "contours": contours, "numbers": numbers, "boxes": boxes}
     wanted |= {"ellipses": ellipses, "pose": pose}
-    for face, is_grey in zip(faces, grey or [False] * len(faces), strict=True):
+    for face, is_grey in zip(faces, _flags(grey, len(faces)), strict=True):
         _draw_face(canvas, face, visible, wanted, _GREYS if is_grey else _COLORS)
     return canvas
+
+
+def _flags(grey, count):
+    """For each face, whether it is drawn in grey."""
+    flags = list(grey) if hasattr(grey, "__iter__") else [grey] * count
+    if len(flags) != count:
+        raise ValueError(
+            f"Expected grey as a list of {count} bool, one for each face. Received: {len(flags)}"
+        )
+    return flags
 
 
 def _draw_face(canvas, face, visible, wanted, colors):

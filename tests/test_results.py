@@ -32,6 +32,11 @@ def test_what_is_no_number(name, value):
         FaceLandmarks(**{**vars(face()), name: value})
 
 
+def test_names_of_regions_are_in_a_face():
+    found = FaceLandmarks(np.zeros((68, 2)), [0, 0, 9, 9], None, "ibug68")
+    assert "left_eye" in found and "left_ear" not in found and 0 not in found
+
+
 LABELS = {
     "a.pts": "version: 1\nn_points:  2\n{\n11.25 21\n3 4\n}\n",
     "a.csv": "image,x0,y0,split\na.jpg,1,2,val\n",

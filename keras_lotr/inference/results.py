@@ -32,7 +32,8 @@ class FaceLandmarks:
         visible: (N,) float32, the probability that each landmark is seen; None likewise.
         track_id: number of the face in a video, from `FaceTracker`; None in an image.
 
-    `face["left_eye"]` are the landmarks of a region. Faces with the same values are equal. The
+    `face["left_eye"]` are the landmarks of a region, and `"left_eye" in face` says whether its
+    scheme has one of that name. Faces with the same values are equal. The
     arrays are read-only.
 
     Raises:
@@ -92,6 +93,9 @@ class FaceLandmarks:
 
     def __getitem__(self, key):
         return self.region(key) if isinstance(key, str) else self.points[key]
+
+    def __contains__(self, name):
+        return isinstance(name, str) and name in self.regions
 
     @property
     def regions(self):

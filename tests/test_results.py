@@ -1,6 +1,9 @@
 """Faces as values: written, compared, copied, and asked for their regions."""
 
+import copy
 import json
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +38,29 @@ def test_what_is_no_number(name, value):
 def test_names_of_regions_are_in_a_face():
     found = FaceLandmarks(np.zeros((68, 2)), [0, 0, 9, 9], None, "ibug68")
     assert "left_eye" in found and "left_ear" not in found and 0 not in found
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda f: pickle.loads(pickle.dumps(f)),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_copies_are_equal_and_read_only(copied):
+    first = face(degrees=90.0, track_id=3, visible=[0, np.nan], sigma=np.tile(np.eye(2), (2, 1, 1)))
+    quality, again = first.quality, copied(first)
+    assert again == first and again.quality == quality
+    for name in ("points", "box", "sigma", "visible"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(again, name)[0] = 0
+
+
+def test_faces_with_the_same_gaps_are_equal():
+    gap, other = np.array([[[np.nan, np.nan], [3, 5]], [[1, 2], [np.nan, np.nan]]])
+    assert replace(face(), points=gap) == replace(face(), points=gap)
+    assert replace(face(), points=gap) != replace(face(), points=other)
 
 
 LABELS = {

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,8 +33,8 @@ class FaceLandmarks:
         track_id: number of the face in a video, from `FaceTracker`; None in an image.
 
     `face["left_eye"]` are the landmarks of a region, and `"left_eye" in face` says whether its
-    scheme has one of that name. Faces with the same values are equal. The
-    arrays are read-only.
+    scheme has one of that name. Faces with the same values, NaN in the same places, are equal. The
+    arrays are read-only, those of copies, too.
 
     Raises:
         ValueError: an array does not fit the scheme, the scheme is unknown, or score, degrees or
@@ -257,6 +257,9 @@ class FaceLandmarks:
 
     __hash__ = None  # arrays have none
 
+    def __reduce__(self):  # arrays that are copied or pickled alone are writable
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
     @classmethod
     def from_dict(cls, entries):
         """Read the face that `to_dict` wrote.
@@ -302,4 +305,4 @@ class FaceLandmarks:
 
 
 def _same(a, b):
-    return a is b if a is None or b is None else np.array_equal(a, b)
+    return a is b if a is None or b is None else np.array_equal(a, b, equal_nan=True)

@@ -165,6 +165,10 @@ class TestStream:
         with pytest.raises(ValueError, match=r"Expected several images.*Received one.*\[image\]"):
             next(landmarker.stream(one))
 
+    def test_a_dictionary_is_refused(self, landmarker):
+        with pytest.raises(ValueError, match="Received a dictionary: .* boxes of them as `boxes`"):
+            next(landmarker.stream({"a.jpg": BOXES}))
+
     def test_array_of_images(self, landmarker):
         photos = list(landmarker.stream(np.stack([PHOTO, PHOTO]), boxes=[BOXES, BOXES]))
         assert [len(photo.faces) for photo in photos] == [2, 2]

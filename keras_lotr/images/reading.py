@@ -66,7 +66,7 @@ def read_image(source, divisor_of=None):
 
 
 def check_several(sources):
-    """Refuse one image where several are expected, whose letters or rows would be taken for them.
+    """Refuse what would be taken for several images: letters or rows of one, keys of a dictionary.
 
     Example:
 
@@ -75,6 +75,11 @@ def check_several(sources):
     ValueError: Expected several images, as a list or another iterable. Received one, of type str:
     write [image]
     """
+    if isinstance(sources, Mapping):
+        raise ValueError(
+            "Expected several images, as a list or another iterable. Received a dictionary: give "
+            "its images as a list, and boxes of them as `boxes`"
+        )
     if _is_one(sources):
         raise ValueError(
             "Expected several images, as a list or another iterable. Received one, of type "

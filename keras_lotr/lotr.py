@@ -17,12 +17,9 @@ from keras_lotr.layers.landmark_head import LandmarkHead
 from keras_lotr.layers.mean_shape import checked_mean_shape
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 from keras_lotr.losses import spread_weight
-from keras_lotr.lotr_arguments import (
-    checked_preprocessor,
-    square_input,
-    transformer_width,
-)
+from keras_lotr.lotr_arguments import square_input, transformer_width
 from keras_lotr.number_checks import real
+from keras_lotr.preprocessor import checked_preprocessor
 from keras_lotr.presets.preset import PresetMixin
 from keras_lotr.running.keras_model import check_process
 from keras_lotr.running.predict_mixin import PredictMixin

@@ -1,10 +1,8 @@
-"""What LOTR asks of its arguments: a backbone, numbers that fit each other, a preprocessor."""
+"""What LOTR asks of its arguments: a backbone, numbers that fit each other."""
 
 import keras
 
 from keras_lotr.arguments import check_counts
-from keras_lotr.preprocessor import Preprocessor
-from keras_lotr.schemes import get_scheme
 
 
 def transformer_width(projection_dim, deconv_filters, num_heads):
@@ -22,28 +20,6 @@ def transformer_width(projection_dim, deconv_filters, num_heads):
             f"Received: {num_heads}"
         )
     return dim
-
-
-def checked_preprocessor(preprocessor, num_landmarks, image_size):
-    """The preprocessor of a model of so many landmarks on crops of this size.
-
-    Args:
-        preprocessor: `Preprocessor`, its config, or None for the default.
-    """
-    if preprocessor is None:
-        return Preprocessor.default(num_landmarks, image_size)
-    if isinstance(preprocessor, dict):
-        preprocessor = Preprocessor.from_dict(preprocessor)
-    if not isinstance(preprocessor, Preprocessor):
-        raise ValueError(f"Expected a Preprocessor as preprocessor. Received: {preprocessor!r}")
-    count = get_scheme(preprocessor.scheme).num_landmarks
-    if (count, preprocessor.image_size) != (num_landmarks, image_size):
-        raise ValueError(
-            f"Expected a preprocessor of {num_landmarks} landmarks and crops of {image_size} "
-            f"pixels. Received: {preprocessor.scheme} ({count} landmarks), "
-            f"{preprocessor.image_size} pixels"
-        )
-    return preprocessor
 
 
 def square_input(backbone):

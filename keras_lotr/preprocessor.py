@@ -54,7 +54,7 @@ class Preprocessor:
                 f"Expected detector_decides as true or false. Received: {self.detector_decides!r}"
             )
         if self.landmarks_in_box is not None:
-            object.__setattr__(self, "landmarks_in_box", _checked_part(self.landmarks_in_box))
+            object.__setattr__(self, "landmarks_in_box", checked_part(self.landmarks_in_box))
 
     def to_dict(self):
         """Its entries, for a config or a JSON file; those that most models do not need only if set.
@@ -97,7 +97,37 @@ landmarks_in_box=None)
             raise ValueError(str(error)) from None
 
 
-def _checked_part(part):
+def checked_preprocessor(preprocessor, num_landmarks, image_size):
+    """The preprocessor of a model of so many landmarks on crops of this size.
+
+    Args:
+        preprocessor: `Preprocessor`, its config, or None for the default.
+
+    Raises:
+        ValueError: it is none, or one of other landmarks or crops.
+
+    Example:
+
+    >>> checked_preprocessor({"scheme": "ibug68", "image_size": 192, "margin": 1.5}, 68, 192).margin
+    1.5
+    """
+    if preprocessor is None:
+        return Preprocessor.default(num_landmarks, image_size)
+    if isinstance(preprocessor, dict):
+        preprocessor = Preprocessor.from_dict(preprocessor)
+    if not isinstance(preprocessor, Preprocessor):
+        raise ValueError(f"Expected a Preprocessor as preprocessor. Received: {preprocessor!r}")
+    count = get_scheme(preprocessor.scheme).num_landmarks
+    if (count, preprocessor.image_size) != (num_landmarks, image_size):
+        raise ValueError(
+            f"Expected a preprocessor of {num_landmarks} landmarks and crops of {image_size} "
+            f"pixels. Received: {preprocessor.scheme} ({count} landmarks), "
+            f"{preprocessor.image_size} pixels"
+        )
+    return preprocessor
+
+
+def checked_part(part):
     """Four floats x0, y0, x1, y1, of a box that is not far from the face's."""
     try:
         part = tuple(map(float, part))

@@ -70,6 +70,8 @@ def test_doors_lead_to_each_other(folder, load):
         ({"threads": "4"}, "Expected threads as a whole number from 1.*Received: '4'"),
         ({"threads": -3}, "Expected threads as a whole number from 1.*Received: -3"),
         ({"preprocessor": Preprocessor("wflw98", SIZE)}, "Expected a preprocessor of 68 landmarks"),
+        ({"preprocessor": {}}, "scheme"),
+        ({"preprocessor": "ibug68"}, "Expected a Preprocessor as preprocessor. Received: 'ibug68'"),
         ({"threshold": 2}, "Expected a threshold of 0..1"),
     ],
     ids=str,
@@ -77,6 +79,11 @@ def test_doors_lead_to_each_other(folder, load):
 def test_wrong_settings(folder, wrong, sentence):
     with pytest.raises(ValueError, match=sentence):
         FaceLandmarker(folder, **wrong)(PHOTO)
+
+
+def test_a_preprocessor_may_be_its_config(folder):
+    wanted = Preprocessor("ibug68", SIZE, margin=1.5)
+    assert FaceLandmarker(folder, preprocessor=wanted.to_dict()).preprocessor == wanted
 
 
 def test_rotations_may_be_an_iterator(folder):

@@ -18,6 +18,7 @@ from keras_lotr.inference.photo_landmarks import bytes_held
 from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.inference.verification import verified
+from keras_lotr.preprocessor import checked_preprocessor
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Photos that have a name are
@@ -37,7 +38,7 @@ class FaceLandmarker:
         detector: "builtin", "yunet", path of a detector's .onnx file, or a callable from an image
             to boxes (F, 4) around the landmarks. It is loaded when the first image without `boxes`
             comes.
-        preprocessor: `Preprocessor`, how faces are cropped; None: the model's own.
+        preprocessor: `Preprocessor` or its config, how faces are cropped; None: the model's own.
         flip: whether to average with the landmarks of the mirrored crop, which is slightly more
             accurate and takes twice the time.
         engine: what runs a model that is named: "keras"; "onnxruntime", which imports neither Keras
@@ -113,8 +114,11 @@ class FaceLandmarker:
                 f"Received: {type(model).__name__}{_hint(model)}"
             )
         self.model, self.flip = model, flip
-        given = preprocessor or contract
-        self.preprocessor = model.preprocessor if given is None else _checked(given, model)
+        given = contract if preprocessor is None else preprocessor
+        self.preprocessor = model.preprocessor
+        if given is not None:
+            fitting = model.num_landmarks, model.image_size
+            self.preprocessor = checked_preprocessor(given, *fitting)
         settings = {"threshold": threshold, "max_side": max_side}
         settings |= {"min_face_size": min_face_size, "rotations": kept_rotations(rotations)}
         settings = {k: v for k, v in settings.items() if v is not None}
@@ -289,17 +293,6 @@ def _hint(model):
         ". Of what keras.models.clone_model makes of a LOTR only a plain network is left: "
         "LOTR.from_config(model.get_config()) copies it."
     )
-
-
-def _checked(preprocessor, model):
-    """A preprocessor that fits the model."""
-    count = get_scheme(preprocessor.scheme).num_landmarks
-    if (count, preprocessor.image_size) != (model.num_landmarks, model.image_size):
-        raise ValueError(
-            f"Expected a preprocessor of {model.num_landmarks} landmarks and crops of "
-            f"{model.image_size} pixels. Received: {preprocessor}"
-        )
-    return preprocessor
 
 
 def _pairs(sources, boxes):

@@ -128,16 +128,26 @@ def checked_preprocessor(preprocessor, num_landmarks, image_size):
 
 
 def checked_part(part):
-    """Four floats x0, y0, x1, y1, of a box that is not far from the face's."""
+    """`landmarks_in_box` as four floats x0, y0, x1, y1, of a box that is not far from the face's.
+
+    Raises:
+        ValueError: it is none.
+
+    Example:
+
+    >>> checked_part([0, 0.5, 1, 1])
+    (0.0, 0.5, 1.0, 1.0)
+    """
+    given = part
     try:
-        part = tuple(map(float, part))
+        part = tuple(map(float, given))
     except (TypeError, ValueError):
         part = ()
     inside = len(part) == 4 and all(-2 <= side <= 3 for side in part)
     if not inside or part[0] >= part[2] or part[1] >= part[3]:
         raise ValueError(
             "Expected landmarks_in_box as x0, y0, x1, y1 in sides of the face's box, such as "
-            f"(0.2, 0.6, 0.8, 0.9). Received: {part}"
+            f"(0.2, 0.6, 0.8, 0.9). Received: {part or given!r}"
         )
     return part
 

@@ -230,6 +230,12 @@ def test_path_as_detector(photo):
         ({"min_face_size": 10**400}, "min_face_size as pixels.*Received: 10000"),
         ({"min_face_size": "80"}, "min_face_size as pixels.*Received: '80'"),
         ({"min_face_size": True}, "min_face_size as pixels.*Received: True"),
+        (
+            {"landmarks_in_box": [0, 0.5]},
+            r"landmarks_in_box as x0, y0, x1, y1.*Received: \(0.0, 0.5",
+        ),
+        ({"landmarks_in_box": "mouth"}, "landmarks_in_box as x0, y0, x1, y1.*Received: 'mouth'"),
+        ({"landmarks_in_box": (0.5, 0, 0.5, 1)}, "landmarks_in_box as x0, y0, x1, y1"),
         ({"min_face_size": 80, "max_side": 320}, "either max_side or min_face_size"),
     ],
 )

@@ -14,6 +14,7 @@ from keras_lotr.inference.detector_network import load_network
 from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
 from keras_lotr.inference.yunet import LANDMARKS_BOX
 from keras_lotr.number_checks import real
+from keras_lotr.preprocessor import checked_part
 from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
 
 # Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
@@ -126,7 +127,8 @@ class FaceDetector:
         self.path, self.rotations = os.path.abspath(path), rotations
         self.threshold, self.nms_threshold = threshold, nms_threshold
         self.candidates = threshold if candidates is None else candidates
-        self.landmarks_in_box = landmarks_in_box
+        part = landmarks_in_box
+        self.landmarks_in_box = None if part is None else checked_part(part)
         self._network = load_network(self.path, min(threshold, self.candidates))
 
     @classmethod

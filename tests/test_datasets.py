@@ -89,6 +89,16 @@ class TestReadSamples:
         assert sample.tags == ("pose", "make-up", "blur")
         with pytest.raises(NoFaces, match=r"tag of \['wflw'\] in .*2 faces .* have \['blur', 'ma"):
             read_samples(tmp_path, "train", only=["wflw"])
+        for only in ("blur", (tag for tag in ["pose", "blur"])):
+            assert [s.tags for s in read_samples(tmp_path, only=only)] == [sample.tags]
+        with pytest.raises(TypeError, match=r"Expected tags as texts.* Received: \[5\]"):
+            read_samples(tmp_path, only=[5])
+
+    def test_an_iterator_of_tags_is_for_all_faces(self, tmp_path):
+        write_wflw(tmp_path)
+        every = read_samples(tmp_path, only=["blur", "make-up", "illumination"])
+        found = read_samples(tmp_path, only=iter(["blur", "make-up", "illumination"]))
+        assert [s.tags for s in found] == [s.tags for s in every]
 
     def test_every_reader_sees_only_its_own(self, tmp_path):
         folders = {name: tmp_path / name for name in READERS}

@@ -146,6 +146,8 @@ def test_gaps(preset, rendered_faces, tmp_path):
     assert results["regions"]["contour"] == pytest.approx(np.mean(contours), abs=1e-3)
     assert len(results["shape_modes"]) == count - 2  # of the complete faces
     only, _ = evaluate(preset, folder, "val", only=["hard"])
+    for same in ("hard", iter(["hard"])):
+        assert evaluate(preset, folder, "val", only=same)[0] == only
     assert only["nme"] == results["subsets"]["hard"]["nme"]
     assert only["landmarks"][:17] == [None] * 17 and "contour" not in only["regions"]
     assert only["shape_modes"] == [] and only["only"] == ["hard"]

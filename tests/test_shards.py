@@ -107,6 +107,9 @@ def test_tags_and_other_schemes(kit, written, tmp_path):
     for only in (["afw"], ["blur"], ["afw", "blur"]):
         chosen = [read_samples(folder, "train", only=only) for folder in (written, kit)]
         assert_same_faces(*chosen)
+    faces = ShardedFaces(written)
+    for tags in ("afw", iter(["afw"])):
+        assert faces.with_tags(tags).rows.tolist() == faces.with_tags(["afw"]).rows.tolist()
     write_shards(RENDERED, tmp_path / "rendered", "wflw98")
     write_shards(RENDERED, tmp_path / "converted", "jd106")
     for folder, scheme in (("rendered", "wflw98"), ("converted", "jd106")):

@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, shards, wflw
 from keras_lotr.datasets.label_check import check_inside, picture_size
 from keras_lotr.datasets.samples import NoFaces, Sample, name_some
+from keras_lotr.datasets.sets import given_tags
 from keras_lotr.schemes import named_scheme
 
 __all__ = ["READERS", "NoFaces", "Sample", "name_some", "read_samples"]
@@ -39,8 +40,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
             own. Labels of another scheme are converted as far as the two have landmarks in common
             (`keras_lotr.conversions`); the others are gaps.
         reader: a name of `READERS`; None recognises the folder by its files.
-        only: tags, such as names of sets in labels.json or subsets of WFLW; faces that have none of
-            them are left out. If it is empty, all faces are read.
+        only: a tag, or any iterable of tags, such as names of sets in labels.json or subsets of
+            WFLW; faces that have none of them are left out. If it is empty, all faces are read.
 
     Returns:
         Non-empty list of `Sample`, all of one scheme; of shards another sequence (`ShardedFaces`),
@@ -52,9 +53,10 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
             landmarks of a face lie outside of its upright image, so that the labels belong to
             another image, another size of it or the image before it was turned. A few outside are
             usual where the image cuts a face.
+        TypeError: a tag in `only` is no text.
         NoFaces: there is no face in this split, or none with such a tag; it is a ValueError.
     """
-    folder = Path(folder)
+    folder, only = Path(folder), given_tags(only)
     if not folder.exists():
         raise FileNotFoundError(f"Expected a data set folder. There is no {folder}.")
     if split not in _SPLITS:

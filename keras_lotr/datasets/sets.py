@@ -1,6 +1,28 @@
-"""The sets that a data set consists of, and its two halves."""
+"""The sets that a data set consists of, those of them that are asked for, and its two halves."""
 
 from collections import Counter
+
+
+def given_tags(tags):
+    """Tags, such as names of sets, as a tuple.
+
+    Args:
+        tags: a text, an iterable of texts, or None, which is no tag.
+
+    Raises:
+        TypeError: anything else.
+
+    Example:
+
+    >>> given_tags("pose"), given_tags(tag for tag in ["pose", "blur"])
+    (('pose',), ('pose', 'blur'))
+    """
+    if tags is None:
+        return ()
+    found = (tags,) if isinstance(tags, str) or not hasattr(tags, "__iter__") else tuple(tags)
+    if not all(isinstance(tag, str) for tag in found):
+        raise TypeError(f"Expected tags as texts, such as 'pose'. Received: {tags!r}")
+    return found
 
 
 def set_of(sample):

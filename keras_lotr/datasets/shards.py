@@ -21,6 +21,7 @@ import numpy as np
 
 from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.datasets.samples import Sample, read_json
+from keras_lotr.datasets.sets import given_tags
 from keras_lotr.schemes import named_scheme
 
 FACTS, INDEX, POINTS = "shards.json", "index.npy", "points.npy"
@@ -121,8 +122,9 @@ class ShardedFaces(Sequence):
         return self[(self.index["splits"][self.rows] & SPLIT_BITS[split]) > 0]
 
     def with_tags(self, tags):
-        """Those with at least one of the tags."""
-        kinds = [i for i, (own, _) in enumerate(self.kinds) if set(tags) & set(own)]
+        """Those with at least one of the tags, which may be a single one."""
+        tags = set(given_tags(tags))
+        kinds = [i for i, (own, _) in enumerate(self.kinds) if tags & set(own)]
         return self[np.isin(self.index["kind"][self.rows], kinds)]
 
     @property

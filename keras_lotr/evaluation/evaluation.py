@@ -13,7 +13,7 @@ from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.datasets.detector_boxes import detector_boxes
 from keras_lotr.datasets.gaps import in_scheme
-from keras_lotr.datasets.sets import halves
+from keras_lotr.datasets.sets import given_tags, halves
 from keras_lotr.evaluation.openness import openness_found
 from keras_lotr.evaluation.shape_modes import shape_mode_slopes
 from keras_lotr.inference.onnx_model import OnnxModel
@@ -68,6 +68,7 @@ def evaluate(
     Raises:
         ValueError: no face has a normaliser.
     """
+    only = given_tags(only)
     measured = measure(preset, data, split, flip, reader, only, normalizer, boxes)
     scheme = get_scheme(measured.preprocessor.scheme)
     samples, errors = measured.samples, measured.errors
@@ -180,6 +181,7 @@ def _with_boxes(samples, boxes):
 
 def read_labelled(data, split, scheme, reader, only):
     """Faces with labels of the scheme; if there are none, those of another, converted."""
+    only = given_tags(only)
     try:
         return read_samples(data, split, scheme, reader, only)
     except NoFaces:

@@ -15,7 +15,7 @@ from keras import ops
 from keras_lotr.conversions import sources_of
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.gaps import in_scheme
-from keras_lotr.datasets.sets import halves
+from keras_lotr.datasets.sets import given_tags, halves
 from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.presets.files import WEIGHTS
@@ -182,6 +182,7 @@ def train_certainty(
     """
     check_seed(seed)
     check_file_target(Path(out, WEIGHTS))  # before all is learned
+    calibrate_on = given_tags(calibrate_on)
     model = with_head(preset, hidden_dim, detector_decides)
     scheme = model.preprocessor.scheme
     samples = [s for folder in data for s in read_samples(folder, "train", scheme)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_lotr.datasets import NoFaces, read_samples
 from keras_lotr.datasets.samples import paths_among
+from keras_lotr.datasets.sets import given_tags
 from keras_lotr.metrics import NormalizedMeanError
 from keras_lotr.presets.preset import RECIPE, dtype_policy, write_json
 from keras_lotr.seeds import seeded
@@ -74,7 +75,7 @@ def train(
         OSError: the folder cannot be written; the sentence says why. The last whole checkpoint
             stays.
     """
-    out = Path(out)
+    out, only = Path(out), given_tags(only)
     check_out(out, resume)
     if resume:
         recipe, init = _as_begun(out, recipe, init)

@@ -5,7 +5,7 @@ import inspect
 
 import keras
 
-from keras_lotr.number_checks import whole
+from keras_lotr.number_checks import check_counts
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -64,17 +64,6 @@ def arguments_of(cls):
             parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
             names += [p.name for p in parameters if p.kind in _BY_NAME and p.name not in names]
     return names
-
-
-def check_counts(least=1, **values):
-    """Refuse numbers that are not whole or are below `least`.
-
-    Raises:
-        ValueError: naming the argument.
-    """
-    for name, value in values.items():
-        if whole(value) is None or value < least:
-            raise ValueError(f"Expected {name} as a whole number from {least}. Received: {value!r}")
 
 
 def checked_image_size(image_size, multiple):

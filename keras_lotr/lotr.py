@@ -8,7 +8,7 @@ import copy
 import keras
 from keras import layers
 
-from keras_lotr.arguments import check_counts, refuse_unknown
+from keras_lotr.arguments import refuse_unknown
 from keras_lotr.configured_model import ConfiguredModel, dtype_policy
 from keras_lotr.layers.certainty_head import CertaintyHead
 from keras_lotr.layers.embeddings import Embedding, SinePosition, grid_centers
@@ -18,7 +18,7 @@ from keras_lotr.layers.mean_shape import checked_mean_shape
 from keras_lotr.layers.transformer import DecoderLayer, EncoderLayer
 from keras_lotr.losses import spread_weight
 from keras_lotr.lotr_arguments import square_input, transformer_width
-from keras_lotr.number_checks import real
+from keras_lotr.number_checks import check_counts, real
 from keras_lotr.preprocessor import checked_preprocessor
 from keras_lotr.presets.preset import PresetMixin
 from keras_lotr.running.keras_model import check_process

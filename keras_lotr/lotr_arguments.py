@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_lotr.arguments import check_counts
+from keras_lotr.number_checks import check_counts
 
 
 def transformer_width(projection_dim, deconv_filters, num_heads):

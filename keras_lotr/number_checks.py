@@ -28,3 +28,14 @@ def real(value):
     with suppress(OverflowError):
         return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
     return None
+
+
+def check_counts(least=1, **values):
+    """Refuse numbers that are not whole or are below `least`.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    for name, value in values.items():
+        if whole(value) is None or value < least:
+            raise ValueError(f"Expected {name} as a whole number from {least}. Received: {value!r}")

@@ -36,6 +36,15 @@ def test_without_ray(monkeypatch):
     assert run.stderr == "keras-lotr: keras_lotr.ray needs Ray: pip install 'keras-lotr[ray]'\n"
 
 
+@pytest.mark.parametrize("name", ["workers", "rows_per_file"])
+def test_numbers_that_cannot_be(name, tmp_path):
+    pytest.importorskip("ray")
+    from keras_lotr.ray import predict
+
+    with pytest.raises(ValueError, match=f"Expected {name} as a whole number from 1. Received: 0"):
+        predict("photos", output=tmp_path / "out", **{name: 0})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

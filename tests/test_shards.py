@@ -263,6 +263,14 @@ def test_the_command(kit, tmp_path):
     assert done.exit_code == 2 and "Expected a new or empty folder" in done.output
 
 
+@pytest.mark.parametrize("tar_bytes", [0, -1, 0.5])
+def test_a_size_of_tars_that_holds_no_image(tar_bytes, kit, tmp_path):
+    """With 0, empty tars were written for ever."""
+    with pytest.raises(ValueError, match="Expected tar_bytes as a whole number from 1"):
+        write_shards(kit, tmp_path / "shards", tar_bytes=tar_bytes)
+    assert not (tmp_path / "shards").exists()
+
+
 def test_a_full_disk(kit, tmp_path, monkeypatch):
     def full(*arguments, **settings):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -31,7 +31,7 @@ from keras_lotr.geometry import overlaps
 from keras_lotr.inference.certainty import radius
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.training import certainty_preset
-from keras_lotr.training.certainty import fit_head, visible_samples
+from keras_lotr.training.certainty import fit_head, train_certainty, visible_samples
 from keras_lotr.training.certainty_calibration import (
     as_held_out,
     calibrate,
@@ -251,6 +251,13 @@ def test_a_seed_that_is_none(seed, preset, data, tmp_path):
     assert result.exit_code == 2
     assert f"from 0 to 4294967295. Received: {seed}" in result.output
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["crops", "epochs", "hidden_dim"])
+def test_numbers_that_cannot_be(name, preset, data, tmp_path):
+    with pytest.raises(ValueError, match=f"Expected {name} as a whole number from 1. Received: 0"):
+        train_certainty(preset, [data], tmp_path / "out", **{name: 0})
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_faces_to_calibrate_on(preset, data, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import random_crop
 from keras_lotr.datasets.epoch_batches import EpochBatches
+from keras_lotr.number_checks import check_counts
 
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
@@ -64,6 +65,7 @@ class LandmarkBatches(EpochBatches):
         part=(0, 1),
         **kwargs,
     ):
+        check_counts(batch_size=batch_size)
         self.groups, self.size, self.margin = groups, size, margin
         self.weighted = any(map(_are_weighted, groups))
         self.augmentation, self.batch_size, self.seed = augmentation, batch_size, seed

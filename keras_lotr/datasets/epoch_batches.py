@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
+from keras_lotr.number_checks import check_counts
+
 
 class EpochBatches(keras.utils.PyDataset):
     """Base of batches for `keras.Model.fit`, of which each is made by `batch` of its number.
@@ -32,6 +34,7 @@ class EpochBatches(keras.utils.PyDataset):
     """
 
     def __init__(self, workers=1, max_queue_size=16, epoch=0):
+        check_counts(0, workers=workers)
         super().__init__()
         self._threads = ThreadPoolExecutor(workers) if workers > 1 else None
         self._max_queue_size, self._ahead = max_queue_size, {}

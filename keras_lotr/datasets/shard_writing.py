@@ -18,6 +18,7 @@ from keras_lotr.datasets.shards import (
     SPLIT_BITS,
     TAR,
 )
+from keras_lotr.number_checks import check_counts
 from keras_lotr.presets.files import write_json
 from keras_lotr.schemes import scheme_config
 
@@ -32,15 +33,17 @@ def write_shards(data, out, scheme=None, reader=None, tar_bytes=TAR_BYTES):
             meanwhile, images are not.
         out: folder, new or empty. Its shards.json is written last: without it, the writing was
             interrupted.
-        tar_bytes: of images in a tar, or one image more.
+        tar_bytes: of images in a tar, or one image more; a whole number from 1.
 
     Returns:
         dict, what shards.json says.
 
     Raises:
-        ValueError: `out` is no new or empty folder, or as of `read_samples`.
+        ValueError: `out` is no new or empty folder, `tar_bytes` is no such number, or as of
+            `read_samples`.
         OSError: as of `read_samples`, or the folder cannot be written.
     """
+    check_counts(tar_bytes=tar_bytes)
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"Expected a new or empty folder for the shards. Received: {out}")

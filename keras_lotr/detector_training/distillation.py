@@ -14,6 +14,7 @@ from keras_lotr.detector_training.batches import (
 )
 from keras_lotr.detector_training.network import DetectorNetwork
 from keras_lotr.fused.graph import FusedModel
+from keras_lotr.number_checks import check_counts
 from keras_lotr.presets.preset import RECIPE, write_json
 from keras_lotr.seeds import seeded
 from keras_lotr.training.checkpoint import BEST, Checkpoint, check_out, fit, only_run
@@ -62,6 +63,7 @@ def distill(
     Returns:
         The path of the preset.
     """
+    check_counts(epochs=epochs)
     out = Path(out)
     check_out(out, resume)
     with seeded(0):

@@ -17,6 +17,7 @@ from keras_lotr.evaluation.evaluation import CHUNK, read_labelled
 from keras_lotr.evaluation.judged import judge
 from keras_lotr.images.drawing import draw
 from keras_lotr.inference.results import FaceLandmarks
+from keras_lotr.number_checks import check_counts
 from keras_lotr.presets.files import write_file
 
 # Of the distances of a face's landmarks: a few wrong labels are enough, one need not be.
@@ -61,14 +62,16 @@ def doubtful_labels(model, data, split="train", reader=None, only=(), count=50):
     Args:
         model: `LOTR` or `OnnxModel` that says how sure it is.
         data, split, reader, only: as of `evaluate`.
-        count: how many faces.
+        count: how many faces, from 1.
 
     Returns:
         list of `Doubtful`, the most doubtful first; and the number of all faces.
 
     Raises:
-        ValueError: the model does not say how sure it is, or the data set cannot be read.
+        ValueError: the model does not say how sure it is, the data set cannot be read, or `count`
+            is no such number.
     """
+    check_counts(count=count)
     samples = read_labelled(data, split, model.preprocessor.scheme, reader, only)
     faces = []
     for start in range(0, len(samples), CHUNK):

@@ -3,9 +3,10 @@
 import warnings
 from dataclasses import replace
 
-from keras_lotr.arguments import arguments_of, check_counts, refuse_unknown, with_current_names
+from keras_lotr.arguments import arguments_of, refuse_unknown, with_current_names
 from keras_lotr.configured_model import dtype_policy
 from keras_lotr.layers.mean_shape import TABLES, UNTRAINED_ZERO, start_at_nearest
+from keras_lotr.number_checks import check_counts
 from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.presets.config import build, check_loadable, config_of, is_of, read_config
 from keras_lotr.presets.files import (

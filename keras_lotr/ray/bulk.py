@@ -13,6 +13,7 @@ from ray.data.dataset import MaterializedDataset
 from keras_lotr.inference.engine import best_engine
 from keras_lotr.inference.formats import encoded
 from keras_lotr.inference.landmarker import FaceLandmarker
+from keras_lotr.number_checks import check_counts
 from keras_lotr.ray.cluster import check_gpus, errors_told, start_ray
 from keras_lotr.ray.storage import images_at
 from keras_lotr.ray.tables import are_in, done_before, schema_of, write_table
@@ -82,10 +83,12 @@ def predict(
 
     Raises:
         ValueError: there are no images; the output has faces of other settings or another number
-            of landmarks; there are fewer GPUs than asked for; a Dataset without the column "path".
+            of landmarks; there are fewer GPUs than asked for; a number of workers or rows below 1;
+            a Dataset without the column "path".
         OSError: the output cannot be written.
         ImportError: Ray is not installed.
     """
+    check_counts(rows_per_file=rows_per_file)
     start_ray(workers)
     check_gpus(gpus)
     arguments = {"model": preset, "engine": engine, **settings}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import ray
 from ray.exceptions import RayTaskError
 
-from keras_lotr.number_checks import whole
+from keras_lotr.number_checks import check_counts, whole
 
 
 def start_ray(workers=None):
@@ -18,8 +18,10 @@ def start_ray(workers=None):
         workers: number of CPUs of one that is started; None: all of this machine.
 
     Raises:
-        ValueError: `workers` for a Ray that runs already.
+        ValueError: `workers` for a Ray that runs already, or no number of CPUs.
     """
+    if workers is not None:
+        check_counts(workers=workers)
     if workers is not None and (ray.is_initialized() or "RAY_ADDRESS" in os.environ):
         raise ValueError(
             f"Expected no workers with a Ray that runs already: it has its own. Received: {workers}"

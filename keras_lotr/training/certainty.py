@@ -18,6 +18,7 @@ from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.datasets.sets import given_tags, halves
 from keras_lotr.inference.certainty import FREEDOM
 from keras_lotr.layers.certainty_head import CertaintyHead
+from keras_lotr.number_checks import check_counts
 from keras_lotr.presets.files import WEIGHTS
 from keras_lotr.seeds import check_seed
 from keras_lotr.training.certainty_calibration import (
@@ -177,10 +178,11 @@ def train_certainty(
         dict, what the metadata of the preset say: factors by region, ratios by set.
 
     Raises:
-        ValueError: the preset or a data set cannot be read, or the seed is no seed.
+        ValueError: the preset or a data set cannot be read, or a number cannot be.
         OSError: the preset cannot be written.
     """
     check_seed(seed)
+    check_counts(crops=crops, epochs=epochs, hidden_dim=hidden_dim)
     check_file_target(Path(out, WEIGHTS))  # before all is learned
     calibrate_on = given_tags(calibrate_on)
     model = with_head(preset, hidden_dim, detector_decides)

@@ -9,7 +9,6 @@ import os
 from typing import TYPE_CHECKING
 
 from keras_lotr.lazy import lazy_names
-from keras_lotr.quiet import backend_needed
 from keras_lotr.registration import register_with_keras
 
 __version__ = "0.1.0"  # pyproject.toml reads it here
@@ -76,8 +75,6 @@ _MODULES = {
 }
 
 # A module that is imported late may be the one that imports Keras.
-__getattr__, __dir__ = lazy_names(
-    __name__, _MODULES, and_then=register_with_keras, within=backend_needed
-)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, and_then=register_with_keras)
 
 register_with_keras()

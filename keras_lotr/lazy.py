@@ -1,18 +1,16 @@
 """Names of a package that are imported when they are first used (PEP 562)."""
 
 import sys
-from contextlib import nullcontext
 from importlib import import_module
 
 
-def lazy_names(package, modules, and_then=None, within=nullcontext):
+def lazy_names(package, modules, and_then=None):
     """The functions `__getattr__` and `__dir__` of a package whose names are imported late.
 
     Args:
         package: its `__name__`.
         modules: {module in the package: names that the package has from it}.
         and_then: called after a module was imported.
-        within: makes the context manager in which a module is imported.
 
     Example:
 
@@ -25,8 +23,7 @@ def lazy_names(package, modules, and_then=None, within=nullcontext):
     def get(name):
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        with within():
-            value = getattr(import_module(f"{package}.{module_of[name]}"), name)
+        value = getattr(import_module(f"{package}.{module_of[name]}"), name)
         setattr(sys.modules[package], name, value)
         if and_then is not None:
             and_then()

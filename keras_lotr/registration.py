@@ -1,11 +1,16 @@
 """Our classes are known to Keras as soon as Keras is imported, and Keras is not imported for it.
 
 `keras.saving.load_model` finds a class only where a module that registers it was imported before.
+Where a module of ours is what imports Keras, and its backend is missing, that is told in a sentence
+here, once for all modules.
 """
 
 import importlib.util
 import sys
+from contextlib import nullcontext
 from importlib import import_module
+
+from keras_lotr.quiet import backend_needed
 
 # The modules that register classes or functions, and import all others that do.
 _MODULES = (
@@ -39,15 +44,22 @@ class _KerasFinder:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec("keras")
-        if spec is not None and not _importing_ours():
-            execute = spec.loader.exec_module
+        if spec is not None:
+            spec.loader.exec_module = self._executed(spec.loader.exec_module, _importing_ours())
+        return spec
 
-            def execute_and_register(module):
-                execute(module)
+    def _executed(self, execute, for_ours):
+        def execute_keras(module):
+            try:
+                with backend_needed() if for_ours else nullcontext():
+                    execute(module)
+            except BaseException:
+                sys.meta_path.insert(0, self)  # waits for the next attempt
+                raise
+            if not for_ours:
                 _import_all()
 
-            spec.loader.exec_module = execute_and_register
-        return spec
+        return execute_keras
 
 
 def _importing_ours():

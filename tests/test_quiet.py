@@ -22,7 +22,15 @@ import keras_lotr
 
 
 @pytest.mark.parametrize(
-    "code", ["keras_lotr.LOTR", "keras_lotr.FaceLandmarker('lotr_m_300w', engine='keras')"]
+    "code",
+    [
+        "from keras_lotr import LOTR",
+        "from keras_lotr import *",
+        "from keras_lotr.datasets.batches import load_crops",
+        "import keras_lotr.training.training",
+        "import keras_lotr.metrics",
+        "keras_lotr.FaceLandmarker('lotr_m_300w', engine='keras')",
+    ],
 )
 @pytest.mark.parametrize("name", ["tensorflow", "jax", "torch", "caffe"])
 def test_a_backend_that_is_missing_is_named_in_python(name, code):
@@ -44,3 +52,24 @@ def test_without_standard_error_no_other_file_is_silenced(monkeypatch, capfd):
     with quiet_stderr():
         os.write(2, b"of another file")
     assert capfd.readouterr().err == "of another file"
+
+
+TOLD = """
+def told(module):
+    try:
+        __import__(module)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:29]
+for module in ("keras_lotr.losses", "keras", "keras_lotr.losses"):
+    print(told(module))
+"""
+
+
+def test_each_attempt_is_told_and_keras_itself_says_what_it_always_says():
+    path = os.pathsep.join(sys.path)
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": path}
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT + TOLD], env=environment, capture_output=True, text=True
+    )
+    ours, of_keras = "ImportError: Keras' backend j", "ModuleNotFoundError: No modul"
+    assert run.stdout.splitlines() == [ours, of_keras, ours]

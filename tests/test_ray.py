@@ -1,5 +1,6 @@
 """Many images on the workers of Ray: the same faces as without it, and nothing lost or doubled."""
 
+import importlib
 import os
 import pickle
 import shutil
@@ -34,6 +35,18 @@ def test_without_ray(monkeypatch):
     run = CliRunner().invoke(main, ["predict", "photos", "--ray", "--output", "out"])
     assert run.exit_code == 2
     assert run.stderr == "keras-lotr: keras_lotr.ray needs Ray: pip install 'keras-lotr[ray]'\n"
+
+
+@pytest.mark.parametrize("missing", ["ray", "pyarrow"])
+def test_each_door_names_the_extra(missing, monkeypatch):
+    for name in [n for n in sys.modules if n.startswith("keras_lotr.ray")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-lotr\[ray\]'"):
+        importlib.import_module("keras_lotr.ray.bulk")
+    with pytest.raises(ImportError, match=r"pip install 'keras-lotr\[ray\]'"):
+        from keras_lotr.ray import predict  # noqa: F401
 
 
 @pytest.mark.parametrize("name", ["workers", "rows_per_file"])

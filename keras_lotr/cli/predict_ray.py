@@ -28,14 +28,14 @@ def predict_with_ray(
     if given or "-" in source:
         what = ", ".join(given) or "an image from standard input"
         raise ValueError(f"Expected --ray without {what}: leave out one of the two.")
-    import keras_lotr.ray  # it takes seconds
+    from keras_lotr.ray import predict  # it takes seconds
 
     if not preset.endswith(".onnx"):
         engine = engine_of(preset, engine)
     how["rotations"] = rotations_of(any_rotation)
     settings = {name: value for name, value in how.items() if value not in (None, False)}
     start = time.monotonic()
-    done = keras_lotr.ray.predict(
+    done = predict(
         list(source),
         preset,
         output,

@@ -8,13 +8,14 @@ __all__ = ["predict"]
 
 
 @contextmanager
-def _ray_needed():
+def ray_needed():
+    """Around the imports of what the extra "ray" installs: its absence is told in a sentence."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "ray":
+        if (error.name or "").partition(".")[0] not in ("ray", "pyarrow", "fsspec"):
             raise
         raise ImportError("keras_lotr.ray needs Ray: pip install 'keras-lotr[ray]'") from None
 
 
-__getattr__, __dir__ = lazy_names(__name__, {"bulk": ("predict",)}, within=_ray_needed)
+__getattr__, __dir__ = lazy_names(__name__, {"bulk": ("predict",)})

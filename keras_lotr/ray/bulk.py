@@ -4,11 +4,14 @@ import os
 from collections import Counter
 from dataclasses import dataclass, replace
 
-import pyarrow
-import ray
-from ray.data import Dataset, Datasink
-from ray.data.block import BlockAccessor
-from ray.data.dataset import MaterializedDataset
+from keras_lotr.ray import ray_needed
+
+with ray_needed():
+    import pyarrow
+    import ray
+    from ray.data import Dataset, Datasink
+    from ray.data.block import BlockAccessor
+    from ray.data.dataset import MaterializedDataset
 
 from keras_lotr.inference.engine import best_engine
 from keras_lotr.inference.formats import encoded

@@ -12,6 +12,9 @@ def lazy_names(package, modules, and_then=None):
         modules: {module in the package: names that the package has from it}.
         and_then: called after a module was imported.
 
+    A module that cannot be imported is an ImportError of `from package import name`, and an
+    AttributeError of `package.name`.
+
     Example:
 
     >>> __getattr__, __dir__ = lazy_names("keras_lotr", {"losses": ("wing",)})
@@ -23,7 +26,14 @@ def lazy_names(package, modules, and_then=None):
     def get(name):
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{module_of[name]}"), name)
+        try:
+            value = getattr(import_module(f"{package}.{module_of[name]}"), name)
+        except ImportError as error:
+            # Python asks for a name before it imports it from a package, and would drop the
+            # sentence of an AttributeError, which hasattr, inspect and pydoc expect.
+            if sys._getframe(1).f_code.co_name == "_handle_fromlist":
+                raise
+            raise AttributeError(f"{package}.{name}: {error}") from error
         setattr(sys.modules[package], name, value)
         if and_then is not None:
             and_then()

@@ -73,3 +73,31 @@ def test_each_attempt_is_told_and_keras_itself_says_what_it_always_says():
     )
     ours, of_keras = "ImportError: Keras' backend j", "ModuleNotFoundError: No modul"
     assert run.stdout.splitlines() == [ours, of_keras, ours]
+
+
+LOOK = """
+import inspect, pydoc
+try:
+    keras_lotr.LOTR
+except AttributeError as error:
+    print(str(error)[:47])
+print(hasattr(keras_lotr, "LOTR"), hasattr(keras_lotr, "draw"))
+names = dict(inspect.getmembers(keras_lotr))
+print("draw" in names, "FaceLandmarker" in names, "LOTR" in names)
+print("class FaceLandmarker" in pydoc.render_doc(keras_lotr, renderer=pydoc.plaintext))
+"""
+
+
+def test_tools_that_look_at_the_package_need_no_backend():
+    path = os.pathsep.join(sys.path)
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": path}
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT + LOOK], env=environment, capture_output=True, text=True
+    )
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == [
+        "keras_lotr.LOTR: Keras' backend torch is not in",
+        "False True",
+        "True True False",
+        "True",
+    ]

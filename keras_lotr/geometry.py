@@ -154,7 +154,8 @@ def crop_from_box(box, size, margin, degrees=0.0):
         degrees: turn of the face in the photo that the crop takes out.
 
     Raises:
-        ValueError: if the box is not four finite numbers with x1 > x0 and y1 > y0.
+        ValueError: if the box is not four finite numbers with x1 > x0 and y1 > y0, or the margin
+            is not above 0.
 
     Example:
 
@@ -168,6 +169,8 @@ def crop_from_box(box, size, margin, degrees=0.0):
             "Expected a box x0, y0, x1, y1 in image pixels with x1 > x0 and y1 > y0. "
             f"Received: {box.tolist()}"
         )
+    if not 0 < margin < np.inf:
+        raise ValueError(f"Expected a margin above 0, sides of the box. Received: {margin}")
     scale = size / (margin * (box[2:] - box[:2]).max())
     center = (box[:2] + box[2:]) / 2
     return similarity(center, [(size - 1) / 2] * 2, scale, -degrees)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_lotr.number_checks import whole
+
 
 @keras.saving.register_keras_serializable(package="keras_lotr")
 def wing(y_true, y_pred, w=10.0, epsilon=2.0):
@@ -225,8 +227,11 @@ class SmoothWing(_LandmarkLoss):
     Args:
         w, epsilon, t: as in `smooth_wing`.
         openings: pairs of landmarks whose `opening_loss` is added, so that closed eyes are found
-            closed; those of a scheme are in `LandmarkScheme.openings`.
+            closed; or {name: such pairs}, as in `get_scheme("ibug68").openings`.
         opening_weight: factor of that loss.
+
+    Raises:
+        ValueError: a number is not above 0, t >= w, or an opening is no pair of landmarks.
 
     Example:
 
@@ -244,7 +249,7 @@ class SmoothWing(_LandmarkLoss):
         if t >= w:
             raise ValueError(f"Expected t < w. Received: t={t}, w={w}")
         self.w, self.epsilon, self.t = w, epsilon, t
-        self.openings, self.opening_weight = [list(pair) for pair in openings], opening_weight
+        self.openings, self.opening_weight = _checked_pairs(openings), opening_weight
 
     def call(self, y_true, y_pred):
         loss = smooth_wing(y_true, y_pred, self.w, self.epsilon, self.t)
@@ -257,6 +262,20 @@ class SmoothWing(_LandmarkLoss):
         if self.openings:  # absent otherwise, so that older versions read it
             config |= {"openings": self.openings, "opening_weight": self.opening_weight}
         return config
+
+
+def _checked_pairs(openings):
+    """Pairs of landmarks as lists of ints, which a config can hold."""
+    if isinstance(openings, dict):
+        openings = [pair for pairs in openings.values() for pair in pairs]
+    pairs = [list(map(whole, pair)) if hasattr(pair, "__len__") else [] for pair in openings]
+    for pair, given in zip(pairs, openings, strict=True):
+        if len(pair) != 2 or None in pair or min(pair) < 0:
+            raise ValueError(
+                "Expected openings as pairs of landmarks, such as [(37, 41)], or as "
+                f"LandmarkScheme.openings. Received: {given!r}"
+            )
+    return pairs
 
 
 def _check_positive(**values):

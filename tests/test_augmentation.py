@@ -175,7 +175,12 @@ def test_fewer_faces_than_a_batch(samples):
 
 
 def test_validation_crops_follow_the_contract(samples):
-    crops, points = load_crops(samples, 64, 1.3)
+    crops, points = load_crops(iter(samples), 64, 1.3)
+    for margin in (0, -1.3, np.nan, np.inf):
+        with pytest.raises(ValueError, match="Expected a margin above 0"):
+            load_crops(samples, 64, margin)
+    with pytest.raises(ValueError, match="Expected size as a whole number from 1. Received: 0"):
+        load_crops(samples, 0, 1.3)
     assert crops.shape == (8, 64, 64, 3)
     extent = np.ptp(points, axis=1).max(-1)
     np.testing.assert_allclose(extent, 64 / 1.3, rtol=1e-4)

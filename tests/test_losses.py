@@ -11,6 +11,7 @@ from tiny import jax_float64, value_and_slope
 
 from keras_lotr import NormalizedMeanError, SmoothWing, Wing, smooth_wing, wing
 from keras_lotr.losses import opening_loss
+from keras_lotr.schemes import get_scheme
 
 LOSSES = [Wing, SmoothWing]
 DTYPES = ["float32", "float64"]
@@ -231,6 +232,19 @@ def test_bad_settings(loss, settings, message):
 def test_bad_opening_weight(weight):
     with pytest.raises(ValueError, match="opening_weight > 0"):
         SmoothWing(openings=PAIRS, opening_weight=weight)
+
+
+def test_openings_of_a_scheme():
+    openings = get_scheme("ibug68").openings
+    loss = SmoothWing(openings=openings)
+    assert loss.openings == [list(pair) for pairs in openings.values() for pair in pairs]
+    assert SmoothWing(openings=np.array([[0, 1]])).openings == [[0, 1]]
+
+
+@pytest.mark.parametrize("pairs", [[(0, 1, 2)], [(0, 0.5)], [(0, -1)], [5], ["ab"], {"eye": [3]}])
+def test_openings_that_are_no_pairs(pairs):
+    with pytest.raises(ValueError, match="Expected openings as pairs of landmarks"):
+        SmoothWing(openings=pairs)
 
 
 @pytest.mark.parametrize("t", [0, 10.0, 11])

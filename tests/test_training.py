@@ -571,12 +571,25 @@ def test_recipe_file(tmp_path):
         ({"augmentation": {"color": -1}}, "Expected color of an augmentation.* Received: -1"),
         ({"augmentation": {"flip": 7}}, "Expected flip of an augm.* from 0 to 1. Received: 7"),
         ({"samples_per_epoch": 2.5}, "Expected samples_per_epoch as a whole number"),
+        ({"model": {"unknown": 1}}, r"unknown keys \['unknown'\]; known are \['deconv(?!.*unkn)"),
         ("{", "Expected JSON in"),
+        ("[]", r"Expected a recipe as an object in .*json. Received: \[\]"),
     ],
 )
 def test_bad_recipe(tmp_path, entries, message):
     with pytest.raises(ValueError, match=message):
         Recipe.load(write_recipe(tmp_path, entries))
+
+
+def test_numbers_of_numpy_in_a_recipe():
+    recipe = Recipe(
+        batch_size=np.int64(8), seed=np.int64(3), learning_rate=np.float32(0.5), margin=2,
+        model={"num_heads": np.int64(4)}, augmentation={"flip": np.float32(0.5)},
+    )  # fmt: skip
+    written = json.loads(json.dumps(asdict(recipe)))
+    assert [written[name] for name in ("batch_size", "seed", "learning_rate")] == [8, 3, 0.5]
+    assert (written["model"], written["augmentation"]) == ({"num_heads": 4}, {"flip": 0.5})
+    assert type(recipe.margin) is int  # as it was given
 
 
 def test_steps_of_the_learning_rate():

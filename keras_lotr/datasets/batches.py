@@ -13,12 +13,28 @@ _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 def load_crops(samples, size, margin):
     """The crops of samples as the preprocessor says, without augmentation.
 
+    Args:
+        samples: iterable of F `Sample`.
+        size: S, the side of a crop in pixels.
+        margin: side of the crop, divided by the longer side of the box, above 0.
+
     Returns:
-        crops (F, size, size, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
+        crops (F, S, S, 3) uint8 and points_crop (F, N, 2) float32, NaN at gaps.
 
     Raises:
-        FileNotFoundError, ValueError: naming the file, if it is missing, cut off or no image.
+        FileNotFoundError, ValueError: naming the file, if it is missing, cut off or no image; or
+            size or margin cannot be.
+
+    Example:
+
+    >>> from keras_lotr.datasets import read_samples
+    >>> samples = read_samples("examples/rendered_faces", "val", "ibug68")
+    >>> crops, points = load_crops(samples, size=64, margin=1.3)
+    >>> crops.shape, points.shape
+    ((16, 64, 64, 3), (16, 68, 2))
     """
+    check_counts(size=size)
+    samples = list(samples)
     crops = np.empty((len(samples), size, size, 3), np.uint8)
     points = []
     for i, sample in enumerate(samples):

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_lotr.arguments import with_current_names
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
+from keras_lotr.number_checks import real, whole
 from keras_lotr.presets.hub import PREFIX
 from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
 from keras_lotr.schemes import get_scheme, named_scheme
@@ -21,13 +23,13 @@ from keras_lotr.variants import VARIANTS
 
 # Arguments of `LOTR` that are not a recipe's `model`.
 _NOT_OF_MODEL = {
-    "self",
     "backbone",
     "num_landmarks",
     "mean_shape",
     "name",
-    "kwargs",
     "certainty_dim",
+    "self",
+    "unknown",
 }
 
 # What each number is, the least that it can be, and what it must stay below.
@@ -140,6 +142,8 @@ class Recipe:
             entries = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"Expected JSON in {path}: {error}") from None
+        if not isinstance(entries, dict):
+            raise ValueError(f"Expected a recipe as an object in {path}. Received: {entries!r}")
         known = [f.name for f in fields(cls)]
         unknown = sorted(set(entries) - set(known))
         if unknown:
@@ -204,6 +208,9 @@ class Recipe:
         _check_keys("model", self.model, known)
         _check_keys("augmentation", self.augmentation, Augmentation.__dataclass_fields__)
         Augmentation(**self.augmentation)  # refuses values that cannot be
+        for name in ("model", "augmentation"):
+            own = {key: _of_python(value) for key, value in getattr(self, name).items()}
+            object.__setattr__(self, name, own)
         names = [group.name for group in self.groups]
         if len(set(names)) < len(names):
             raise ValueError(f"Expected groups of different names in a mixture. Received: {names}")
@@ -217,14 +224,15 @@ class Recipe:
         value = getattr(self, name)
         if value is None and Recipe.__dataclass_fields__[name].default is None:
             return
-        is_number = isinstance(value, kind) and not isinstance(value, bool)
-        if not is_number or not least <= value < below:
+        number = whole(value) if kind is int else _of_python(value)
+        if real(number) is None or not least <= number < below:
             what = "a whole number" if kind is int else "a number"
             raise ValueError(
                 f"Expected {name} as {what} of at least {least:g}"
                 + (f" and below {below}" if below < math.inf else "")
                 + f". Received: {value!r}"
             )
+        object.__setattr__(self, name, number)
 
     @property
     def groups(self):
@@ -254,8 +262,8 @@ class Recipe:
         """The loss for the landmarks of a scheme."""
         if not self.opening_weight:
             return SmoothWing()
-        pairs = [pair for side in get_scheme(scheme).openings.values() for pair in side]
-        return SmoothWing(openings=pairs, opening_weight=self.opening_weight)
+        openings = get_scheme(scheme).openings
+        return SmoothWing(openings=openings, opening_weight=self.opening_weight)
 
     def schedule_of(self, steps):
         """The learning rate of each step of a training of so many, a Keras schedule."""
@@ -279,6 +287,13 @@ def can_be_had(init):
         return resolve(init).path(CONFIG) is not None
     except ValueError:
         return False
+
+
+def _of_python(value):
+    """NumPy's numbers as Python's, which JSON can hold; anything else as it is."""
+    if isinstance(value, np.number) and np.ndim(value) == 0:
+        return value.item()
+    return value
 
 
 def _check_keys(name, entries, known):

@@ -28,7 +28,7 @@ def wing(y_true, y_pred, w=10.0, epsilon=2.0):
         (B, N): the mean of the loss over x and y.
 
     Raises:
-        ValueError: y_true and y_pred have different numbers of landmarks.
+        ValueError: y_true and y_pred have different numbers of faces or landmarks.
 
     Example:
 
@@ -63,7 +63,7 @@ def smooth_wing(y_true, y_pred, w=10.0, epsilon=2.0, t=0.01):
         (B, N): the mean of the loss over x and y.
 
     Raises:
-        ValueError: y_true and y_pred have different numbers of landmarks.
+        ValueError: y_true and y_pred have different numbers of faces or landmarks.
 
     Example:
 
@@ -100,7 +100,7 @@ def opening_loss(y_true, y_pred, pairs, w=10.0):
         (B, N): the mean over x and y, half of it at each landmark of the pair; 0 at others.
 
     Raises:
-        ValueError: y_true and y_pred have different numbers of landmarks.
+        ValueError: y_true and y_pred have different numbers of faces or landmarks.
 
     Example:
 
@@ -140,9 +140,9 @@ def _distance(y_true, y_pred):
 
 
 def of_same_shape(y_true, y_pred):
-    """Labels; refuses what would be broadcast, such as one landmark (B, 1, 2) beside 68."""
-    for axis in (-2, -1):
-        true, predicted = y_true.shape[axis], y_pred.shape[axis]
+    """Labels; refuses what would be broadcast, such as one landmark beside 68, or one face."""
+    for axis in (-2, -1, -3):
+        true, predicted = _size(y_true, axis), _size(y_pred, axis)
         if None not in (true, predicted) and true != predicted:
             raise ValueError(
                 "Expected y_true and y_pred of the same shape (B, N, 2). "
@@ -153,6 +153,14 @@ def of_same_shape(y_true, y_pred):
         # has one shape, and finds out while it runs.
         return ops.stack([y_true, y_pred])[0]
     return y_true
+
+
+def _size(y, axis):
+    """None where TensorFlow does not know it yet; 0 if there is no such axis."""
+    try:
+        return y.shape[axis]
+    except IndexError:
+        return 0
 
 
 def _mean(losses):

@@ -23,7 +23,8 @@ def landmark_errors(y_true, y_pred, scheme, normalizer=None):
         means that the prediction is not finite.
 
     Raises:
-        ValueError: the number of landmarks is another one, or the scheme has no such normaliser.
+        ValueError: the number of landmarks is another one, y_true and y_pred have different
+            numbers of faces, or the scheme has no such normaliser.
 
     Example:
 
@@ -119,7 +120,7 @@ class _FaceMean(keras.metrics.Mean):
     # What Keras' callbacks, such as EarlyStopping("val_nme"), take for better under mode="auto".
     _direction = "down"
 
-    def __init__(self, scheme, name, normalizer=None, **kwargs):
+    def __init__(self, scheme, normalizer, name, **kwargs):
         super().__init__(name=name, **kwargs)
         self.scheme = get_scheme(scheme)
         self.normalizer = self.scheme.check_normalizer(normalizer)
@@ -158,16 +159,16 @@ class NormalizedMeanError(_FaceMean):
     10.0
     """
 
-    def __init__(self, scheme, name="nme", normalizer=None, **kwargs):
-        super().__init__(scheme, name, normalizer, **kwargs)
+    def __init__(self, scheme, normalizer=None, name="nme", **kwargs):
+        super().__init__(scheme, normalizer, name, **kwargs)
 
     def of_nme(self, nme):
         return nme
 
 
 class _Thresholded(_FaceMean):
-    def __init__(self, scheme, threshold, name, normalizer=None, **kwargs):
-        super().__init__(scheme, name, normalizer, **kwargs)
+    def __init__(self, scheme, threshold, normalizer, name, **kwargs):
+        super().__init__(scheme, normalizer, name, **kwargs)
         if not threshold > 0:
             raise ValueError(f"Expected a threshold in per cent above 0. Received: {threshold}")
         self.threshold = threshold
@@ -195,8 +196,8 @@ class FailureRate(_Thresholded):
     50.0
     """
 
-    def __init__(self, scheme, threshold=10.0, name="failure_rate", normalizer=None, **kwargs):
-        super().__init__(scheme, threshold, name, normalizer, **kwargs)
+    def __init__(self, scheme, threshold=10.0, normalizer=None, name="failure_rate", **kwargs):
+        super().__init__(scheme, threshold, normalizer, name, **kwargs)
 
     def of_nme(self, nme):
         return 100 * failures(nme, self.threshold)
@@ -222,8 +223,8 @@ class AreaUnderCED(_Thresholded):
 
     _direction = "up"
 
-    def __init__(self, scheme, threshold=10.0, name="auc", normalizer=None, **kwargs):
-        super().__init__(scheme, threshold, name, normalizer, **kwargs)
+    def __init__(self, scheme, threshold=10.0, normalizer=None, name="auc", **kwargs):
+        super().__init__(scheme, threshold, normalizer, name, **kwargs)
 
     def of_nme(self, nme):
         return 100 * area_under_ced(nme, self.threshold)

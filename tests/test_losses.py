@@ -323,7 +323,7 @@ def test_one_weight_for_all():
     np.testing.assert_allclose(float(loss(truth, points, 0.5)), float(loss(truth, points)) / 2)
 
 
-@pytest.mark.parametrize("shape", [(4, 1, 2), (4, 6, 2), (4, 7, 1), (4, 14)])
+@pytest.mark.parametrize("shape", [(4, 1, 2), (4, 6, 2), (4, 7, 1), (4, 14), (1, 7, 2), (7, 2)])
 @pytest.mark.parametrize("loss", [wing, smooth_wing, Wing(), SmoothWing()])
 def test_labels_of_another_shape_are_not_laid_along_the_landmarks(loss, shape):
     points = np.zeros((4, 7, 2), "float32")

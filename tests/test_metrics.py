@@ -235,6 +235,14 @@ def test_normalisers_by_hand():
     assert np.isnan(ops.convert_to_numpy(errors)).all()
 
 
+def test_arguments_in_the_order_of_the_documents():
+    metrics = NormalizedMeanError("ibug68", "box"), FailureRate("ibug68", 8, "box")
+    for metric in (*metrics, AreaUnderCED("ibug68", 8, "box")):
+        assert metric.normalizer == "box" and metric.name in ("nme", "failure_rate", "auc")
+    with pytest.raises(ValueError, match="'my_nme'"):
+        NormalizedMeanError("ibug68", "my_nme")
+
+
 def test_unknown_normaliser():
     truth, points = make_faces(1)
     with pytest.raises(ValueError, match="'interpupil'.*Received: 'pupils'"):
@@ -286,7 +294,7 @@ def test_weighted_metrics_of_compile(tiny_lotr, shape):
         np.testing.assert_allclose(computed[metric.name], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(2, 1, 2), (2, 68, 1), (1, 68)])
+@pytest.mark.parametrize("shape", [(2, 1, 2), (2, 68, 1), (1, 68), (1, 68, 2), (68, 2)])
 def test_predictions_of_another_shape(shape):
     truth, _ = make_faces(2)
     with pytest.raises(ValueError, match="Expected"):

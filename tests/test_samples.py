@@ -1,11 +1,15 @@
 """One labelled face, and what names of folders say of their split."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from written_faces import make_points
 
 from keras_lotr.datasets import Sample
 from keras_lotr.datasets.samples import scheme_of, split_of
+from keras_lotr.schemes import get_scheme, named_scheme
 
 pytestmark = pytest.mark.once
 
@@ -16,6 +20,24 @@ class TestSample:
             Sample("a.jpg", np.zeros((5, 2)), "ibug68")
         with pytest.raises(ValueError, match="finite.*a.jpg.*infinite: True"):
             Sample("a.jpg", np.full((68, 2), np.inf), "ibug68")
+
+    def test_equal(self):
+        points = make_points(5)
+        points[1] = np.nan
+        sample = Sample("a.jpg", points, "plain5", weights=np.ones(5))
+        same = copy.deepcopy(sample)
+        assert sample == same and {sample, same} == {sample} and [same].index(sample) == 0
+        for change in ({"path": "b.jpg"}, {"weights": None}, {"tags": "pose"}):
+            assert replace(sample, **change) != sample
+        assert sample != "a.jpg"
+
+    def test_what_was_given_is_copied_and_in_one_form(self):
+        box = np.array([0, 0, 90, 90], np.float32)
+        config = get_scheme("plain5").to_config()
+        sample = Sample("a.jpg", make_points(5), config, box=box, tags="pose")
+        box[:] = 0
+        assert sample.box.tolist() == [0, 0, 90, 90] and sample.tags == ("pose",)
+        assert sample.scheme == named_scheme(config)
 
     def test_gaps(self):
         points = make_points(5)

@@ -108,6 +108,7 @@ def test_tags_and_other_schemes(kit, written, tmp_path):
         chosen = [read_samples(folder, "train", only=only) for folder in (written, kit)]
         assert_same_faces(*chosen)
     faces = ShardedFaces(written)
+    assert faces[3] in faces and faces.index(faces[3]) == 3 and faces.count(faces[3]) == 1
     for tags in ("afw", iter(["afw"])):
         assert faces.with_tags(tags).rows.tolist() == faces.with_tags(["afw"]).rows.tolist()
     write_shards(RENDERED, tmp_path / "rendered", "wflw98")
@@ -143,7 +144,7 @@ def test_nothing_is_read_before_it_is_needed(written, monkeypatch):
     read = []
     monkeypatch.setattr(TarMember, "read", lambda member: read.append(member.start) or b"")
     sharded = read_samples(written, "train")
-    assert isinstance(sharded.index, np.memmap) and isinstance(sharded.points, np.memmap)
+    assert isinstance(sharded.table, np.memmap) and isinstance(sharded.points, np.memmap)
     assert sharded[2].points_image.shape == (68, 2) and not read
     sharded[2].content()
     assert len(read) == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_lotr import csv_table
+from keras_lotr.datasets.sets import given_tags
 from keras_lotr.geometry import box_of, is_box
 from keras_lotr.images.decoding import decode
 from keras_lotr.images.reading import read_image
@@ -29,14 +30,14 @@ class NoFaces(ValueError):
     """The data set has no faces in the split asked for."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
-    """One annotated face.
+    """One annotated face. Two are equal if all that is said of them is.
 
     Attributes:
         path: the image file, or the name of one inside of a larger file.
         points_image: (N, 2) float32, image pixels; NaN where a landmark has no label (a gap).
-        scheme: name of the landmark scheme.
+        scheme: name of the landmark scheme, or one of one's own (`LandmarkScheme`).
         box: (4,) float32 x0, y0, x1, y1; the box around the labelled landmarks unless the data
             set's own is given.
         tags: names of the subsets that the face belongs to, such as "pose".
@@ -73,8 +74,10 @@ class Sample:
     member: object = None
 
     def __post_init__(self):
+        object.__setattr__(self, "scheme", named_scheme(self.scheme))
+        object.__setattr__(self, "tags", given_tags(self.tags))
         points = self._checked_points()
-        box = _box_around(points) if self.box is None else np.asarray(self.box, np.float32)
+        box = _box_around(points) if self.box is None else np.array(self.box, np.float32)
         if not is_box(box):
             raise ValueError(
                 f"Expected a box x0, y0, x1, y1 with x1 > x0 and y1 > y0 for {self.where}. "
@@ -122,6 +125,18 @@ class Sample:
                 f"Received: {visibility.tolist()}"
             )
         return visibility
+
+    def __eq__(self, other):
+        return self._contents == other._contents if isinstance(other, Sample) else NotImplemented
+
+    def __hash__(self):
+        return hash(self._contents)
+
+    @property
+    def _contents(self):
+        """All of it, arrays as bytes: so that NaN, where nobody said anything, equals NaN."""
+        values = vars(self).values()
+        return tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
 
     def image(self):
         """The image, (H, W, 3) uint8 RGB.

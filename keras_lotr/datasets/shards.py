@@ -89,7 +89,7 @@ class ShardedFaces(Sequence):
     def __init__(self, folder):
         self.folder = Path(folder)
         self.tars, self.kinds, optional, self.scheme, faces = _facts(self.folder)
-        self.index = _index(self.folder, faces, self.tars, self.kinds)
+        self.table = _index(self.folder, faces, self.tars, self.kinds)
         self.points = _table(self.folder / POINTS, faces)
         self.optional = {name: _table(self.folder / f"{name}.npy", faces) for name in optional}
         self.rows = np.arange(faces)
@@ -103,7 +103,7 @@ class ShardedFaces(Sequence):
             others.rows = self.rows[place]
             return others
         number = self.rows[place]
-        row, tar = self.index[number], self.tars[self.index[number]["tar"]]
+        row, tar = self.table[number], self.tars[self.table[number]["tar"]]
         tags, converted_from = self.kinds[row["kind"]]
         return Sample(
             path=_path(tar, row["image"]),
@@ -119,23 +119,23 @@ class ShardedFaces(Sequence):
 
     def of_split(self, split):
         """Those of a split."""
-        return self[(self.index["splits"][self.rows] & SPLIT_BITS[split]) > 0]
+        return self[(self.table["splits"][self.rows] & SPLIT_BITS[split]) > 0]
 
     def with_tags(self, tags):
         """Those with at least one of the tags, which may be a single one."""
         tags = set(given_tags(tags))
         kinds = [i for i, (own, _) in enumerate(self.kinds) if tags & set(own)]
-        return self[np.isin(self.index["kind"][self.rows], kinds)]
+        return self[np.isin(self.table["kind"][self.rows], kinds)]
 
     @property
     def weighted(self):
         """Whether any has weights or gaps."""
-        return bool(self.index["weighted"][self.rows].any())
+        return bool(self.table["weighted"][self.rows].any())
 
     def paths(self):
         """Yields `path` of each, without the rest of it."""
         for start in range(0, len(self.rows), 100_000):
-            block = self.index[self.rows[start : start + 100_000]]
+            block = self.table[self.rows[start : start + 100_000]]
             for tar, image in zip(block["tar"].tolist(), block["image"].tolist(), strict=True):
                 yield _path(self.tars[tar], image)
 

@@ -1,11 +1,14 @@
 """The documents say what the files say."""
 
+import importlib
 import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
+
+import keras_lotr
 
 pytestmark = pytest.mark.once
 
@@ -125,6 +128,17 @@ def test_site_has_every_page_and_nothing_from_outside_of_its_folder():
         links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
         inside = [(path.parent / link).resolve() for link in links if "://" not in link]
         assert all(link.is_relative_to(ROOT / "docs") for link in inside), path
+
+
+def test_every_public_name_has_an_entry_and_every_entry_is_there():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs/api").glob("*.md"))
+    entries = re.findall(r"^::: (\S+)$", pages, re.MULTILINE)
+    assert not {f"keras_lotr.{name}" for name in keras_lotr.__all__} - set(entries)
+    assert len(entries) == len(set(entries))
+    for entry in entries:
+        if not entry.startswith("keras_lotr.ray."):  # an extra
+            module, _, name = entry.rpartition(".")
+            assert hasattr(importlib.import_module(module), name), entry
 
 
 def test_docstrings_of_the_site():

@@ -3,15 +3,15 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from keras import ops
 
 from keras_lotr.lotr import LOTR
-from keras_lotr.presets.files import METADATA, ONNX, ONNX_INT8, WEIGHTS, resolve, write_json
+from keras_lotr.presets.files import CONFIG, METADATA, ONNX, ONNX_INT8, WEIGHTS, resolve, write_json
 from keras_lotr.presets.layout import layout_of
+from keras_lotr.unfinished import unfinished_folder
 
 
 def with_head(preset, hidden_dim=128, detector_decides=False):
@@ -50,9 +50,7 @@ def save_beside(model, preset, folder, told):
     """
     files, folder = resolve(preset), Path(folder)
     in_16_bits = any(place[0] == "F16" for place in layout_of(files.path(WEIGHTS)).places.values())
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as unfinished:
-        new = Path(unfinished)
+    with unfinished_folder(folder / CONFIG) as new:
         for path in files.folder.iterdir() if files.folder is not None else ():
             if path.is_file():
                 shutil.copyfile(path, new / path.name)  # without the rights of an installed one

@@ -35,7 +35,7 @@ class Preprocessor:
     image_size: int
     margin: float = 1.3
     detector_decides: bool = False
-    landmarks_in_box: tuple = None
+    landmarks_in_box: tuple | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "scheme", named_scheme(self.scheme))

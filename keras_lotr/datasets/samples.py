@@ -65,12 +65,12 @@ class Sample:
     path: str
     points_image: np.ndarray
     scheme: str
-    box: np.ndarray = None
+    box: np.ndarray | None = None
     tags: tuple = field(default=())
     origin: str = ""
-    weights: np.ndarray = None
-    converted_from: str = None
-    visibility: np.ndarray = None
+    weights: np.ndarray | None = None
+    converted_from: str | None = None
+    visibility: np.ndarray | None = None
     member: object = None
 
     def __post_init__(self):

@@ -127,7 +127,7 @@ class MeasuredFaces:
     predicted: np.ndarray
     errors: np.ndarray
     left_out: list
-    not_detected: int = None
+    not_detected: int | None = None
 
     @property
     def nme(self):

@@ -50,7 +50,7 @@ class Face:
     """
 
     box: np.ndarray
-    five_points: np.ndarray = None
+    five_points: np.ndarray | None = None
     score: float = 1.0
     degrees: float = 0.0
 
@@ -170,7 +170,7 @@ class FaceDetector:
         vars(other).update(vars(self), landmarks_in_box=landmarks_in_box)
         return other
 
-    def __call__(self, source):
+    def __call__(self, source) -> list:  # or editors infer faces or lists of faces, and warn
         if is_several(source):
             return [self(one) for one in source]
         return self.find(read_image(source))

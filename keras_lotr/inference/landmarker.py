@@ -1,6 +1,7 @@
 """Photo -> faces with their landmarks: detector, crop, LOTR, and back into image pixels."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import repeat
 
@@ -84,7 +85,7 @@ class FaceLandmarker:
     def __init__(
         self,
         model,
-        detector="builtin",
+        detector: str | Callable = "builtin",  # or editors take only texts
         preprocessor=None,
         flip=False,
         engine="auto",
@@ -133,7 +134,9 @@ class FaceLandmarker:
             )
 
     @classmethod
-    def from_preset(cls, preset, detector="builtin", flip=False, engine="keras", **settings):
+    def from_preset(
+        cls, preset, detector: str | Callable = "builtin", flip=False, engine="keras", **settings
+    ):
         """Load the landmarker of a preset; Keras runs it unless another engine is named.
 
         Args:
@@ -150,7 +153,9 @@ class FaceLandmarker:
         return cls(preset, detector, flip=flip, engine=engine, **settings)
 
     @classmethod
-    def from_onnx(cls, path, detector="builtin", flip=False, threads=None, **settings):
+    def from_onnx(
+        cls, path, detector: str | Callable = "builtin", flip=False, threads=None, **settings
+    ):
         """Load the landmarker of an .onnx file that `keras-lotr export` wrote; it needs no Keras.
 
         Args:

@@ -35,12 +35,12 @@ class GroupRecipe:
     scheme: str
     data: list
     only: dict = field(default_factory=dict)
-    val_only: dict = None
+    val_only: dict | None = None
     share: float | dict = 1.0
     weight: float = 1.0
     val_weight: float = 1.0
-    normalizer: str = None
-    tables: str = None
+    normalizer: str | None = None
+    tables: str | None = None
 
     @classmethod
     def from_dict(cls, entry):

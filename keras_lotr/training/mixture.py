@@ -36,7 +36,7 @@ class Group:
     scheme: str
     mean_shape: np.ndarray
     tables: dict = field(repr=False)
-    landmarks_in_box: tuple = None
+    landmarks_in_box: tuple | None = None
 
     @classmethod
     def of_model(cls, name, model):

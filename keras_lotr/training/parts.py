@@ -38,7 +38,7 @@ class TrainingParts:
     preset: Path
     train_faces: dict
     val_faces: dict
-    loss_weights: dict = None
+    loss_weights: dict | None = None
 
 
 def augmented_batches(recipe, groups, number, landmarks_in_box, **settings):

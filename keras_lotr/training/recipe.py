@@ -97,11 +97,11 @@ class Recipe:
 
     variant: str = "lotr_m"
     scheme: str = "ibug68"
-    image_size: int = None
+    image_size: int | None = None
     margin: float = 1.3
     model: dict = field(default_factory=dict)
-    init: str = None
-    backbone_weights: str = None
+    init: str | None = None
+    backbone_weights: str | None = None
     frozen_layers: list = field(default_factory=list)
     freeze_batch_norm: bool = True
     optimizer: str = "adamw"
@@ -115,10 +115,10 @@ class Recipe:
     ema: float = 0.998
     batch_size: int = 16
     epochs: int = 100
-    samples_per_epoch: int = None
+    samples_per_epoch: int | None = None
     augmentation: dict = field(default_factory=dict)
-    detector_boxes: bool = None
-    dtype: str = None
+    detector_boxes: bool | None = None
+    dtype: str | None = None
     seed: int = 0
     mixture: list = field(default_factory=list)
     notes: str = ""

@@ -203,7 +203,12 @@ def test_ctrl_c_in_a_training_says_how_to_go_on(checkpoint, rendered_faces, tmp_
     assert (run.exit_code, run.stderr) == (130, f"keras-lotr: Stopped. {left}\n")
 
 
-RESET = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # whatever started the tests
+# Whatever started the tests: a shell in the background ignores Ctrl-C, nohup a closed terminal.
+RESET = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

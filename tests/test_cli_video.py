@@ -126,9 +126,15 @@ def interrupt(monkeypatch, *signals):
 
 @pytest.fixture
 def handlers_stay():
-    before = [signal.getsignal(number) for number in SIGNALS]
+    """Those of a command in a terminal, whatever started the tests; nohup ignores SIGHUP."""
+    found = [signal.getsignal(number) for number in SIGNALS]
+    usual = [signal.default_int_handler, *[signal.SIG_DFL] * len(cli_errors._AS_CTRL_C)]
+    for number, handler in zip(SIGNALS, usual, strict=True):
+        signal.signal(number, handler)
     yield
-    assert before == [signal.getsignal(number) for number in SIGNALS]
+    assert usual == [signal.getsignal(number) for number in SIGNALS]
+    for number, handler in zip(SIGNALS, found, strict=True):
+        signal.signal(number, handler)
 
 
 SIGNALS = [signal.SIGINT, *cli_errors._AS_CTRL_C]

@@ -276,13 +276,15 @@ def _checked_pairs(openings):
     """Pairs of landmarks as lists of ints, which a config can hold."""
     if isinstance(openings, dict):
         openings = [pair for pairs in openings.values() for pair in pairs]
-    pairs = [list(map(whole, pair)) if hasattr(pair, "__len__") else [] for pair in openings]
-    for pair, given in zip(pairs, openings, strict=True):
+    pairs = []
+    for given in openings:
+        pair = list(map(whole, given)) if hasattr(given, "__len__") else []
         if len(pair) != 2 or None in pair or min(pair) < 0:
             raise ValueError(
                 "Expected openings as pairs of landmarks, such as [(37, 41)], or as "
                 f"LandmarkScheme.openings. Received: {given!r}"
             )
+        pairs.append(pair)
     return pairs
 
 

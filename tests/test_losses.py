@@ -239,6 +239,7 @@ def test_openings_of_a_scheme():
     loss = SmoothWing(openings=openings)
     assert loss.openings == [list(pair) for pairs in openings.values() for pair in pairs]
     assert SmoothWing(openings=np.array([[0, 1]])).openings == [[0, 1]]
+    assert SmoothWing(openings=(pair for pair in [(0, 1)])).openings == [[0, 1]]
 
 
 @pytest.mark.parametrize("pairs", [[(0, 1, 2)], [(0, 0.5)], [(0, -1)], [5], ["ab"], {"eye": [3]}])

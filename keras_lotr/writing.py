@@ -43,7 +43,7 @@ def replaced(path):
     except OSError as error:
         if error.errno is None:  # no word of the system: a sentence about something else
             raise
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -102,10 +102,11 @@ def _check_takes_files(path, folder):
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
 
 
-def _not_written(path, error):
+def not_written(path, error):
+    """The OSError that tells the user which file the system does not write, and why."""
     return OSError(f"{path} cannot be written: {error.strerror or error}.")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from keras_lotr import parquet_table
@@ -10,7 +10,7 @@ from keras_lotr.csv_table import csv_line, read_table, read_text
 from keras_lotr.inference.face_columns import cells_of_face, columns_of_face, kind_of_faces
 from keras_lotr.inference.formats import encoded, json_line
 from keras_lotr.inference.saved_results import parsed_json
-from keras_lotr.writing import check_replaced, replaced
+from keras_lotr.writing import check_replaced, not_written, replaced
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -50,10 +50,9 @@ class PointsFile:
         if self._kind == ".parquet":
             parquet_table.check_installed()
         check_replaced(self.path, _is_points, "video --points")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._frames = 0
-        with self._told():  # before an hour of work
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lines = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
+        self._lines = tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
 
     def __enter__(self):
         return self
@@ -71,16 +70,11 @@ class PointsFile:
         """
         faces = [face.to_dict() for face in faces]
         entry = {"frame": self._frames, "time": round(time, 6), "faces": faces}
-        with self._told():
-            self._lines.write(encoded(json_line(entry) + "\n"))
-        self._frames += 1
-
-    @contextmanager
-    def _told(self):
         try:
-            yield
+            self._lines.write(encoded(json_line(entry) + "\n"))
         except OSError as error:
-            raise OSError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+            raise not_written(self.path, error) from error
+        self._frames += 1
 
     def close(self):
         """Write the file."""

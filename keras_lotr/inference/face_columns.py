@@ -36,6 +36,12 @@ def columns_of_face(scheme, has=()):
         scheme: name of the landmark scheme; None for a table without faces.
         has: which of "track_id", "sigma" and "visible" a face of the table has.
     """
+    return dict(_columns_of_face(None if scheme is None else named_scheme(scheme), frozenset(has)))
+
+
+@cache
+def _columns_of_face(scheme, has):
+    """Once for all faces of a table, and their rows."""
     count = 0 if scheme is None else get_scheme(scheme).num_landmarks
     boxes = [f"box_{side}" for side in ("x0", "y0", "x1", "y1")]
     numbers = [f"{axis}{i}" for i in range(count) for axis in "xy"]
@@ -43,7 +49,7 @@ def columns_of_face(scheme, has=()):
     numbers += [f"visible{i}" for i in range(count)] if "visible" in has else []
     if "sigma" in has:
         numbers += [f"sigma_{k}{i}" for i in range(count) for k in ("xx", "xy", "yy")]
-    numbers += [] if scheme is None else _state_columns(named_scheme(scheme))
+    numbers += [] if scheme is None else _state_columns(scheme)
     numbered = {"track_id": int} if "track_id" in has else {}
     first = {**numbered, **dict.fromkeys(["score", *boxes], float), "scheme": str}
     return {**first, **dict.fromkeys([*numbers, "degrees"], float)}

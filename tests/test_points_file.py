@@ -9,6 +9,7 @@ import tempfile
 
 import numpy as np
 import pytest
+from tiny import largest_file
 
 from keras_lotr import FaceLandmarks
 from keras_lotr.inference.formats import to_csv
@@ -49,17 +50,9 @@ def test_json_lines(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are Unix's")
 def test_a_full_disk_is_told_with_the_file(tmp_path):
-    import resource
-
-    many = [face(0)] * 2000
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        full = pytest.raises(OSError, match="points.csv cannot be written: File too large")
-        with full, PointsFile(tmp_path / "points.csv") as points:
-            points.add(0.0, many)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    full = pytest.raises(OSError, match="points.csv cannot be written: File too large")
+    with largest_file(100_000), full, PointsFile(tmp_path / "points.csv") as points:
+        points.add(0.0, [face(0)] * 2000)
 
 
 def test_a_folder_that_takes_no_files_is_told_before_the_first_frame(tmp_path, monkeypatch):

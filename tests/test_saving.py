@@ -1,12 +1,8 @@
 """A preset is written as a whole; what cannot be written leaves the one that was there."""
 
-import resource
-import signal
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
-from tiny import assert_same_weights, randomize, tiny_lotr, weights_of
+from tiny import assert_same_weights, largest_file, randomize, tiny_lotr, weights_of
 
 from keras_lotr import LOTR
 from keras_lotr.detector_training.network import DetectorNetwork
@@ -15,19 +11,6 @@ from keras_lotr.presets.weights import named_weights
 
 def tiny_detector(width=4):
     return DetectorNetwork(widths=(width,) * 5, depths=(0, 0, 0, 0), pyramid_width=4)
-
-
-@contextmanager
-def largest_file(size):
-    """No file can grow beyond that many bytes, as on a disk that is full."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def contents(folder):

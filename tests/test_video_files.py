@@ -1,6 +1,5 @@
 """Reading and writing videos: times, sound, rotation, sizes, and files that are broken."""
 
-import resource
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tiny import largest_file
 
 from keras_lotr import annotate_video
 from keras_lotr.video.reading import VideoReader
@@ -216,13 +216,9 @@ def test_a_full_disk(tmp_path):
     for _ in range(60):
         writer.write(rng.integers(0, 256, (240, 320, 3), np.uint8))
     writer.release()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match="out.mp4 cannot be written: "):
-            annotate_video(no_faces, source, tmp_path / "out.mp4")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    full = pytest.raises(OSError, match="out.mp4 cannot be written: ")
+    with largest_file(100_000), full:
+        annotate_video(no_faces, source, tmp_path / "out.mp4")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi"]
 
 

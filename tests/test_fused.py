@@ -192,6 +192,21 @@ def test_part_of_another_model(images, rng):
     close(inner(images), keras.Model(theirs.input, theirs.get_layer("wide").output)(images))
 
 
+def test_several_inputs_are_fused_as_well(monkeypatch, images, rng):
+    models, calls = [], []
+    for kind in (keras.Model, FusedModel):
+        one, other = keras.Input((12, 10, 3)), keras.Input((12, 10, 6))
+        models.append(kind([one, other], layers.Add(name="sum")([plain(one), other])))
+    theirs, ours = models
+    ours.set_weights(theirs.get_weights())
+    inputs = [images, rng.normal(size=(2, 12, 10, 6)).astype("float32")]
+    inputs = [ops.convert_to_tensor(x) for x in inputs]  # Keras passes masks of tensors only
+    graph = ours._graph
+    monkeypatch.setattr(ours, "_graph", lambda *args: calls.append(1) or graph(*args))
+    close(ours(inputs), theirs(inputs))
+    assert calls
+
+
 @pytest.mark.skipif(BACKEND != "torch", reason="hooks are PyTorch's")
 def test_a_hook_sees_its_layer(images, rng):
     theirs, ours = two_models(block, rng)

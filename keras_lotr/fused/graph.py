@@ -33,8 +33,10 @@ class FusedModel(keras.Model):
         self._graph = FusedGraph(self)
 
     def call(self, inputs, training=None, mask=None):
-        # Keras' own accepts and ignores every further argument.
-        if mask is not None or isinstance(keras.tree.flatten(inputs)[0], keras.KerasTensor):
+        # Keras' own accepts and ignores every further argument. Of several inputs without a mask
+        # it passes a list of None.
+        masked = any(part is not None for part in keras.tree.flatten(mask))
+        if masked or isinstance(keras.tree.flatten(inputs)[0], keras.KerasTensor):
             return super().call(inputs, training=training, mask=mask)
         return self._graph(self._standardize_inputs(inputs), training)
 

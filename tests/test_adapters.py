@@ -132,6 +132,14 @@ class TestPandas:
         with pytest.raises(TypeError, match="of one image. Received: list of list"):
             keras_lotr.to_pandas([[make_face()]])
 
+    def test_numbers_of_a_tracker(self):
+        pandas = pytest.importorskip("pandas")
+        faces = [make_face(), replace(make_face(), track_id=7)]
+        numbers = keras_lotr.to_pandas(faces).groupby("face").track_id.first(skipna=False)
+        assert numbers[0] is pandas.NA and numbers[1] == 7
+        assert keras_lotr.to_pandas(faces[1:]).track_id.dtype == int
+        assert "track_id" not in keras_lotr.to_pandas(faces[:1])
+
 
 @pytest.mark.parametrize("name", ["supervision", "pandas"])
 def test_missing_library(name, monkeypatch):

@@ -1,5 +1,6 @@
 """The faces of photos in one file, from Python."""
 
+import json
 import os
 
 import numpy as np
@@ -102,6 +103,23 @@ def test_either_part_of_how_sure_a_face_is(known, name, tmp_path):
 def test_without_a_tracker_there_is_no_column(name, tmp_path):
     again([face()], name, tmp_path)
     assert "track_id" not in read_table(tmp_path / name).header
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv", "a.parquet", "coco.json"])
+def test_a_landmark_without_a_place(name, tmp_path):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow", reason="writes Parquet")
+    face = FaceLandmarks([[10, 20], [np.nan, np.nan]], [0, 0, 50, 50], 0.9, "plain2")
+    path = tmp_path / name
+    write_results([PhotoLandmarks("a.jpg", [face])], path, coco=name == "coco.json")
+    if name == "coco.json":
+        (annotation,) = json.loads(path.read_text())["annotations"]
+        assert annotation["keypoints"] == [10, 20, 2, 0, 0, 0]
+        assert annotation["num_keypoints"] == 1
+    else:
+        np.testing.assert_array_equal(read_results(path)[0].faces[0].points, face.points)
+    face.save(tmp_path / "alone.json")
+    assert json.loads((tmp_path / "alone.json").read_text())["points"][1] == [None, None]
 
 
 def test_sizes_of_numpy_are_written(tmp_path):

@@ -69,7 +69,8 @@ def to_pandas(faces):
         `pandas.DataFrame` with the columns face, landmark (numbers from 0), region (the smallest
         one: left_eye rather than eyes), x, y (image pixels) and score (of the face). If a face has
         them, also visible, sigma_xx, sigma_xy and sigma_yy (squared image pixels) and quality (of
-        the face), NaN for faces without; and track_id, of faces from `FaceTracker`.
+        the face), NaN for faces without; and track_id, of faces from `FaceTracker`, `pandas.NA` for
+        faces without.
 
     Raises:
         ImportError: pandas is not installed.
@@ -91,9 +92,10 @@ def to_pandas(faces):
         columns["score"] += [np.nan if face.score is None else float(face.score)] * count
     if any(face.sigma is not None or face.visible is not None for face in faces):
         columns |= _certainty_columns(faces)
-    if faces and (numbers := _numbers(faces)):
-        counts = [len(face) for face in faces]
-        columns["track_id"] = np.repeat(numbers["track_id"], counts)
+    if any(face.track_id is not None for face in faces):
+        numbers = [face.track_id for face in faces for _ in range(len(face))]
+        # Whole numbers beside none of pandas' own: NumPy would make them fractions.
+        columns["track_id"] = pandas.array(numbers, "Int64") if None in numbers else numbers
     return pandas.DataFrame(columns)
 
 

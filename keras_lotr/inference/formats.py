@@ -13,6 +13,7 @@ files are what the readers of `keras_lotr.datasets` read.
 
 import codecs
 import json
+import math
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -81,8 +82,19 @@ def pieces(kind, entries, folder=None):
 
 
 def json_line(entry):
-    """An entry in one line, without its end."""
-    return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+    """An entry in one line, without its end; what is not known, NaN, is null."""
+    try:
+        return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return json.dumps(_with_null(entry), ensure_ascii=False, allow_nan=False)
+
+
+def _with_null(value):
+    if isinstance(value, dict):
+        return {key: _with_null(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_with_null(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def to_json(entries):
@@ -163,7 +175,7 @@ def to_coco(entries, folder=None):
     """A COCO keypoints file: a category for each scheme, with names and skeleton.
 
     The category of a scheme of one's own has all that it says as "scheme". The flag of a keypoint
-    is 2, or 1 if it is more probably hidden than seen.
+    is 2, 1 if it is more probably hidden than seen, and 0 if its place is NaN.
 
     Args:
         entries: of the images.
@@ -199,11 +211,14 @@ def _annotations(entries, categories):
 def _annotation(face):
     x0, y0, x1, y1 = face["box"]
     visible = face.get("visible", [1] * len(face["points"]))
-    flagged = zip(face["points"], visible, strict=True)
+    flagged = [
+        (0.0, 0.0, 0) if math.isnan(x + y) else (x, y, 1 + (seen >= 0.5))
+        for (x, y), seen in zip(face["points"], visible, strict=True)
+    ]
     others = {key: face[key] for key in NOT_ALWAYS if key in face}
     return {
-        "keypoints": [value for (x, y), seen in flagged for value in (x, y, 1 + (seen >= 0.5))],
-        "num_keypoints": len(face["points"]),
+        "keypoints": [value for keypoint in flagged for value in keypoint],
+        "num_keypoints": sum(flag > 0 for *_, flag in flagged),
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": (x1 - x0) * (y1 - y0),
         "iscrowd": 0,

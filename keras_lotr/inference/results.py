@@ -1,6 +1,5 @@
 """What was found: the landmarks of a face."""
 
-import json
 import os
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -294,7 +293,7 @@ class FaceLandmarks:
         path, face = Path(path), self.to_dict()
         entry = {"source": os.fspath(image), "faces": [face]}
         writers = {
-            ".json": lambda: json.dumps(face) + "\n",
+            ".json": lambda: formats.json_line(face) + "\n",
             ".csv": lambda: formats.to_csv([entry], path.parent),
             ".pts": lambda: formats.to_pts(face),
         }

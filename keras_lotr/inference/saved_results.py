@@ -156,7 +156,9 @@ def _entries_of_table(path):
                 entries.setdefault(source, entry)
             continue
         face = {
-            "points": np.reshape([float(values[name]) for name in columns], (-1, 2)).tolist(),
+            "points": np.reshape(
+                [float(values[name] or "nan") for name in columns], (-1, 2)
+            ).tolist(),
             "box": [float(values[side]) for side in BOX_COLUMNS],
             "score": float(values["score"]) if values["score"] else None,
             "scheme": scheme_of_text(values["scheme"]),

@@ -139,7 +139,7 @@ def fit(model, batches, validation, epochs, checkpoint, resume=False, verbose="a
     if (done := len(checkpoint.history)) >= epochs and verbose:
         print(f"This run has {done} epochs already, and {epochs} are asked for: nothing is left.")
     if verbose == "auto":
-        verbose = int(sys.stdout.isatty())
+        verbose = int(sys.stdout is not None and sys.stdout.isatty())
         checkpoint.prints = not verbose
     count = place_in_group()[1]
     shared = [LogsOfGroup()] if count > 1 else []

@@ -161,20 +161,23 @@ class LOTRMixture(keras.Model):
 
     def model_of(self, name):
         """The plain `LOTR` of a group with the weights of now, which shares nothing with this."""
-        number = self.number_of(name)
-        group = self.groups[number]
-        count = len(group.mean_shape)
+        group = self.groups[self.number_of(name)]
         config = copy.deepcopy(self.trunk_config)  # Keras empties what it reads
         preprocessor = replace(
             self.preprocessor, scheme=group.scheme, landmarks_in_box=group.landmarks_in_box
         )
-        config |= {"num_landmarks": count, "mean_shape": group.mean_shape}
+        config |= {"num_landmarks": len(group.mean_shape), "mean_shape": group.mean_shape}
         model = LOTR.from_config({**config, "preprocessor": preprocessor})
-        own = named_weights(self)
+        self.copy_weights(name, model)
+        return model
+
+    def copy_weights(self, name, model):
+        """Give the weights of now to a model that `model_of` made of this group earlier."""
+        number = self.number_of(name)
+        count, own = len(self.groups[number].mean_shape), named_weights(self)
         for key, variable in named_weights(model).items():
             value = ops.convert_to_numpy(own[key].value)
             variable.assign(value[number, :count] if key in TABLES else value)
-        return model
 
     def get_config(self):
         names = ("name", "landmarks_in_box")

@@ -49,9 +49,15 @@ def mixture_parts(recipe, data, out, init, reader, workers):
         mean = float(np.average(list(nme.values()), weights=weights))
         return {"val_nme": mean, **{f"val_nme_{name}": value for name, value in nme.items()}}
 
+    models = {}  # made once: that takes as long as several batches
+
     def keep():
         for name in names:
-            mixture.model_of(name).save_to_preset(out / PRESETS / name, plain=True)
+            if name in models:
+                mixture.copy_weights(name, models[name])
+            else:
+                models[name] = mixture.model_of(name)
+            models[name].save_to_preset(out / PRESETS / name, plain=True)
             write_json(out / PRESETS / name / RECIPE, asdict(recipe))
 
     return TrainingParts(

@@ -8,11 +8,11 @@ import os
 import pickle
 import signal
 import tempfile
-import threading
 import time
 import traceback
 from multiprocessing.connection import wait
 
+from keras_lotr.child_processes import live_as_long_as_the_parent, terminal_ignored
 from keras_lotr.quiet import start_keras
 
 _GRACE_SECONDS = 5  # for the others to tell what they know when one has ended
@@ -47,7 +47,8 @@ def run_in_processes(devices, function, *arguments, **settings):
                 answer, end = context.Pipe(duplex=False)
                 place = (number, len(devices), devices[number], os.path.join(folder, "meeting"))
                 process = context.Process(target=_run, args=(place, call, end), daemon=True)
-                process.start()
+                with terminal_ignored():
+                    process.start()
                 end.close()
                 processes.append(process)
                 answers.append(answer)
@@ -98,9 +99,7 @@ def _told(answer):
 
 # === In a process of its own ===
 def _run(place, call, end):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's, which ends all
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    live_as_long_as_the_parent()
     try:
         end.send(_called(*place, call))
     except Exception as error:

@@ -100,7 +100,8 @@ def opening_loss(y_true, y_pred, pairs, w=10.0):
         (B, N): the mean over x and y, half of it at each landmark of the pair; 0 at others.
 
     Raises:
-        ValueError: y_true and y_pred have different numbers of faces or landmarks.
+        ValueError: y_true and y_pred have different numbers of faces or landmarks, or a pair is of
+            landmarks that they do not have.
 
     Example:
 
@@ -110,7 +111,12 @@ def opening_loss(y_true, y_pred, pairs, w=10.0):
     """
     y_pred = _floats(y_pred)
     y_true = ops.cast(y_true, y_pred.dtype)
-    upper, lower = np.array(pairs, "int32").reshape(-1, 2).T
+    upper, lower = pairs = np.array(pairs, "int32").reshape(-1, 2).T
+    if pairs.size and pairs.max() >= y_pred.shape[1]:
+        raise ValueError(
+            f"Expected openings of landmarks below {y_pred.shape[1]}, the number that faces have. "
+            f"Received: landmark {pairs.max()}"
+        )
     x = _distance(*(ops.take(y, upper, 1) - ops.take(y, lower, 1) for y in (y_true, y_pred)))
     loss = _mean(ops.where(x < w, x * x, 2 * w * x - w * w))
     at = np.zeros((len(upper), y_pred.shape[1]))

@@ -234,6 +234,13 @@ def test_bad_opening_weight(weight):
         SmoothWing(openings=PAIRS, opening_weight=weight)
 
 
+def test_openings_beyond_the_face():
+    y = np.zeros((2, 5, 2))
+    loss = SmoothWing(openings=[(0, 9)])
+    with pytest.raises(ValueError, match="landmarks below 5, .* Received: landmark 9"):
+        loss(y, y)
+
+
 def test_openings_of_a_scheme():
     openings = get_scheme("ibug68").openings
     loss = SmoothWing(openings=openings)

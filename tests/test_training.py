@@ -97,7 +97,7 @@ def test_preset_has_the_best_weights(whole, rendered_faces):
 
 
 def test_log_is_a_header_and_a_line_an_epoch(rendered_faces, tmp_path, capsys):
-    train(replace(RUN, epochs=2), [rendered_faces], tmp_path / "run")
+    train(replace(RUN, epochs=2), rendered_faces, tmp_path / "run")  # a single folder
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"Training faces: {rendered_faces} 8"
     assert lines[1] == "Validation faces: all 4"

@@ -47,10 +47,10 @@ def train(
 
     Args:
         recipe: `Recipe`.
-        data: folders of data sets; an epoch draws the same number of faces from each. Faces of a
-            split "val" are for validation; if there are none, a tenth of the first data set is held
-            out. For a mixture, NAME=FOLDER gives a data set a name, and each group needs a split
-            "val".
+        data: folders of data sets, or a single one; an epoch draws the same number of faces from
+            each. Faces of a split "val" are for validation; if there are none, a tenth of the first
+            data set is held out. For a mixture, NAME=FOLDER gives a data set a name, and each group
+            needs a split "val".
         out: folder of the run; unless `resume` is set, one without a training, a recipe.json or a
             preset.
         init: what to start from: a preset, with its network and its weights; or a safetensors file
@@ -75,6 +75,7 @@ def train(
         OSError: the folder cannot be written; the sentence says why. The last whole checkpoint
             stays.
     """
+    data = [data] if isinstance(data, str | os.PathLike) else list(data)
     out, only = Path(out), given_tags(only)
     check_out(out, resume)
     if resume:

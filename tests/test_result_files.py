@@ -303,6 +303,19 @@ class TestFolder:
         assert len(list(Path("out").glob("*.json"))) == len(images)
         assert len(list(Path("out").glob("*.pts"))) == 2 * len(images)
 
+    def test_names_of_many_images_of_one_name(self, photos, monkeypatch):
+        from keras_lotr.cli import result_folder
+
+        compared, same = [], result_folder._same
+        monkeypatch.setattr(
+            result_folder, "_same", lambda name: compared.append(name) or same(name)
+        )
+        images = ["x/a_3.jpg", *(f"{i}/a.jpg" for i in range(300))]
+        names = open_results(images, "out", ["pts"]).names
+        numbers = [2, *range(4, 302)]
+        assert list(names.values()) == ["a_3", "a", *(f"a_{number}" for number in numbers)]
+        assert len(compared) < 10 * len(images)
+
     def test_pts_of_several_faces_come_back(self, photos):
         from keras_lotr.datasets import read_samples
 

@@ -25,6 +25,7 @@ from keras_lotr.unfinished import remove_abandoned
 from keras_lotr.writing import check_folder
 
 _LONGEST_NAME = 200  # bytes, of 255 that file systems allow; numbers and endings follow
+_NUMBER = re.compile(r"\d+\Z")
 _SAY_WHOSE = ("json", "jsonl", "csv", "parquet")  # formats whose files name their image
 
 
@@ -54,6 +55,9 @@ class ResultFolder:
         self._present = self._names_there() if resume and "pts" in kinds else set()
         is_another = self._is_another if resume else lambda name, image: False
         self.names = _names(images, {"coco"} if "coco" in kinds else set(), searched, is_another)
+        names = {name.lower() for name in self.names.values()} | self._present
+        # What stands before the number at the end of a name, of names that have one.
+        self._before_numbers = {s for name in names if (s := _NUMBER.sub("", name)) != name}
         if not resume:
             for name in self.names.values():
                 files = (folder / f"{name}.{kind}" for kind in kinds if kind != "coco")
@@ -143,8 +147,9 @@ class ResultFolder:
             if kind not in ("coco", "pts"):
                 formats.write_entries(self.folder / f"{name}.{kind}", kind, [entry])
         if "pts" in self.kinds:
+            start = self._of_several(name)
             for i, face in enumerate(entry["faces"]):
-                several = f"{self._of_several(name)}{i}" if len(entry["faces"]) > 1 else name
+                several = f"{start}{i}" if len(entry["faces"]) > 1 else name
                 check_no_loss(self.folder / f"{several}.pts")
                 formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
         if self.drawn:
@@ -155,8 +160,7 @@ class ResultFolder:
     def _of_several(self, name):
         """What stands before the number of a face: NAME_, unless that is another image's name."""
         start = f"{name}_"
-        others = {other.lower() for other in self.names.values()} | self._present
-        while any(re.fullmatch(re.escape(start.lower()) + r"\d+", other) for other in others):
+        while start.lower() in self._before_numbers:
             start += "_"
         return start
 
@@ -186,16 +190,23 @@ def _names(images, taken, searched, is_another):
     The name begins with the subfolder of the image in a folder that was searched. A name is taken,
     too, if `is_another(name, image)`.
     """
-    names, taken = {}, set(taken)
+    names, taken, begin = {}, set(taken), {}
     for image in images:
         stem = "stdin" if image == "-" else Path(file_name(image)).stem or "image"
-        first = name = os.path.join(_subfolder(image, searched), _shortened(stem))
-        number = 2
-        while _same(name) in taken or is_another(name, image):
-            name, number = f"{first}_{number}", number + 1
+        first = os.path.join(_subfolder(image, searched), _shortened(stem))
+        number = begin.get(_same(first), 1)
+        while _same(_with_number(first, number)) in taken:
+            number += 1
+        begin[_same(first)] = number  # all names of smaller numbers are taken
+        while _same(name := _with_number(first, number)) in taken or is_another(name, image):
+            number += 1
         taken.add(_same(name))
         names[image] = name
     return names
+
+
+def _with_number(name, number):
+    return name if number == 1 else f"{name}_{number}"
 
 
 def _shortened(stem):

@@ -1,6 +1,7 @@
 """Any data set: which reader takes it, and the kits of real faces."""
 
 import json
+import pickle
 from pathlib import Path
 
 import cv2
@@ -60,6 +61,23 @@ class TestReadSamples:
         file = write(tmp_path / "faces.csv", f"image,x0,y0,x1,y1,split\n{rows}")
         with pytest.raises(NoFaces, match=r"'test' in .* There are 2 in 'train' and 1 in 'val'\.$"):
             read_samples(file, "test")
+
+    def test_other_splits_are_read_for_who_reads_the_message(self, tmp_path, monkeypatch):
+        make_image(tmp_path / "a.jpg")
+        file = write(tmp_path / "faces.csv", "image,x0,y0,x1,y1,split\na.jpg,1,2,3,4,train\n")
+        asked, read = [], READERS["csv"].read
+
+        def noted(folder, split, **options):
+            asked.append(split)
+            return read(folder, split, **options)
+
+        monkeypatch.setattr(READERS["csv"], "read", noted)
+        with pytest.raises(NoFaces) as caught:
+            read_samples(file, "test")
+        assert asked == ["test"]
+        copy = pickle.loads(pickle.dumps(caught.value))
+        assert str(copy) == str(caught.value)
+        assert str(copy).endswith("There are 1 in 'train'.")
 
     def test_missing_images_are_named_once(self, tmp_path):
         for i in range(5):

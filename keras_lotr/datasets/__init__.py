@@ -3,6 +3,7 @@
 import os
 import warnings
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from keras_lotr.datasets import coco, csv_points, facesynth, ibug, jd106, labels_json, shards, wflw
@@ -77,8 +78,8 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
     if not samples:
         landmarks = "" if scheme is None else f" with {scheme} landmarks"
         raise NoFaces(
-            f"No face of split {split!r}{landmarks} in {folder} (reader {reader!r})."
-            + _other_splits(READERS[reader], folder, split, options)
+            f"No face of split {split!r}{landmarks} in {folder} (reader {reader!r}).",
+            hint=partial(_other_splits, reader, folder, split, options),
         )
     samples = _with_tags(samples, only, folder)
     if reader != "shards":  # they were checked when they were written
@@ -88,10 +89,10 @@ def read_samples(folder, split="train", scheme=None, reader=None, only=()):
 
 def _other_splits(reader, folder, split, options):
     """What the error of an empty split says of the others."""
-    counts = {}
+    counts, read = {}, READERS[reader].read
     with warnings.catch_warnings(action="ignore"), suppress(ValueError, OSError):
         for other in _SPLITS:
-            if other != split and (found := len(reader.read(folder, other, **options))):
+            if other != split and (found := len(read(folder, other, **options))):
                 counts[other] = found
     there = [f"{count} in {other!r}" for other, count in counts.items()]
     return f" There are {' and '.join(there)}." if there else ""

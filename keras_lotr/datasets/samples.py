@@ -27,7 +27,20 @@ _SPLIT_WORD = re.compile(r"(?<![a-z])(train|val|test)(ing|id|idation)?(set|data)
 
 
 class NoFaces(ValueError):
-    """The data set has no faces in the split asked for."""
+    """The data set has no faces in the split asked for.
+
+    Args:
+        message: what was expected, and where.
+        hint: a function that gives the end of the message. It is called when the message is asked
+            for, as it may read a data set, and most who catch this error do not ask.
+    """
+
+    def __init__(self, message, hint=None):
+        super().__init__(message)
+        self.hint = hint
+
+    def __str__(self):
+        return super().__str__() + ("" if self.hint is None else self.hint())
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,9 @@ from tiny import draw_face
 
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augmentation import Augmentation, change_look, random_crop
-from keras_lotr.datasets.batches import LandmarkBatches, load_crops
+from keras_lotr.datasets.batches import LandmarkBatches, crops_in_chunks, load_crops
 from keras_lotr.geometry import apply, box_of, crop_from_box
+from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.schemes import get_scheme
 
 pytestmark = pytest.mark.once
@@ -184,6 +185,15 @@ def test_validation_crops_follow_the_contract(samples):
     assert crops.shape == (8, 64, 64, 3)
     extent = np.ptp(points, axis=1).max(-1)
     np.testing.assert_allclose(extent, 64 / 1.3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, 6, 8])
+def test_chunks_are_the_crops_of_all(samples, count):
+    whole = load_crops(samples[:count], 64, 1.5)
+    parts = list(crops_in_chunks(samples[:count], Preprocessor("ibug68", 64, 1.5), chunk=3))
+    assert [len(crops) for crops, _ in parts] == {0: [0], 6: [3, 3], 8: [3, 3, 2]}[count]
+    for expected, found in zip(whole, zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(np.concatenate(found), expected)
 
 
 # === Landmarks without label ===

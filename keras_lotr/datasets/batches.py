@@ -7,6 +7,7 @@ from keras_lotr.datasets.augmentation import random_crop
 from keras_lotr.datasets.epoch_batches import EpochBatches
 from keras_lotr.number_checks import check_counts
 
+CHUNK = 512  # crops in memory at a time
 _NO_IMAGE = np.zeros((1, 1, 3), np.uint8)
 
 
@@ -42,6 +43,34 @@ def load_crops(samples, size, margin):
         crops[i] = geometry.warp(sample.image(), crop_from_image, size)
         points.append(geometry.apply(crop_from_image, sample.points_image))
     return crops, np.array(points, np.float32)
+
+
+def crops_in_chunks(samples, preprocessor, chunk=CHUNK):
+    """The same for a model, some samples at a time, as the crops of a data set may not fit.
+
+    Args:
+        samples: list of F `Sample`.
+        preprocessor: `Preprocessor`, of the model.
+        chunk: how many crops there are in memory.
+
+    Yields:
+        crops (C, S, S, 3) uint8 and points_crop (C, N, 2) float32 of up to `chunk` samples; a
+        single time without any if there are no samples.
+
+    Raises:
+        FileNotFoundError, ValueError: as of `load_crops`.
+
+    Example:
+
+    >>> from keras_lotr.preprocessor import Preprocessor
+    >>> from keras_lotr.datasets import read_samples
+    >>> samples = read_samples("examples/rendered_faces", "val", "ibug68")
+    >>> [len(crops) for crops, _ in crops_in_chunks(samples, Preprocessor("ibug68", 64), 12)]
+    [12, 4]
+    """
+    for start in range(0, max(1, len(samples)), chunk):
+        part = samples[start : start + chunk]
+        yield load_crops(part, preprocessor.image_size, preprocessor.margin)
 
 
 class LandmarkBatches(EpochBatches):

@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_lotr.conversions import sources_of
 from keras_lotr.datasets import NoFaces, read_samples
-from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.batches import crops_in_chunks
 from keras_lotr.datasets.detector_boxes import detector_boxes
 from keras_lotr.datasets.gaps import in_scheme
 from keras_lotr.datasets.sets import given_tags, halves
@@ -24,7 +24,6 @@ from keras_lotr.schemes import get_scheme, scheme_config
 
 THRESHOLDS = (8, 10)  # per cent: JD-landmark's and WFLW's
 BOXES = ("ground-truth", "detector")
-CHUNK = 512  # crops in memory at a time
 
 
 def evaluate(
@@ -161,9 +160,7 @@ def measure(
         found = detector_boxes(samples, landmarks_in_box=preprocessor.landmarks_in_box)
         samples, not_detected = _with_boxes(samples, found)
     truth, predicted = [], []
-    for start in range(0, len(samples), CHUNK):
-        chunk = samples[start : start + CHUNK]
-        crops, points = load_crops(chunk, preprocessor.image_size, preprocessor.margin)
+    for crops, points in crops_in_chunks(samples, preprocessor):
         truth.append(points)
         predicted.append(model.predict_points(crops, flip))
     truth, predicted = np.concatenate(truth), np.concatenate(predicted)

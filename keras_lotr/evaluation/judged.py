@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.batches import crops_in_chunks
 from keras_lotr.inference.certainty import distances, expected_error, quality, scale_matrices
 
 
@@ -74,6 +74,8 @@ def judge(model, samples):
     Raises:
         ValueError: the model does not say how sure it is.
     """
-    preprocessor = model.preprocessor
-    crops, truth = load_crops(samples, preprocessor.image_size, preprocessor.margin)
-    return Judged(samples, truth, *model.predict_certainty(crops))
+    parts = [
+        (truth, *model.predict_certainty(crops))
+        for crops, truth in crops_in_chunks(samples, model.preprocessor)
+    ]
+    return Judged(samples, *map(np.concatenate, zip(*parts, strict=True)))

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keras_lotr.datasets.batches import load_crops
-from keras_lotr.evaluation.evaluation import CHUNK, read_labelled
+from keras_lotr.datasets.batches import CHUNK, load_crops
+from keras_lotr.evaluation.evaluation import read_labelled
 from keras_lotr.evaluation.judged import judge
 from keras_lotr.images.drawing import draw
 from keras_lotr.inference.results import FaceLandmarks

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_lotr.datasets.batches import load_crops
+from keras_lotr.datasets.batches import crops_in_chunks
 from keras_lotr.datasets.sets import sets_of
 from keras_lotr.inference.certainty import distances, radius
 from keras_lotr.schemes import get_scheme
@@ -44,14 +44,11 @@ def held_out_ratios(model, samples, held_out):
 
 def _median_error(model, samples):
     step = max(1, len(samples) // _COMPARED)
-    crops, truth = _crops(model, samples[::step])
-    errors = np.linalg.norm(truth - model.predict_points(crops), axis=-1)
-    return float(np.nanmedian(errors))
-
-
-def _crops(model, samples):
-    preprocessor = model.preprocessor
-    return load_crops(samples, preprocessor.image_size, preprocessor.margin)
+    errors = [
+        np.linalg.norm(truth - model.predict_points(crops), axis=-1)
+        for crops, truth in crops_in_chunks(samples[::step], model.preprocessor)
+    ]
+    return float(np.nanmedian(np.concatenate(errors)))
 
 
 def as_held_out(crops, ratios):
@@ -77,11 +74,11 @@ def calibrate(model, groups):
     model.certainty.calibration.assign(np.ones(model.certainty.calibration.shape, np.float32))
     found, weights = [], []
     for samples in groups:
-        crops, truth = _crops(model, samples)
-        points, certainty = model.predict_certainty(crops)
-        found.append(distances(truth - points, certainty[..., :3]))
-        known = np.isfinite(found[-1])
-        weights.append(known / np.maximum(known.sum(1, keepdims=True), 1) / len(samples))
+        for crops, truth in crops_in_chunks(samples, model.preprocessor):
+            points, certainty = model.predict_certainty(crops)
+            found.append(distances(truth - points, certainty[..., :3]))
+            known = np.isfinite(found[-1])
+            weights.append(known / np.maximum(known.sum(1, keepdims=True), 1) / len(samples))
     found, weights = np.concatenate(found), np.concatenate(weights)
     every = weighted_quantile(found, weights, LEVEL) / radius(LEVEL)
     factors, calibration = {}, np.full(model.certainty.calibration.shape, every, np.float32)

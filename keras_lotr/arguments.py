@@ -55,7 +55,10 @@ def with_current_names(cls, arguments):
 
 
 def arguments_of(cls):
-    """Names of the arguments of a class and of those that it comes from, up to Keras' own."""
+    """Names of the arguments of a class and of those that it hands others on to, up to Keras' own.
+
+    A constructor that refuses other arguments has none, or calls them `unknown`.
+    """
     names = []
     for base in cls.__mro__:
         if base.__module__.startswith("keras."):
@@ -63,6 +66,9 @@ def arguments_of(cls):
         if "__init__" in vars(base):
             parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
             names += [p.name for p in parameters if p.kind in _BY_NAME and p.name not in names]
+            others = [p.name for p in parameters if p.kind == inspect.Parameter.VAR_KEYWORD]
+            if others in ([], ["unknown"]):
+                break
     return names
 
 

@@ -80,6 +80,12 @@ def test_arguments_of_a_subclass():
     assert {"extra", "num_heads", "dtype"} < set(arguments_of(Mine))
 
 
+def test_arguments_that_only_the_base_has():
+    assert not {"inputs", "outputs"} & set(arguments_of(LOTR))
+    with pytest.raises(TypeError, match="no argument 'inputs'. Its arguments are backbone, "):
+        tiny_lotr(5, inputs=1)
+
+
 def test_a_call_takes_no_arguments_that_it_ignores():
     with pytest.raises((TypeError, ValueError), match="return_attention"):
         tiny_lotr(5)(np.zeros((1, SIZE, SIZE, 3)), return_attention=True)

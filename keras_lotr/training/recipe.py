@@ -1,6 +1,5 @@
 """Recipes: what a training is made of, as a JSON file that travels with the preset."""
 
-import inspect
 import json
 import math
 from dataclasses import dataclass, field, fields, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lotr.arguments import with_current_names
+from keras_lotr.arguments import arguments_of, with_current_names
 from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
@@ -22,15 +21,7 @@ from keras_lotr.training.group_recipe import GroupRecipe, is_list_of_names
 from keras_lotr.variants import VARIANTS
 
 # Arguments of `LOTR` that are not a recipe's `model`.
-_NOT_OF_MODEL = {
-    "backbone",
-    "num_landmarks",
-    "mean_shape",
-    "name",
-    "certainty_dim",
-    "self",
-    "unknown",
-}
+_NOT_OF_MODEL = {"backbone", "num_landmarks", "mean_shape", "name", "certainty_dim"}
 
 # What each number is, the least that it can be, and what it must stay below.
 _TINY = 1e-12
@@ -202,7 +193,7 @@ class Recipe:
                 raise ValueError(f"Expected {name} as {what}. Received: {value!r}")
         for name, (kind, least, below) in _NUMBERS.items():
             self._check_number(name, kind, least, below)
-        known = inspect.signature(LOTR.__init__).parameters.keys() - _NOT_OF_MODEL
+        known = set(arguments_of(LOTR)) - _NOT_OF_MODEL
         if isinstance(self.model, dict):
             object.__setattr__(self, "model", with_current_names(LOTR, self.model))
         _check_keys("model", self.model, known)

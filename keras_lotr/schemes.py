@@ -76,7 +76,12 @@ def scheme_of_text(text):
     Raises:
         ValueError: it is none.
     """
-    return scheme_config(json.loads(text)) if text.startswith("{") else text
+    if not text.startswith("{"):
+        return text
+    try:
+        return scheme_config(json.loads(text))
+    except RecursionError as error:
+        raise ValueError(f"Expected a landmark scheme as JSON: {error}") from None
 
 
 @lru_cache(maxsize=64)

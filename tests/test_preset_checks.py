@@ -11,11 +11,15 @@ import pytest
 from tiny import randomize, tiny_lotr
 
 from keras_lotr import LOTR
+from keras_lotr.datasets.samples import read_json as read_labels
+from keras_lotr.evaluation.tables import read_results
 from keras_lotr.presets.checks import check_config, check_size, planned_weights
 from keras_lotr.presets.files import read_json
+from keras_lotr.presets.layout import layout_of
 from keras_lotr.presets.preset import CONFIG, METADATA, PREPROCESSOR, WEIGHTS
 from keras_lotr.presets.weights import count_numbers, named_weights
 from keras_lotr.publishing.publish import publication, write_card
+from keras_lotr.schemes import scheme_of_text
 from keras_lotr.training.recipe import Recipe
 
 
@@ -212,6 +216,27 @@ def test_huge_or_deep_json(tmp_path):
     deep.write_text("[" * 10**6)
     with pytest.raises(ValueError, match=r"Expected JSON in .*deep.json"):
         read_json(deep)
+
+
+@pytest.mark.parametrize("read", [Recipe.load, read_results, read_labels, layout_of])
+def test_every_reader_of_json_refuses_what_is_too_deep(read, tmp_path):
+    deep = tmp_path / "deep.json"
+    deep.write_bytes((10**6).to_bytes(8, "little") * (read is layout_of) + b"[" * 10**6)
+    with pytest.raises(ValueError, match=r"Expected .*deep.json"):
+        read(deep)
+
+
+def test_a_scheme_that_is_too_deep():
+    with pytest.raises(ValueError, match="Expected a landmark scheme as JSON"):
+        scheme_of_text('{"points": ' + "[" * 10**6)
+
+
+def test_a_policy_that_is_none(copy):
+    config = json.loads((copy / CONFIG).read_text())
+    config["config"]["backbone"]["config"]["layers"][1]["config"]["dtype"] = {}
+    (copy / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError):  # Keras' own
+        LOTR.from_preset(copy, dtype="mixed_bfloat16")
 
 
 # === Files ===

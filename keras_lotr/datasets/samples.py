@@ -213,7 +213,7 @@ def read_json(path):
     text = read_text(path)
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected JSON in {path}: {error}") from None
 
 

@@ -6,6 +6,7 @@ The published numbers are those of `published.json`, each row with its source.
 import json
 from pathlib import Path
 
+from keras_lotr.presets.files import read_json
 from keras_lotr.schemes import get_scheme, named_scheme
 from keras_lotr.training.run_files import BEST
 
@@ -27,10 +28,7 @@ def read_results(path):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected results of `keras-lotr evaluate`. There is no {path}.")
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"Expected JSON in {path}: {error}") from None
+    results = read_json(path)
     wrong = missing(results)
     if wrong:
         raise NoResults(

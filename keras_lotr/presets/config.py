@@ -88,7 +88,9 @@ def _without_dtypes(config):
     return {
         key: _without_dtypes(value)
         for key, value in config.items()
-        if not (key == "dtype" and isinstance(value, dict) and value["class_name"] == "DTypePolicy")
+        if not (
+            key == "dtype" and isinstance(value, dict) and value.get("class_name") == "DTypePolicy"
+        )
     }
 
 

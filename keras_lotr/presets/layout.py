@@ -39,6 +39,6 @@ def layout_of(path):
             if key != "__metadata__"
             for begin, end in [entry["data_offsets"]]
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"Expected a safetensors file. Received: {path}: {error}") from None
     return Layout(places, hashlib.sha256(header).hexdigest())

@@ -1,6 +1,5 @@
 """Recipes: what a training is made of, as a JSON file that travels with the preset."""
 
-import json
 import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from keras_lotr.datasets.augmentation import Augmentation
 from keras_lotr.losses import SmoothWing
 from keras_lotr.lotr import LOTR
 from keras_lotr.number_checks import real, whole
+from keras_lotr.presets.files import read_json
 from keras_lotr.presets.hub import PREFIX
 from keras_lotr.presets.preset import CONFIG, PREPROCESSOR, RECIPE, resolve
 from keras_lotr.schemes import get_scheme, named_scheme
@@ -129,10 +129,7 @@ class Recipe:
             path = resolve(preset).path(RECIPE)
             if path is None:
                 raise ValueError(f"The preset {preset} has no {RECIPE}.")
-        try:
-            entries = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"Expected JSON in {path}: {error}") from None
+        entries = read_json(path)
         if not isinstance(entries, dict):
             raise ValueError(f"Expected a recipe as an object in {path}. Received: {entries!r}")
         known = [f.name for f in fields(cls)]

@@ -1,5 +1,6 @@
 """The face detector's network, what it learns from, and its training."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -139,10 +140,16 @@ def test_teacher_sees_what_opencv_sees():
     np.testing.assert_allclose(eye, row[4:6], atol=0.05)
 
 
-@needs_teacher
-def test_another_file_is_no_teacher(tmp_path):
+def test_another_file_is_no_teacher(tmp_path, monkeypatch):
     export_detector(DetectorNetwork(**SMALL), tmp_path / "model.onnx")
-    with pytest.raises(ValueError, match="Expected face_detection_yunet_2023mar.onnx"):
+    (tmp_path / "text.onnx").write_text("no network at all")
+    (tmp_path / "empty.onnx").touch()
+    for name in ("model.onnx", "text.onnx", "empty.onnx"):
+        sentence = f"Expected face_detection_yunet_2023mar.onnx. Received: .*{name}: "
+        with pytest.raises(ValueError, match=sentence):
+            batches.Teacher(tmp_path / name)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"package onnx: pip install 'keras-lotr\[export\]'"):
         batches.Teacher(tmp_path / "model.onnx")
 
 

@@ -1,5 +1,7 @@
 """What the face detector learns from: random views of photos, and what its teacher sees in them."""
 
+from pathlib import Path
+
 import cv2
 import keras
 import numpy as np
@@ -7,8 +9,11 @@ import numpy as np
 from keras_lotr import geometry
 from keras_lotr.datasets.augmentation import change_colors, without_color
 from keras_lotr.datasets.epoch_batches import EpochBatches
+from keras_lotr.export.onnx import check_packages
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.detector_network import STRIDES, score_of
+from keras_lotr.inference.onnx_session import open_session
+from keras_lotr.sentences import sentence
 
 # Layers of the student, and what the teacher's features of the same stride are called in its file.
 FEATURES = {
@@ -28,6 +33,11 @@ class Teacher:
     Args:
         path: face_detection_yunet_2023mar.onnx.
 
+    Raises:
+        ImportError: onnx or onnxruntime is missing.
+        OSError: the file cannot be read.
+        ValueError: it is another file.
+
     Call arguments:
         images: (B, S, S, 3) uint8 RGB, S a multiple of 32.
 
@@ -37,24 +47,26 @@ class Teacher:
     """
 
     def __init__(self, path):
+        check_packages("export")
         import onnx
-        import onnxruntime
 
-        model = onnx.load(path)
+        content = Path(path).read_bytes()
+        try:
+            model = onnx.load_model_from_string(content)
+        except Exception as error:  # protobuf's own, which have no other base
+            raise _no_yunet(path, sentence(error)) from None
+        known = {name for node in model.graph.node for name in node.output}
+        if not known.issuperset(FEATURES.values()):
+            raise _no_yunet(path, "a network without its features")
         for number, dimension in enumerate(model.graph.input[0].type.tensor_type.shape.dim):
             if number != 1:
                 dimension.dim_param = f"size{number}"
         for output in model.graph.output:
             output.type.tensor_type.ClearField("shape")
-        known = {name for node in model.graph.node for name in node.output}
-        if not known.issuperset(FEATURES.values()):
-            raise ValueError(f"Expected face_detection_yunet_2023mar.onnx. Received: {path}")
         for name in FEATURES.values():
             model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1  # the student trains beside it
-        settings.log_severity_level = 3
-        self._network = onnxruntime.InferenceSession(model.SerializeToString(), settings)
+        # One thread: the student trains beside it.
+        self._network = open_session(model.SerializeToString(), path, threads=1)
         self._names = [output.name for output in model.graph.output]
 
     def __call__(self, images):
@@ -64,6 +76,10 @@ class Teacher:
         cells = np.concatenate([_cells(maps, len(images), stride) for stride in STRIDES], axis=1)
         features = {layer: maps[name].transpose(0, 2, 3, 1) for layer, name in FEATURES.items()}
         return {"cells": cells, **features}
+
+
+def _no_yunet(path, reason):
+    return ValueError(f"Expected face_detection_yunet_2023mar.onnx. Received: {path}: {reason}")
 
 
 def _cells(maps, count, stride):

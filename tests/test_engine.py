@@ -5,6 +5,9 @@ import multiprocessing
 import os
 import pickle
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import keras
 import numpy as np
@@ -16,6 +19,9 @@ from keras_lotr.export.exporter import export
 from keras_lotr.inference.engine import load_model
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.preprocessor import Preprocessor
+from keras_lotr.running import keras_model, predict_mixin
+from keras_lotr.running.keras_model import KerasModel, with_certainty
+from keras_lotr.running.predict_mixin import PredictMixin
 
 PHOTO = np.random.default_rng(0).integers(0, 255, (120, 160, 3)).astype(np.uint8)
 BOX = (30, 20, 110, 100)
@@ -171,6 +177,29 @@ def test_fit_and_predict_points_in_two_threads():
     model.fit(random_crops(8), points, batch_size=2, epochs=3, verbose=0, callbacks=[Predicts()])
     thread.join(60)
     assert not errors and not thread.is_alive()
+
+
+def test_threads_that_come_first_share_lock_and_network(monkeypatch):
+    model, built = randomize(tiny_lotr(5, certainty_dim=8)), []
+
+    def slowly(function):
+        def slow(*args):
+            built.append(function.__name__)
+            time.sleep(0.2)
+            return function(*args)
+
+        return slow
+
+    for once in (vars(PredictMixin)["runner"], vars(KerasModel)["_with_certainty"]):
+        monkeypatch.setattr(once, "lock", nullcontext(), raising=False)  # as from Python 3.12 on
+    monkeypatch.setattr(predict_mixin, "KerasModel", slowly(KerasModel))
+    monkeypatch.setattr(keras_model, "with_certainty", slowly(with_certainty))
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: model.runner, range(2))
+        assert first is second
+        for points, _ in threads.map(model.predict_certainty, [random_crops(1)] * 2):
+            assert np.isfinite(points).all()
+    assert built.count("with_certainty") == 1
 
 
 def _predict_in_a_fork(model, queue):

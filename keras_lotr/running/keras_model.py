@@ -49,6 +49,9 @@ class KerasModel:
     On JAX the weights belong to the compiled function while it runs, and to `fit` for as long as it
     trains: `turn` is the lock that all of them take, and its owner may take it again.
 
+    The networks beside the LOTR are attributes of this, not of the LOTR: whenever Keras saves a
+    model it reads all of its attributes, and would build them.
+
     Args:
         model: `LOTR`.
     """
@@ -67,7 +70,8 @@ class KerasModel:
         """See `LOTR.predict_certainty`."""
         if not self._model.has_certainty:
             raise ValueError(NO_CERTAINTY)
-        found = self._predict(self._with_certainty, 6, crops, flip, batch_size)
+        with self._weights():
+            found = self._predict(self._with_certainty, 6, crops, flip, batch_size)
         return found[..., :2], found[..., 2:]
 
     @cached_property
@@ -76,7 +80,6 @@ class KerasModel:
 
     def _predict(self, network, columns, crops, flip, batch_size):
         """What a network (B, S, S, 3) -> (B, N, columns) gives for many crops."""
-        check_process()
         model = self._model
         preprocessor, count = model.preprocessor, model.num_landmarks
 
@@ -99,7 +102,6 @@ class KerasModel:
 
     def attention_maps(self, crops):
         """See `LOTR.attention_maps`."""
-        check_process()
         crops = check_crops(np.asarray(crops), self._model.image_size)
         with self._weights():
             maps = np.asarray(self._attention.predict_on_batch(crops))
@@ -111,6 +113,7 @@ class KerasModel:
 
     @contextmanager
     def _weights(self):
+        check_process()  # first, because a forked process may have got the lock as a locked one
         with self.turn:
             if hasattr(self._model, "jax_state_sync"):  # for a callback in the midst of an epoch
                 self._model.jax_state_sync()

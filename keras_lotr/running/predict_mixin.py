@@ -13,8 +13,8 @@ class PredictMixin:
 
     @cached_property
     def runner(self):
-        """The `KerasModel` that predicts with this network."""
-        return KerasModel(self)
+        """The `KerasModel` that predicts with this network, the same for all threads."""
+        return vars(self).setdefault("runner", KerasModel(self))  # cached_property has no lock
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`; arrays that are no crops, or no landmarks of them, are refused."""

@@ -10,6 +10,7 @@ import yaml
 from tiny import MEASURED, randomize, tiny_lotr
 
 from keras_lotr.detector_training.network import DetectorNetwork
+from keras_lotr.presets.files import DETECTOR
 from keras_lotr.presets.preset import METADATA, RECIPE, RESULTS, resolve, shipped_folder, write_json
 from keras_lotr.publishing import card_pictures
 from keras_lotr.publishing.card import MARK, card, results_table
@@ -182,7 +183,7 @@ def test_card_of_a_face_detector(tmp_path):
     ],
 )
 def test_results_of_a_face_detector_of_another_kind(results, missing, tmp_path):
-    write_json(tmp_path / "config.json", {"class_name": "DetectorNetwork"})
+    write_json(tmp_path / "config.json", {"registered_name": DETECTOR})
     write_json(tmp_path / RESULTS, results)
     with pytest.raises(ValueError, match=f"Expected results of `benchmarks.* lacks .*{missing}"):
         read_results(resolve(tmp_path))

@@ -9,7 +9,9 @@ import pytest
 from tiny import tiny_lotr
 
 from keras_lotr.presets.files import (
+    DETECTOR,
     FORMER_NAMES,
+    LANDMARKS,
     PIN,
     local_presets,
     resolve,
@@ -35,6 +37,14 @@ def test_ones_own_weights_for_a_shipped_preset_without(folder, monkeypatch, tmp_
     assert resolve("tiny").folder == folder
     shutil.copy(folder / WEIGHTS, shipped / "tiny")
     assert resolve("tiny").folder == shipped / "tiny"
+
+
+def test_kind(tmp_path):
+    assert resolve("lotr_m_68").kind == LANDMARKS
+    assert resolve("face_detector").kind == DETECTOR
+    for config in ("[]", "{}"):
+        (tmp_path / CONFIG).write_text(config)
+        assert resolve(tmp_path).kind is None
 
 
 def test_all_files_of_a_preset_of_the_hub_are_of_one_commit(hub):

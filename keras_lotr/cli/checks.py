@@ -4,7 +4,8 @@ import contextlib
 from pathlib import Path
 
 from keras_lotr.presets.files import (
-    CONFIG,
+    DETECTOR,
+    LANDMARKS,
     ONNX,
     RECIPE,
     WEIGHTS,
@@ -13,8 +14,6 @@ from keras_lotr.presets.files import (
     resolve,
 )
 from keras_lotr.presets.hub import PREFIX
-
-_LANDMARKS, _DETECTOR = "keras_lotr>LOTR", "keras_lotr>DetectorNetwork"
 
 
 def landmark_preset(preset, trained=True):
@@ -29,7 +28,7 @@ def landmark_preset(preset, trained=True):
         OSError: the Hub cannot be asked.
     """
     files = resolve(preset, usable=lambda: _usable(trained))
-    if _kind(files) == _DETECTOR:
+    if files.kind == DETECTOR:
         raise ValueError(
             f"Expected a preset of landmarks. {preset} is a face detector's. "
             f"Available: {', '.join(_usable(trained))}."
@@ -49,14 +48,9 @@ def _usable(trained):
     for name, folder in sorted(local_presets().items()):
         with contextlib.suppress(ValueError):  # a broken preset beside the one that is asked for
             files = resolve(folder)
-            if _kind(files) == _LANDMARKS and (not trained or _has(files, WEIGHTS)):
+            if files.kind == LANDMARKS and (not trained or _has(files, WEIGHTS)):
                 names.append(name)
     return names
-
-
-def _kind(files):
-    config = files.json(CONFIG)
-    return config.get("registered_name") if isinstance(config, dict) else None
 
 
 def _has(files, filename):

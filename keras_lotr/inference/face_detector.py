@@ -15,7 +15,7 @@ from keras_lotr.inference.face_pyramid import join, merge_cells, pyramid
 from keras_lotr.inference.yunet import LANDMARKS_BOX
 from keras_lotr.number_checks import real
 from keras_lotr.preprocessor import checked_part
-from keras_lotr.presets.files import ONNX, PREPROCESSOR, resolve
+from keras_lotr.presets.files import DETECTOR, ONNX, PREPROCESSOR, resolve
 
 # Columns of what OpenCV's FaceDetectorYN returns: x, y, width, height, five points, score.
 _SCORE = 14
@@ -142,13 +142,13 @@ class FaceDetector:
                 preprocessor.json.
         """
         files = resolve(preset, token)
-        path, own = files.path(ONNX), files.json_object(PREPROCESSOR) or {}
-        if path is None or not own.keys() <= {"score_threshold"}:
+        path = files.path(ONNX) if files.kind == DETECTOR else None
+        if path is None:
             raise ValueError(
-                f"Expected a preset of a face detector, with {ONNX} and {PREPROCESSOR}. "
-                f"Received: {preset}"
+                f"Expected a preset of a face detector, with {ONNX}. Received: {preset}"
             )
-        if own and not settings.keys() & {"threshold", "score_threshold"}:
+        own = files.json_object(PREPROCESSOR) or {}
+        if "score_threshold" in own and not settings.keys() & {"threshold", "score_threshold"}:
             settings["threshold"] = own["score_threshold"]
         return cls(path, **settings)
 

@@ -13,7 +13,7 @@ from keras_lotr.inference.onnx_session import (
     weights_path,
 )
 from keras_lotr.preprocessor import Preprocessor
-from keras_lotr.presets.files import ONNX, ONNX_INT8, PREPROCESSOR, WEIGHTS, resolve
+from keras_lotr.presets.files import DETECTOR, ONNX, ONNX_INT8, WEIGHTS, resolve
 from keras_lotr.running.crop_batches import NO_CERTAINTY, predict_points
 from keras_lotr.schemes import get_scheme
 
@@ -94,7 +94,7 @@ class OnnxModel:
             OSError: the preset cannot be had from the Hub.
         """
         files, wanted = resolve(preset, token), FILES[precision]
-        if (preprocessor := files.json_object(PREPROCESSOR)) and "scheme" not in preprocessor:
+        if files.kind == DETECTOR:
             raise ValueError(
                 f"Expected a preset of landmarks. {files.name} is a face detector's: give it as "
                 "the detector."

@@ -12,11 +12,11 @@ from keras_lotr.presets.weights import count_numbers
 FORMAT_VERSION = 1
 
 
-def is_of(config, cls):
-    """Whether a `config.json` is that of the class or of one that it comes from."""
+def is_of(files, cls):
+    """Whether a preset is that of the class or of one that it comes from."""
     ours = [c for c in cls.__mro__ if not c.__module__.startswith("keras.") and c is not object]
     names = [keras.saving.get_registered_name(c) for c in ours]
-    return isinstance(config, dict) and config.get("registered_name") in names
+    return files.kind in names
 
 
 def read_config(files, cls):
@@ -24,11 +24,10 @@ def read_config(files, cls):
     config = files.json(CONFIG)
     if config is None:
         raise ValueError(f"Expected a preset. {files.name} has no {CONFIG}.")
-    if not is_of(config, cls):
-        found = config.get("registered_name") if isinstance(config, dict) else None
+    if not is_of(files, cls):
         raise ValueError(
-            f"Expected a {cls.__name__} in {files.name}/{CONFIG}. Received: {found}; load it with "
-            "the from_preset of that class."
+            f"Expected a {cls.__name__} in {files.name}/{CONFIG}. Received: {files.kind}; load it "
+            "with the from_preset of that class."
         )
     version = whole(config.get("format_version", 0))
     if version is None:

@@ -23,6 +23,7 @@ ONNX_INT8 = "model_int8.onnx"  # the same network with a backbone of 8-bit integ
 METADATA, RECIPE, RESULTS = "metadata.json", "recipe.json", "results.json"
 MAX_JSON_BYTES = 16 * 2**20
 FORMER_NAMES = {"lotr_m_300w": "lotr_m_68", "lotr_m_300w_98": "lotr_m_98"}  # they still load
+LANDMARKS, DETECTOR = "keras_lotr>LOTR", "keras_lotr>DetectorNetwork"  # see `PresetFiles.kind`
 PIN = "hub.json"  # {"handle": "hf://org/name@commit", "sha256": {"model.safetensors": "..."}}
 
 
@@ -72,6 +73,13 @@ class PresetFiles:
     def shipped(self):
         """Whether it comes with the library, and is no stranger's."""
         return self.folder is not None and self.folder.parent == shipped_folder()
+
+    @property
+    def kind(self):
+        """The registered name of its network's class: `DETECTOR` of a face detector, `LANDMARKS`
+        or that of a subclass of landmarks; None if its config does not say."""
+        config = self.json(CONFIG)
+        return config.get("registered_name") if isinstance(config, dict) else None
 
     def path(self, filename):
         """The local path of a file of the preset, fetched if need be; None if it has none.

@@ -2,7 +2,7 @@
 
 from keras_lotr.evaluation.tables import missing
 from keras_lotr.number_checks import real
-from keras_lotr.presets.files import CONFIG, METADATA, RECIPE, RESULTS
+from keras_lotr.presets.files import DETECTOR, METADATA, RECIPE, RESULTS
 
 _TEXTS = (
     *("title", "trained_on", "data_licence", "licence", "limits", "people", "evaluated_on"),
@@ -25,12 +25,6 @@ def read_facts(files):
     return facts
 
 
-def is_detector(files):
-    """Whether it is the preset of a face detector, not of landmarks."""
-    config = files.json(CONFIG)
-    return isinstance(config, dict) and config.get("class_name") == "DetectorNetwork"
-
-
 def read_results(files):
     """The content of `results.json` of a preset, None if it has none.
 
@@ -42,7 +36,7 @@ def read_results(files):
     if results is None:
         return None
     wrong, writer = missing(results), "keras-lotr evaluate --output"
-    if is_detector(files):
+    if files.kind == DETECTOR:
         wrong, writer = _missing_of_detector(results), "benchmarks/face_detector.py"
     if wrong:
         raise ValueError(

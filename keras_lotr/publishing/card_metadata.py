@@ -11,8 +11,9 @@ import re
 from keras_lotr.detector_training.network import DetectorNetwork
 from keras_lotr.evaluation.macs import multiply_accumulates
 from keras_lotr.lotr import LOTR
+from keras_lotr.presets.files import DETECTOR
 from keras_lotr.presets.preset import METADATA, WEIGHTS, build, read_config
-from keras_lotr.publishing.card_checks import is_detector, read_facts, read_results
+from keras_lotr.publishing.card_checks import read_facts, read_results
 
 WRITTEN = ("title", "trained_on", "data_licence", "licence", "limits")
 NOT_STATED = "not stated by the author"
@@ -22,7 +23,7 @@ _LICENCES = {"Apache-2.0": "apache-2.0", "MIT": "mit", "CC0-1.0": "cc0-1.0", NOT
 
 def model_class(files):
     """`LOTR`, or `DetectorNetwork` for the preset of a face detector."""
-    return DetectorNetwork if is_detector(files) else LOTR
+    return DetectorNetwork if files.kind == DETECTOR else LOTR
 
 
 def untrained_model(files):

@@ -3,11 +3,9 @@
 from dataclasses import asdict, dataclass, fields
 
 from keras_lotr.number_checks import real, whole
-from keras_lotr.schemes import get_scheme, named_scheme, scheme_config
+from keras_lotr.schemes import get_scheme, named_scheme, scheme_config, usual_scheme
 
 MAX_IMAGE_SIZE = 4096
-
-_SCHEME_OF_COUNT = {68: "ibug68", 98: "wflw98", 106: "jd106"}
 
 
 @dataclass(frozen=True)
@@ -74,8 +72,7 @@ class Preprocessor:
     @classmethod
     def default(cls, num_landmarks, image_size):
         """The preprocessor of a model about which only its sizes are known."""
-        scheme = _SCHEME_OF_COUNT.get(num_landmarks, f"plain{num_landmarks}")
-        return cls(scheme, image_size)
+        return cls(usual_scheme(num_landmarks), image_size)
 
     @classmethod
     def from_dict(cls, entries):

@@ -11,6 +11,8 @@ from functools import lru_cache
 
 from keras_lotr.landmark_scheme import Contour, LandmarkScheme
 
+_USUAL = {68: "ibug68", 98: "wflw98", 106: "jd106"}  # by the number of landmarks
+
 
 def get_scheme(scheme):
     """The scheme of that name or config; a `LandmarkScheme` is handed back.
@@ -30,6 +32,17 @@ def get_scheme(scheme):
         f"Expected a landmark scheme, one of {sorted(SCHEMES)}, or plainN for N landmarks of your "
         f"own. Received: {scheme!r}"
     )
+
+
+def usual_scheme(num_landmarks):
+    """The name of the usual scheme of so many landmarks, plainN if there is none.
+
+    Example:
+
+    >>> usual_scheme(106), usual_scheme(21)
+    ('jd106', 'plain21')
+    """
+    return _USUAL.get(num_landmarks, f"plain{num_landmarks}")
 
 
 def named_scheme(scheme):

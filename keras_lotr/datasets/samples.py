@@ -15,13 +15,10 @@ from keras_lotr.datasets.sets import given_tags
 from keras_lotr.geometry import box_of, is_box
 from keras_lotr.images.decoding import decode
 from keras_lotr.images.reading import read_image
-from keras_lotr.schemes import get_scheme, named_scheme
+from keras_lotr.schemes import get_scheme, named_scheme, usual_scheme
 
 # The names that kits and rendered shards have for the landmarks of a scheme.
 LABEL_KEYS = {"ibug68": "points68", "wflw98": "points98", "jd106": "points106"}
-
-# The usual scheme of so many landmarks.
-_SCHEME_OF_NUMBER = {68: "ibug68", 98: "wflw98", 106: "jd106"}
 
 _SPLIT_WORD = re.compile(r"(?<![a-z])(train|val|test)(ing|id|idation)?(set|data)?(?![a-z])")
 
@@ -244,7 +241,7 @@ def scheme_of(num_landmarks, scheme=None, said=None):
             return named_scheme(said)
     if scheme is not None and get_scheme(scheme).num_landmarks == num_landmarks:
         return named_scheme(scheme)
-    return _SCHEME_OF_NUMBER.get(num_landmarks, f"plain{num_landmarks}")
+    return usual_scheme(num_landmarks)
 
 
 def split_of(name):

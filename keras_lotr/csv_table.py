@@ -5,12 +5,14 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from keras_lotr import parquet_table
 
 _SEPARATORS = ",;\t|"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BEFORE_HEADER = re.compile(r"(?:sep=.|#.*)?\s*")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ def decoded(data, errors="strict"):
     >>> decoded(b"photo.jpg"), decoded("photo.jpg".encode("utf-16"))
     ('photo.jpg', 'photo.jpg')
     """
-    return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig", errors)
+    return data.decode(_encoding(data), errors)
+
+
+def _encoding(data):
+    return "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
 
 
 def read_table(path):
@@ -86,23 +92,42 @@ def read_table(path):
     if is_parquet(path):
         names, rows = parquet_table.read_rows(path)
         return Table([name.strip().lower() for name in names], list(enumerate(rows, start=1)))
-    text, rows, header = read_text(path), [], None
-    # What stands before the header stays as empty lines, so that the numbers of lines are right.
-    text = re.sub(r"\A(?:(?:sep=.|#.*)?\r?\n)+", lambda match: "\n" * match[0].count("\n"), text)
-    separator = max(_SEPARATORS, key=text.lstrip().partition("\n")[0].count)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t"
-    )
+    rows = _header_and_rows(io.StringIO(read_text(path), newline=""), path)
+    return Table(next(rows, []), list(rows))
+
+
+def read_header(path):
+    """The header of a table as text, see `read_table`, without reading what comes after it.
+
+    Raises:
+        ValueError: no text, or not to be read as a table.
+    """
+    with open(path, "rb") as file:
+        encoding = _encoding(file.read(2))
+    with open(path, encoding=encoding, newline="") as file:
+        return next(_header_and_rows(file, path), [])
+
+
+def _header_and_rows(file, path):
+    """Yields what `Table` has as header, if there is one, and then each of its rows."""
+    before, first = 0, file.readline()
+    while first and _BEFORE_HEADER.fullmatch(first):
+        before, first = before + 1, file.readline()
+    separator = max(_SEPARATORS, key=first.count)
+    lines, header = chain([first], file), None
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
     try:
         for row in reader:
             names = [name.strip().lower() for name in row]
             if header is None and any(names):
                 header = names
+                yield header
             elif any(names) and names != header:
-                rows.append((reader.line_num, [_number(value, separator) for value in row]))
+                values = [_number(value, separator) for value in row]
+                yield before + reader.line_num, values
     except csv.Error as error:
-        raise ValueError(f"Expected a table in {path}, line {reader.line_num}: {error}") from None
-    return Table(header or [], rows)
+        line = before + reader.line_num
+        raise ValueError(f"Expected a table in {path}, line {line}: {error}") from None
 
 
 def csv_line(cells):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from written_faces import check_points, make_image, names, write, write_csv
 
+from keras_lotr.csv_table import read_header
 from keras_lotr.datasets import READERS, read_samples
 from keras_lotr.evaluation import results_files
 
@@ -85,6 +86,16 @@ class TestCsv:
             read_samples(tmp_path)  # half a landmark
         write(tmp_path / "faces.csv", '"","image","x0","y0","x1","y1"\n"1","a.jpg",1,2,3,"4"\n')
         check_points(read_samples(tmp_path)[0], np.array([[1, 2], [3, 4]]), "plain2")
+
+    def test_a_name_in_the_header_may_have_lines_and_separators(self, tmp_path):
+        make_image(tmp_path / "a.jpg")
+        text = '# of one face\n\n"note\nof; the day",image,x0,y0,x1,y1\n"two\nlines",a.jpg,1,2,3,'
+        file = write(tmp_path / "faces.csv", text + "4\n")
+        assert read_header(file) == ["note\nof; the day", "image", "x0", "y0", "x1", "y1"]
+        assert len(read_samples(tmp_path)) == 1
+        write(file, text + "no\n")
+        with pytest.raises(ValueError, match="Expected 6 fields.*faces.csv, line 6"):
+            read_samples(tmp_path)
 
     @pytest.mark.parametrize(
         "text",

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lotr.csv_table import read_table
+from keras_lotr.csv_table import read_header, read_table
 from keras_lotr.datasets import csv_folder
 from keras_lotr.datasets.gaps import labelled_samples, without_missing
 from keras_lotr.datasets.samples import existing, scheme_of, split_of
@@ -99,7 +99,7 @@ def is_here(folder):
 
 def _is_of_faces(file):
     try:
-        return not {*_IMAGE, "x0"}.isdisjoint(csv_folder.header_of(file))
+        return not {*_IMAGE, "x0"}.isdisjoint(read_header(file))
     except ValueError:
         return True
 

@@ -8,6 +8,8 @@ import numpy as np
 from keras import layers
 from safetensors.numpy import load_file
 
+from keras_lotr.presets.weights import mismatches
+
 # Keras' name of a variable -> PyTorch's name.
 TENSORS = {
     "kernel": "weight",
@@ -63,25 +65,11 @@ def assign_all(variables, arrays, expected):
         variables, arrays: by the same keys.
         expected: what the error message says was expected.
     """
-    shapes = {key: tuple(variable.shape) for key, variable in variables.items()}
-    problems = {
-        "missing": [key for key in shapes if key not in arrays],
-        "unexpected": [key for key in arrays if key not in shapes],
-        "of another shape": [
-            f"{key} {arrays[key].shape} for {shape}"
-            for key, shape in shapes.items()
-            if key in arrays and arrays[key].shape != shape
-        ],
-    }
-    found = [f"{len(what)} {kind}: {_some(what)}" for kind, what in problems.items() if what]
-    if found:
-        raise ValueError(f"Expected {expected}. Received {'; '.join(found)}.")
+    problems = mismatches(variables, {key: array.shape for key, array in arrays.items()})
+    if problems:
+        raise ValueError(f"Expected {expected}. Received {'; '.join(problems)}.")
     for key, variable in variables.items():
         variable.assign(arrays[key])
-
-
-def _some(names):
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _left_out(key):

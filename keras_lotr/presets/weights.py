@@ -108,7 +108,7 @@ def load_weights(model, path, skip=()):
     wanted = {k: v for k, v in named_weights(model).items() if not k.startswith(tuple(skip))}
     with open_safetensors(path) as file:
         shapes = {k: s for k, s in _shapes(file).items() if not k.startswith(tuple(skip))}
-        problems = _problems(wanted, shapes)
+        problems = mismatches(wanted, shapes)
         if problems:
             raise ValueError(f"{path} does not fit {model.name}: {'; '.join(problems)}.")
         arrays = {key: _finite(file.get_tensor(key), key, path) for key in wanted}
@@ -139,7 +139,7 @@ def load_fitting_weights(model, path):
         if 2 * len(fitting) < len(named):
             raise ValueError(
                 f"Expected weights of a network like {model.name} in {path}. Of its {len(named)} "
-                f"weights only {len(fitting)} fit: {'; '.join(_problems(named, shapes))}."
+                f"weights only {len(fitting)} fit: {'; '.join(mismatches(named, shapes))}."
             )
         arrays = {key: _finite(file.get_tensor(key), key, path) for key in fitting}
     for key, array in arrays.items():
@@ -195,7 +195,22 @@ def _shapes(file):
     return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
 
 
-def _problems(wanted, shapes):
+def mismatches(wanted, shapes):
+    """Why arrays are not those of a model's weights, key by key.
+
+    Args:
+        wanted: {key: variable} of the model.
+        shapes: {key: shape tuple} of the arrays.
+
+    Returns:
+        A phrase for what is missing, one for what is unexpected, one for what has another shape;
+        [] if the arrays fit.
+
+    Example:
+
+    >>> mismatches({"kernel": np.zeros((3, 8))}, {"kernel": (3, 4), "bias": (8,)})
+    ['1 unexpected: bias', '1 of another shape: kernel is (3, 4) in the file, (3, 8) in the model']
+    """
     missing = [key for key in wanted if key not in shapes]
     unexpected = [key for key in shapes if key not in wanted]
     mismatched = [

@@ -65,20 +65,35 @@ def write_entries(path, kind, entries):
         entries: iterable that can be gone through several times, see above.
     """
     folder = Path(path).parent
+    if kind in ("csv", "parquet"):
+        write_rows(path, kind, _face_rows(entries, folder))
+    elif kind == "coco":
+        write_pieces(path, _coco_pieces(entries, folder))
+    else:
+        write_pieces(path, (json_list if kind == "json" else json_lines)(entries))
+
+
+def write_rows(path, kind, rows):
+    """Write a table as a whole or not at all, row by row.
+
+    Args:
+        path: the file.
+        kind: "csv" or "parquet".
+        rows: iterator of the columns, {name: type of its values}, and then of a list for each row,
+            in which None is a missing value.
+    """
+    if kind == "csv":
+        write_pieces(path, _csv_lines(rows))
+        return
     with replaced(path) as unfinished, open(unfinished, "wb") as file:
-        if kind == "parquet":
-            rows = _face_rows(entries, folder)
-            parquet_table.write_rows(file, next(rows), rows)
-        else:
-            for piece in pieces(kind, entries, folder):
-                file.write(encoded(piece))
+        parquet_table.write_rows(file, next(rows), rows)
 
 
-def pieces(kind, entries, folder=None):
-    """The text of a file of that kind but Parquet, piece by piece; see `write_entries`."""
-    if kind in ("json", "jsonl"):
-        return (_json_pieces if kind == "json" else _json_lines)(entries)
-    return (_csv_pieces if kind == "csv" else _coco_pieces)(entries, folder)
+def write_pieces(path, pieces):
+    """Write a text as a whole or not at all, of which no more than a piece is held at a time."""
+    with replaced(path) as unfinished, open(unfinished, "wb") as file:
+        for piece in pieces:
+            file.write(encoded(piece))
 
 
 def json_line(entry):
@@ -99,14 +114,16 @@ def _with_null(value):
 
 def to_json(entries):
     """The list of entries as JSON, an image (or the faces of a frame) to a line."""
-    return "".join(_json_pieces(entries))
+    return "".join(json_list(entries))
 
 
-def _json_pieces(entries):
+def json_list(entries):
+    """The pieces of a list in JSON, an entry to a line."""
     return _joined("[\n", map(json_line, entries), "\n]\n")
 
 
-def _json_lines(entries):
+def json_lines(entries):
+    """The lines of JSON lines."""
     return (json_line(entry) + "\n" for entry in entries)
 
 
@@ -131,11 +148,11 @@ def to_csv(entries, folder=None):
         entries: all of one scheme.
         folder: where the file will lie: `image` is then the path from there.
     """
-    return "".join(_csv_pieces(entries, folder))
+    return "".join(_csv_lines(_face_rows(entries, folder)))
 
 
-def _csv_pieces(entries, folder):
-    return (csv_line([*row]) for row in _face_rows(entries, folder))
+def _csv_lines(rows):
+    return (csv_line([*row]) for row in rows)
 
 
 def _face_rows(entries, folder):

@@ -6,11 +6,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from keras_lotr import parquet_table
-from keras_lotr.csv_table import csv_line, read_table, read_text
+from keras_lotr.csv_table import read_table, read_text
 from keras_lotr.inference.face_columns import cells_of_face, columns_of_face, kind_of_faces
-from keras_lotr.inference.formats import encoded, json_line
+from keras_lotr.inference.formats import (
+    encoded,
+    json_line,
+    json_lines,
+    json_list,
+    write_pieces,
+    write_rows,
+)
 from keras_lotr.inference.saved_results import parsed_json
-from keras_lotr.writing import check_replaced, not_written, replaced
+from keras_lotr.writing import check_replaced, not_written
 
 ENDINGS = (".json", ".jsonl", ".csv", ".parquet")
 
@@ -78,13 +85,12 @@ class PointsFile:
 
     def close(self):
         """Write the file."""
-        with replaced(self.path) as unfinished, open(unfinished, "wb") as file:
-            if self._kind == ".parquet":
-                rows = self._rows()
-                parquet_table.write_rows(file, next(rows), rows)
-            else:
-                for piece in self._pieces():
-                    file.write(encoded(piece))
+        if self._kind == ".json":
+            write_pieces(self.path, json_list(entry["faces"] for entry in self._entries()))
+        elif self._kind == ".jsonl":
+            write_pieces(self.path, json_lines(self._entries()))
+        else:
+            write_rows(self.path, self._kind[1:], self._rows())
         self._lines.close()
 
     def _entries(self):
@@ -100,17 +106,6 @@ class PointsFile:
             for face in entry["faces"]:
                 cells = {**entry, **cells_of_face(face)}
                 yield [cells.get(name) for name in columns]
-
-    def _pieces(self):
-        if self._kind == ".jsonl":
-            yield from (json_line(entry) + "\n" for entry in self._entries())
-        elif self._kind == ".csv":
-            yield from (csv_line([*row]) for row in self._rows())
-        else:
-            yield "[\n"
-            for entry in self._entries():
-                yield ",\n" * (entry["frame"] > 0) + json_line(entry["faces"])
-            yield "\n]\n"
 
 
 def _is_points(path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_lotr import geometry
-from keras_lotr.images.drawing import draw, write_text
+from keras_lotr.images.drawing import draw, write_number
 
 MAX_FACES = 24
 _SIDE, _MARGIN = 360, 1.35  # pixels; sides of the face's box
@@ -53,5 +53,4 @@ def number_faces(image, faces):
     """
     scale = max(0.5, max(image.shape[:2]) / 1000)
     for number, face in enumerate(faces if len(faces) > 1 else (), start=1):
-        x, y = int(face.box[0]), int(max(face.box[1] - 4 * scale, 24 * scale))
-        write_text(image, str(number), (x, y), scale, 5 * scale, 2 * scale)
+        write_number(image, face, number, scale, 4)

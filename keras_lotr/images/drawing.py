@@ -209,6 +209,20 @@ def _draw_numbers(fine, points, stroke):
         write_text(fine, str(number), at, scale, 3 * stroke / 4, stroke / 4)
 
 
+def write_number(image, face, number, scale, gap):
+    """Write the number of a face above the upper left corner of its box, in place.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        face: what has a `box`.
+        number: int.
+        scale: of OpenCV's font.
+        gap: between box and number, in pixels at scale 1.
+    """
+    at = face.box[0], max(face.box[1] - gap * scale, 24 * scale)
+    write_text(image, str(number), at, scale, 5 * scale, 2 * scale)
+
+
 def write_text(image, text, at, scale, rim, width):
     """Write white text with a dark rim into an image, in place.
 

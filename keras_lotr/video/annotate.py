@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
-from keras_lotr.images.drawing import draw, write_text
+from keras_lotr.images.drawing import draw, write_number
 from keras_lotr.tracking.tracker import FaceTracker
 from keras_lotr.unfinished import remove_abandoned
 from keras_lotr.video.reading import VideoReader, check_path, count_frames
@@ -214,8 +214,7 @@ def write_numbers(image, faces):
     scale = max(0.5, max(image.shape[:2]) / 1500)
     for face in faces:
         if face.track_id is not None:
-            x, y = int(face.box[0]), int(max(face.box[1] - 6 * scale, 24 * scale))
-            write_text(image, str(face.track_id), (x, y), scale, 5 * scale, 2 * scale)
+            write_number(image, face, face.track_id, scale, 6)
 
 
 def _too_long(source, max_frames, count=None):

@@ -156,7 +156,9 @@ def check_new_folder(path):
     path = Path(path)
     _check_way(path)
     if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
-        raise ValueError(f"Expected a new folder to write. Received: {path}, where something is")
+        raise ValueError(
+            f"Expected a new or empty folder to write. Received: {path}, where something is"
+        )
     _check_takes_files(path, path)
 
 

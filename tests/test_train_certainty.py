@@ -274,7 +274,7 @@ def test_another_preset_is_not_replaced(preset, data, tmp_path):
     for output in (other, other / "model.safetensors"):
         command = ["train-certainty", preset, "--data", data, "--output", output, "--crops", 64]
         result = CliRunner().invoke(main, [*map(str, command)])
-        assert result.exit_code == 2 and "Expected a new folder to write" in result.output
+        assert result.exit_code == 2 and "Expected a new or empty folder" in result.output
     assert (other / "model.safetensors").read_text() == "trained for days"
     assert len(list(other.iterdir())) == 1
 

@@ -5,7 +5,7 @@ import click
 from keras_lotr.cli.checks import check_exists
 from keras_lotr.cli.options import examples, reader
 from keras_lotr.cli.types import NAME, PATH
-from keras_lotr.writing import check_folder
+from keras_lotr.writing import check_new_folder
 
 
 @click.command(
@@ -27,7 +27,7 @@ from keras_lotr.writing import check_folder
 def shard(data, out, scheme, reader, megabytes):
     """Write a data set as tar files with an index, which training reads as it reads a folder."""
     check_exists("data set", data)
-    check_folder(out)
+    check_new_folder(out)
     from keras_lotr.datasets.shard_writing import write_shards
     from keras_lotr.schemes import get_scheme
 

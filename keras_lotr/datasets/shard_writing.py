@@ -21,6 +21,7 @@ from keras_lotr.datasets.shards import (
 from keras_lotr.number_checks import check_counts
 from keras_lotr.presets.files import write_json
 from keras_lotr.schemes import scheme_config
+from keras_lotr.writing import check_new_folder, not_written
 
 TAR_BYTES = 10**9
 
@@ -45,8 +46,7 @@ def write_shards(data, out, scheme=None, reader=None, tar_bytes=TAR_BYTES):
     """
     check_counts(tar_bytes=tar_bytes)
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"Expected a new or empty folder for the shards. Received: {out}")
+    check_new_folder(out)
     samples, splits = _all_samples(data, scheme, reader)
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -57,7 +57,7 @@ def write_shards(data, out, scheme=None, reader=None, tar_bytes=TAR_BYTES):
     except OSError as error:
         if error.filename is not None and not str(error.filename).startswith(str(out)):
             raise  # an image that cannot be read
-        raise OSError(f"{out} cannot be written: {error.strerror or error}.") from error
+        raise not_written(out, error) from error
     return facts
 
 

@@ -11,7 +11,7 @@ from keras_lotr.cli.options import examples, only, reader
 from keras_lotr.cli.types import NAME, PATH, PRESET_NAME, Number
 from keras_lotr.presets.files import resolve
 from keras_lotr.quiet import start_keras
-from keras_lotr.training.run_files import CHECKPOINT, check_out
+from keras_lotr.training.run_files import CHECKPOINT, check_out, name_and_folder
 
 resume = click.option("--resume", is_flag=True, help="Continuation of an interrupted run.")
 
@@ -95,7 +95,7 @@ def train(
     """Train RECIPE, a preset's name or a recipe.json, on the faces of --data."""
     out = out or Path("runs") / Path(recipe).stem
     check_recipe(recipe)
-    check_exists("data set", *map(_folder_of, data))
+    check_exists("data set", *(folder for _, folder in map(name_and_folder, data)))
     check_start(init, backbone_weights)
     check_out(out, resume)
     start_keras(to_train=True)
@@ -103,7 +103,8 @@ def train(
     from keras_lotr.training.memory import KeepMemory
     from keras_lotr.training.recipe import Recipe
 
-    is_own = not recipe.endswith(".json") and all(_folder_of(entry) == entry for entry in data)
+    has_names = any(name is not None for name, _ in map(name_and_folder, data))
+    is_own = not recipe.endswith(".json") and not has_names
     settings = Recipe.of_own_faces(recipe) if is_own else Recipe.load(recipe)
     dtype = "mixed_bfloat16" if mixed_precision else None
     given = {"epochs": epochs, "backbone_weights": backbone_weights, "dtype": dtype}
@@ -122,12 +123,6 @@ def _left_in(out):
     if (out / CHECKPOINT).exists():
         return f"The last whole checkpoint is in {out}; --resume goes on from there."
     return "There is no checkpoint yet: start again."
-
-
-def _folder_of(data):
-    """The folder of NAME=FOLDER, as mixtures take it, or the folder itself."""
-    name, is_named, folder = data.partition("=")
-    return folder if is_named and not Path(data).exists() else data
 
 
 @click.command(

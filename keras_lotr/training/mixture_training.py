@@ -1,6 +1,5 @@
 """What a training of a mixture consists of: its data, its model, its validation, its presets."""
 
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from keras_lotr.presets.preset import RECIPE, Preprocessor, dtype_policy, write_
 from keras_lotr.seeds import seeded
 from keras_lotr.training.mixture import Group, LOTRMixture
 from keras_lotr.training.parts import TrainingParts, augmented_batches
-from keras_lotr.training.run_files import PRESETS
+from keras_lotr.training.run_files import PRESETS, name_and_folder
 from keras_lotr.training.starting_model import (
     freeze,
     is_preset,
@@ -103,10 +102,8 @@ def named_folders(data, groups):
         ValueError: two have one name, a group's data set is not there, or none takes it.
     """
     folders = {}
-    for entry in map(os.fspath, data):
-        name, is_named, folder = entry.partition("=")
-        if not is_named or os.path.exists(entry):
-            name, folder = Path(entry).resolve().name, entry
+    for name, folder in map(name_and_folder, data):
+        name = Path(folder).resolve().name if name is None else name
         if name in folders:
             raise ValueError(
                 f"Expected data sets of different names. {folders[name]} and {folder} are both "

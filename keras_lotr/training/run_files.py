@@ -12,6 +12,25 @@ CHECKPOINT, HISTORY, BEST = "checkpoint.safetensors", "history.csv", "preset"
 PRESETS = "presets"  # in place of BEST: one preset for each group of a mixture
 
 
+def name_and_folder(data):
+    """A data set that is given as FOLDER or, as mixtures take it, as NAME=FOLDER.
+
+    Args:
+        data: str or path.
+
+    Returns:
+        The name, None if it has none, and the folder as str.
+
+    Example:
+
+    >>> name_and_folder("faces=/data/mine"), name_and_folder("/data/mine")
+    (('faces', '/data/mine'), (None, '/data/mine'))
+    """
+    data = os.fspath(data)
+    name, is_named, folder = data.partition("=")
+    return (name, folder) if is_named and not os.path.exists(data) else (None, data)
+
+
 def check_out(out, resume):
     """Refuse to train into a folder with another run, or to resume where there is none.
 

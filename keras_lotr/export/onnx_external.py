@@ -3,7 +3,6 @@
 A preset therefore holds these weights once. The 8-bit kernels of an int8 file stay in the file.
 """
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from keras_lotr.export.onnx_graph import OnnxGraph
 from keras_lotr.export.onnx_lotr import lotr_graph
 from keras_lotr.export.onnx_weights import weight_name, write_constant
 from keras_lotr.inference.onnx_session import WEIGHTS_DIGEST, WEIGHTS_SHA256
+from keras_lotr.presets.hub import sha256_of
 from keras_lotr.presets.layout import layout_of
 from keras_lotr.presets.weights import named_weights
 
@@ -36,7 +36,7 @@ def with_external_weights(content, model, weights):
     metadata = {WEIGHTS_DIGEST: layout.digest}
     if any(node.op_type == "QuantizeLinear" for node in network.graph.node):
         # Its 8-bit kernels are right for these numbers only, not for all of the same layout.
-        metadata[WEIGHTS_SHA256] = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+        metadata[WEIGHTS_SHA256] = sha256_of(weights)
     _take_out(network.graph, model, layout, Path(weights).name)
     for key, value in metadata.items():
         network.metadata_props.add(key=key, value=value)

@@ -115,8 +115,7 @@ def _check(path, sha256, what):
     expected = sha256 or (blob.name if re.fullmatch("[0-9a-f]{64}", blob.name) else None)
     if expected is None:
         return
-    with open(blob, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(blob)
     if found != expected:
         for wrong in {path, blob}:
             wrong.unlink(missing_ok=True)
@@ -124,6 +123,12 @@ def _check(path, sha256, what):
             f"Refused {what}: expected the sha256 {expected[:12]}..., received {found[:12]}.... It "
             "was taken out of the cache; try again, and if that does not help, do not trust it."
         )
+
+
+def sha256_of(path):
+    """The sha256 of a file, as the Hub writes it."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def http_error():

@@ -5,13 +5,13 @@
 parameters, multiply_accumulates, weights_sha256, trained, nme and what it was measured on.
 """
 
-import hashlib
 import re
 
 from keras_lotr.detector_training.network import DetectorNetwork
 from keras_lotr.evaluation.macs import multiply_accumulates
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import DETECTOR
+from keras_lotr.presets.hub import sha256_of
 from keras_lotr.presets.preset import METADATA, WEIGHTS, build, read_config
 from keras_lotr.publishing.card_checks import read_facts, read_results
 
@@ -58,8 +58,7 @@ def complete_facts(files, model, strict=True):
     results, weights = read_results(files), files.folder / WEIGHTS
     facts["trained"] = weights.is_file() or WEIGHTS in files.sha256
     if weights.is_file():
-        with open(files.path(WEIGHTS), "rb") as file:
-            facts["weights_sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        facts["weights_sha256"] = sha256_of(files.path(WEIGHTS))
     if results is not None and "nme" in results:
         facts["nme"] = results["nme"]
         facts["nme_on"] = f"{results['data']} {results['split']}"

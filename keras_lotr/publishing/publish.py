@@ -1,6 +1,5 @@
 """What makes a folder of weights a preset that one can hand out: card, list, upload to the Hub."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from keras_lotr.export.onnx import export_onnx
 from keras_lotr.layers.mean_shape import UNTRAINED_ZERO
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import ONNX, ONNX_INT8, PIN, to_json, write_file
-from keras_lotr.presets.hub import PREFIX, Handle
+from keras_lotr.presets.hub import PREFIX, Handle, sha256_of
 from keras_lotr.presets.preset import (
     CONFIG,
     METADATA,
@@ -257,5 +256,5 @@ def pin(folder, handle):
     """
     folder = resolve(folder).folder
     large = [folder / WEIGHTS, *folder.glob("*.onnx"), *folder.glob("*.tflite")]
-    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in large}
+    sums = {path.name: sha256_of(path) for path in large}
     write_json(folder / PIN, {"handle": handle, "sha256": sums})

@@ -1,6 +1,5 @@
 """The preset whose network is taught how sure it is, and the one that it becomes."""
 
-import hashlib
 import os
 import shutil
 from dataclasses import replace
@@ -10,6 +9,7 @@ from keras import ops
 
 from keras_lotr.lotr import LOTR
 from keras_lotr.presets.files import CONFIG, METADATA, ONNX, ONNX_INT8, WEIGHTS, resolve, write_json
+from keras_lotr.presets.hub import sha256_of
 from keras_lotr.presets.layout import layout_of
 from keras_lotr.unfinished import unfinished_folder
 
@@ -57,7 +57,7 @@ def save_beside(model, preset, folder, told):
         model.save_to_preset(new, "float16" if in_16_bits else None)
         metadata = {**(files.json(METADATA) or {}), "certainty": told}
         if "weights_sha256" in metadata:
-            metadata["weights_sha256"] = hashlib.sha256((new / WEIGHTS).read_bytes()).hexdigest()
+            metadata["weights_sha256"] = sha256_of(new / WEIGHTS)
         if "parameters" in metadata:
             metadata["parameters"] = model.count_params()
         write_json(new / METADATA, metadata)

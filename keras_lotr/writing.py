@@ -55,6 +55,12 @@ def _onto_the_disk(path):
             os.fsync(file.fileno())
 
 
+def move_into(new, folder):
+    """Put the files of the folder `new` into another one, in the place of those of their names."""
+    for path in Path(new).iterdir():
+        os.replace(path, Path(folder) / path.name)
+
+
 def replace_folder(new, path):
     """Rename the folder `new`; what was at `path` is then beside where `new` was, called "old"."""
     old = Path(new).with_name("old")

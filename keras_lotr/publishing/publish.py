@@ -36,7 +36,7 @@ from keras_lotr.publishing.card_pictures import samples_picture, scheme_picture
 from keras_lotr.publishing.upload import listing, upload
 from keras_lotr.training.run_files import HISTORY, best_of
 from keras_lotr.unfinished import unfinished_folder
-from keras_lotr.writing import check_folder
+from keras_lotr.writing import check_folder, move_into
 
 CARD = "README.md"
 
@@ -81,8 +81,7 @@ def prepare(run, folder, dtype=None, calibration=None):
         shutil.copy(best.folder / RECIPE, new / RECIPE)
         shutil.copy(history, new / HISTORY)
         (folder / ONNX_INT8).unlink(missing_ok=True)  # it would be of other weights
-        for path in new.iterdir():
-            os.replace(path, folder / path.name)
+        move_into(new, folder)
 
 
 def write_card(folder, examples=None):

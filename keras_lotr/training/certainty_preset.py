@@ -1,6 +1,5 @@
 """The preset whose network is taught how sure it is, and the one that it becomes."""
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from keras_lotr.presets.files import CONFIG, METADATA, ONNX, ONNX_INT8, WEIGHTS,
 from keras_lotr.presets.hub import sha256_of
 from keras_lotr.presets.layout import layout_of
 from keras_lotr.unfinished import unfinished_folder
+from keras_lotr.writing import move_into
 
 
 def with_head(preset, hidden_dim=128, detector_decides=False):
@@ -63,5 +63,4 @@ def save_beside(model, preset, folder, told):
         write_json(new / METADATA, metadata)
         for name in (ONNX, ONNX_INT8):  # of other weights
             (folder / name).unlink(missing_ok=True)
-        for path in new.iterdir():
-            os.replace(path, folder / path.name)
+        move_into(new, folder)

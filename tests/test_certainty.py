@@ -65,6 +65,10 @@ def test_quality_falls_with_the_error():
     assert qualities == sorted(qualities, reverse=True)
     assert qualities[0] > 0.99
     assert qualities[2] < 0.05
+    sigma = np.tile(100 * np.eye(2), (68, 1, 1))
+    points[40] = np.nan
+    assert quality(sigma, points) == pytest.approx(qualities[1], abs=0.05)
+    assert quality(sigma, np.full((68, 2), np.nan)) == 0
 
 
 def test_without_certainty_there_is_none():

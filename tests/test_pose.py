@@ -72,6 +72,34 @@ def test_where_there_is_no_pose():
     assert FaceLandmarks(np.zeros((21, 2)), [0, 0, 1, 1], None, "plain21").pose is None
 
 
+def test_what_is_no_face_has_no_pose():
+    rng, along = np.random.default_rng(0), np.linspace(0, 100, 68)
+    for _ in range(10):
+        assert head_pose(rng.uniform(0, 200, (68, 2)), "ibug68") is None
+    for line in (0 * along, along):
+        assert head_pose(np.stack([along, line], 1), "ibug68") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros((68, 2)), "wflw98"), r"as \(98, 2\) for wflw98. Received: \(68, 2\)"),
+        ((np.zeros((68, 2)), "ibug68", 0), "focal as a number of pixels above 0. Received: 0"),
+        ((np.zeros((68, 2)), "ibug68", "a"), "Received: 'a'"),
+        ((np.zeros((68, 2)), "ibug68", np.nan), "Received: nan"),
+        ((np.zeros((68, 2)), "ibug68", 500, 256), "center as x and y in pixels. Received: 256"),
+    ],
+)
+def test_arguments_that_cannot_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        head_pose(*arguments)
+
+
+def test_no_head_to_project():
+    with pytest.raises(ValueError, match="scheme whose landmarks the head model has.*plain5"):
+        project(HeadPose(1, 2, 3), "plain5")
+
+
 def test_the_head_is_symmetric_and_schemes_agree():
     model = head_model("jd106")
 
@@ -85,6 +113,10 @@ def test_openness():
     state = FaceLandmarks(points, [0, 0, 100, 100], None, "ibug68").openness
     assert state["left_eye"] == pytest.approx(state["right_eye"])
     assert state["left_eye"] == pytest.approx(2 * 3 * np.sin(np.pi / 3) / 14, abs=1e-6)
+    seen = np.ones(68)
+    seen[36:42] = 0.1
+    hidden = FaceLandmarks(points, [0, 0, 100, 100], None, "ibug68", visible=seen).openness
+    assert hidden.keys() == {"right_eye", "mouth"}
     points[61:64] = points[67:64:-1]  # closed lips
     assert openness(points, "ibug68")["mouth"] == 0
     assert openness(np.zeros((5, 2)), "plain5") == {}

@@ -129,7 +129,8 @@ def quality(sigma, points):
 
     Returns:
         float, 0..1: the mean probability that a landmark lies within 5 % of the face's size, the
-        longer side of the box around its landmarks, from the truth.
+        longer side of the box around its landmarks, from the truth. Landmarks that are NaN do not
+        count; 0 if all are.
 
     Example:
 
@@ -139,6 +140,9 @@ def quality(sigma, points):
     >>> round(quality(np.tile(400 * np.eye(2), (2, 1, 1)), points), 2)
     0.03
     """
-    size = np.ptp(np.asarray(points, np.float64), axis=0).max()
-    close = 2 * (CLOSE * size / expected_error(sigma)) ** 2  # d^2 of a circle of that size
+    known = np.isfinite(points).all(-1)
+    if not known.any():
+        return 0.0
+    size = np.ptp(np.asarray(points, np.float64)[known], axis=0).max()
+    close = 2 * (CLOSE * size / expected_error(sigma[known])) ** 2  # d^2 of a circle of that size
     return float(np.mean(1 - (1 + close / FREEDOM) ** (-FREEDOM / 2)))

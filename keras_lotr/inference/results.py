@@ -215,8 +215,17 @@ class FaceLandmarks:
 
     @property
     def openness(self):
-        """{"left_eye", "right_eye", "mouth"}: height over width of the openings, see `openness`."""
-        return pose.openness(self.points, self.scheme)
+        """{"left_eye", "right_eye", "mouth"}: height over width of the openings, see `openness`.
+
+        Without those that are more probably hidden than seen, and those that have no place.
+        """
+        lines = get_scheme(self.scheme).opening_lines
+        return {
+            name: height
+            for name, height in pose.openness(self.points, self.scheme).items()
+            if np.isfinite(height)
+            and (self.visible is None or self.visible[list(lines[name])].mean() >= 0.5)
+        }
 
     @property
     def five_points(self):

@@ -80,7 +80,7 @@ def test_a_preset_that_cannot_be_finished_leaves_the_one_that_was_there(run, tmp
 
 
 def test_weights_too_large_for_16_bits(run, tmp_path):
-    prepare(run, tmp_path / "shipped")
+    prepare(str(run), str(tmp_path / "shipped"))
     before = (tmp_path / "shipped" / WEIGHTS).read_bytes()
     model = LOTR.from_preset(run / "preset")
     model.get_layer("reduce").bias.assign(np.full(16, 1e5))

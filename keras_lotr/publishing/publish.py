@@ -64,6 +64,7 @@ def prepare(run, folder, dtype=None, calibration=None):
         ValueError: it is no run, `folder` is a file, or the weights cannot be written or exported.
         OSError: the files cannot be written. After an error the preset is as it was.
     """
+    run, folder = Path(run), Path(folder)
     best, history = best_of(run)
     best = resolve(best)
     kind = card_metadata.model_class(best)

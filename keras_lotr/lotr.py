@@ -212,7 +212,7 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         if variant not in VARIANTS:
             raise ValueError(f"Expected a variant, one of {list(VARIANTS)}. Received: {variant!r}")
         backbone, paper_size, numbers = VARIANTS[variant]
-        size = image_size or paper_size
+        size = paper_size if image_size is None else image_size
         dtype = settings.get("dtype")
         network = backbone(image_size=size, dtype=dtype) if dtype else backbone(image_size=size)
         return cls(network, num_landmarks, **{**numbers, **settings})

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -151,6 +152,17 @@ def test_another_file_is_no_teacher(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"package onnx: pip install 'keras-lotr\[export\]'"):
         batches.Teacher(tmp_path / "model.onnx")
+
+
+def test_the_users_data_format_changes_nothing():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        student = distillation.with_features(DetectorNetwork(**SMALL))
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    found = student(np.zeros((1, 64, 64, 3), np.uint8))
+    assert {found[name].shape[-1] for name in batches.FEATURES} == {batches.NUM_FEATURES}
+    assert found["stride8_unit"].shape[1:3] == (8, 8)
 
 
 # === Losses ===

@@ -1,6 +1,8 @@
 """The `report` figures are drawn, and say what is wrong where they cannot be."""
 
+import errno
 import json
+import os
 import shutil
 
 import cv2
@@ -10,7 +12,7 @@ from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
 from keras_lotr.cli import main
-from keras_lotr.evaluation.figures import BANDS, _band_names, _loss_values
+from keras_lotr.evaluation.figures import BANDS, _band_names, _loss_values, draw_losses
 from keras_lotr.losses import smooth_wing, wing
 
 pytestmark = pytest.mark.once
@@ -31,6 +33,25 @@ def test_losses(tmp_path):
     run = report("losses", "--output", tmp_path / "new" / "losses.png")
     assert run.exit_code == 0, run.output
     assert_picture(tmp_path / "new" / "losses.png")
+
+
+def test_a_figure_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "losses.png"
+    path.write_text("of before")
+
+    def broken(figure, path, **_):
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", broken)
+        with pytest.raises(OSError, match="No space"):
+            draw_losses(path)
+    assert path.read_text() == "of before" and os.listdir(tmp_path) == ["losses.png"]
+    draw_losses(path)
+    assert_picture(path)
+    draw_losses(tmp_path / "losses.SVG")
+    assert "<svg" in (tmp_path / "losses.SVG").read_text()
 
 
 def test_drawn_slopes_are_those_of_the_paper():

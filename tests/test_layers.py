@@ -102,6 +102,12 @@ def test_decoder_positions_steer_attention(decoder, moved):
     assert np.abs(of(decoder(**rest, **inputs)) - before).max() > 1e-2
 
 
+def test_the_planned_outputs_of_a_decoder_have_the_order_of_its_call(decoder):
+    x, memory = keras.KerasTensor((2, 5, 16)), keras.KerasTensor((2, 9, 16))
+    found = decoder.compute_output_spec(x, x, memory, memory, None, True)
+    assert [spec.shape for spec in found] == [(2, 5, 16), (2, SIZES["num_heads"], 5, 9)]
+
+
 def test_tokens_without_positions_have_no_order(encoder):
     tokens, nowhere = normal(1, 9, 16), np.zeros((1, 9, 16), "float32")
     order = np.random.default_rng(0).permutation(9)

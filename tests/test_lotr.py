@@ -211,6 +211,11 @@ def test_unknown_variant():
         LOTR.from_variant("lotr_x", 68)
 
 
+def test_a_size_that_is_none():
+    with pytest.raises(ValueError, match="image_size as a whole number from 1. Received: 0"):
+        LOTR.from_variant("lotr_m", 68, image_size=0)
+
+
 # === Foreign backbones ===
 def applications_backbone():
     images = keras.Input((SIZE, SIZE, 3))

@@ -119,7 +119,9 @@ def with_features(model):
     outputs = {"cells": model.output}
     for name in FEATURES:
         x = model.get_layer(f"{name}_relu").output
-        outputs[name] = layers.Conv2D(NUM_FEATURES, 1, name=f"{name}_features")(x)
+        outputs[name] = layers.Conv2D(
+            NUM_FEATURES, 1, data_format="channels_last", name=f"{name}_features"
+        )(x)
     return FusedModel(model.input, outputs, name="student")
 
 

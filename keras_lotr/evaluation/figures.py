@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_lotr.datasets.batches import load_crops
 from keras_lotr.losses import smooth_wing, wing
+from keras_lotr.writing import replaced
 
 # What Fig. 3 of the paper calls good, middling and bad, in per cent.
 BANDS = (5.0, 6.0)
@@ -191,8 +192,8 @@ def _figure(width, height):
 
 def _save(figure, path):
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with replaced(path) as unfinished:
+        figure.savefig(unfinished, dpi=110, format=path.suffix[1:].lower() or "png")
 
 
 def draw_reliability(results, path):

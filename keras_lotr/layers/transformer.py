@@ -172,8 +172,8 @@ class DecoderLayer(_TransformerLayer):
         query_positions,
         memory,
         positions,
-        return_attention=False,
         attention_mask=None,
+        return_attention=False,
     ):
         x = keras.KerasTensor(landmarks.shape, self.compute_dtype)
         if not return_attention:

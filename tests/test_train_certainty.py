@@ -66,6 +66,7 @@ def preset(tmp_path_factory):
 def trained(preset, data, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "sure68"
     arguments = ["--data", data, "--photos", data / "images", "--output", out]
+    arguments += ["--visibility", data]
     command = ["train-certainty", preset, *arguments, "--crops", 64, "--epochs", 2]
     result = CliRunner().invoke(main, [*map(str, command)])
     assert result.exit_code == 0, result.output
@@ -186,14 +187,31 @@ def test_what_is_seen_is_checked(data):
             replace(sample, visibility=wrong)
 
 
+def with_angles(folder):
+    """The rendered faces of the examples with all their angles, of which only the yaw is known."""
+    shutil.copytree("examples/rendered_faces/shard-00019", folder / "shard-00019")
+    arrays = dict(np.load(folder / "shard-00019" / "labels.npz"))
+    arrays |= {name: np.zeros_like(arrays["yaw"]) for name in ("pitch", "roll")}
+    np.savez(folder / "shard-00019" / "labels.npz", **arrays)
+    return folder
+
+
+def test_angles_are_looked_at_before_anything_is_measured(trained, data, monkeypatch):
+    monkeypatch.setattr(evaluation, "judge", None)
+    with pytest.raises(ValueError, match="Expected arrays index, yaw, pitch, roll in "):
+        evaluation.measure_certainty(trained, [data], "examples/rendered_faces")
+
+
 def test_report_and_its_figures(trained, data, tmp_path):
     output = tmp_path / "certainty.json"
     command = ["report", "certainty", trained, "--data", data, "--photos", data / "images"]
+    command += ["--rendered", with_angles(tmp_path / "rendered")]
     command += ["--output", output, "--figures", tmp_path]
     result = CliRunner().invoke(main, [*map(str, command)])
     assert result.exit_code == 0, result.output
     results = json.loads(output.read_text())
-    assert set(results["sets"]) == {"a", "b"}
+    assert set(results["sets"]) == {"a", "b", "rendered"}
+    assert results["pose"]["rendered"].keys() > {"faces", "yaw", "pitch", "roll"}
     assert results["sets"]["b"]["visibility"]["profiles"].keys() == {
         "hidden_below_half",
         "seen_above_half",

@@ -1,5 +1,6 @@
 """Shards of rendered faces: `shard-*/labels.npz` beside numbered JPEG crops."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +31,10 @@ def read(folder, split="train", scheme="ibug68"):
 
 def _labels_of(path, key, scheme):
     """Landmarks (F, N, 2), numbers of the images, whether a face is turned, and what is seen."""
-    try:
-        with np.load(path) as labels:
-            points, indices = labels[key], labels["index"]
-            turned = np.abs(labels["yaw"]) > 40 if "yaw" in labels else np.zeros(len(points), bool)
-            seen = _visibility(labels, scheme)
-    except Exception as error:  # NumPy and zipfile have many for a file that is damaged
-        raise ValueError(
-            f"Expected arrays {key} and index in {path}. Received: {shortened(str(error))}"
-        ) from None
+    with _arrays(path, f"{key} and index") as labels:
+        points, indices = labels[key], labels["index"]
+        turned = np.abs(labels["yaw"]) > 40 if "yaw" in labels else np.zeros(len(points), bool)
+        seen = _visibility(labels, scheme)
     if not (len(points) == len(indices) == len(turned) == len(seen) and indices.dtype.kind in "iu"):
         raise ValueError(
             f"Expected as many whole numbers in index as faces in {key} of {path}. Received: "
@@ -48,12 +44,31 @@ def _labels_of(path, key, scheme):
 
 
 def angles(folder, split="val"):
-    """(F, 3) yaw, pitch and roll of the faces of `read`, degrees, see `inference.pose`."""
-    found = []
+    """{path of an image: (3,) yaw, pitch and roll of its face, degrees}, see `inference.pose`.
+
+    Raises:
+        FileNotFoundError, ValueError: a shard does not say them.
+    """
+    found = {}
     for shard in _shards(folder, split):
-        with np.load(existing(shard / "labels.npz")) as labels:
-            found.append(np.stack([labels[name] for name in ANGLES], -1))
-    return np.concatenate(found)
+        path = existing(shard / "labels.npz")
+        with _arrays(path, f"index, {', '.join(ANGLES)}") as labels:
+            of_faces = np.stack([labels[name] for name in ANGLES], -1)
+            paths = [str(shard / f"{index:08d}.jpg") for index in labels["index"]]
+            found |= zip(paths, of_faces, strict=True)
+    return found
+
+
+@contextmanager
+def _arrays(path, expected):
+    """The arrays of a file; what is wrong with them is an error that names the file."""
+    try:
+        with path.open("rb") as file, np.load(file) as labels:
+            yield labels
+    except Exception as error:  # NumPy and zipfile have many for a file that is damaged
+        raise ValueError(
+            f"Expected arrays {expected} in {path}. Received: {shortened(str(error))}"
+        ) from None
 
 
 def _shards(folder, split):

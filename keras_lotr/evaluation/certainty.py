@@ -52,6 +52,10 @@ def measure_certainty(preset, data, rendered=None, photos=None, num_false=500, s
             f"Expected at least two faces in the split val of {', '.join(map(str, data))}: every "
             "other one calibrates, and the others are measured."
         )
+    faces, angles = [], {}
+    if rendered is not None:
+        faces = read_samples(rendered, "val", scheme, reader="facesynth")
+        angles = facesynth.angles(rendered)
     judged = {name: judge(model, found) for name, found in samples.items()}
     poses = {name: pose_check.of_tags(found) for name, found in judged.items()}
     results = {
@@ -61,9 +65,9 @@ def measure_certainty(preset, data, rendered=None, photos=None, num_false=500, s
         "pose": {name: found for name, found in poses.items() if found},
     }
     if rendered is not None:
-        found = judge(model, read_samples(rendered, "val", scheme))
+        found = judge(model, faces)
         results["sets"]["rendered"] = of_set(found)
-        results["pose"]["rendered"] = pose_check.of_angles(found, facesynth.angles(rendered))
+        results["pose"]["rendered"] = pose_check.of_angles(found, angles)
     if photos is not None:
         faces = [sample for found in judged.values() for sample in found.samples]
         false = false_qualities(model, photos, faces, num_false, seed)

@@ -23,19 +23,25 @@ def poses_of(found):
 
 
 def of_angles(found, angles):
-    """Mean errors in degrees of faces whose (F, 3) angles are known."""
+    """Mean errors in degrees of judged faces, by {path: (3,) yaw, pitch and roll}.
+
+    A mean without any face is None.
+    """
+    angles = np.array([angles[sample.path] for sample in found.samples])
     errors = np.abs(poses_of(found) - angles)
     known = np.isfinite(errors).all(1)
     near = known & (np.abs(angles[:, 0]) <= MOST_YAW)
-    means = errors[near].mean(0)
-    by_angle = zip(ANGLES, means, strict=True)
     return {
         "faces": int(near.sum()),
         "without_pose": int((~known).sum()),
-        "mean_error": round(float(means.mean()), 2),
-        **{name: round(float(mean), 2) for name, mean in by_angle},
-        "mean_error_of_all": round(float(errors[known].mean()), 2),
+        "mean_error": _mean(errors[near]),
+        **{name: _mean(errors[near, i]) for i, name in enumerate(ANGLES)},
+        "mean_error_of_all": _mean(errors[known]),
     }
+
+
+def _mean(errors):
+    return round(float(errors.mean()), 2) if errors.size else None
 
 
 def of_tags(found):

@@ -14,9 +14,9 @@ from keras_lotr.schemes import SCHEMES, get_scheme
 pytestmark = pytest.mark.once
 
 
-def make_face(scheme="ibug68", score=0.9, degrees=0.0):
+def make_face(scheme="ibug68", score=0.9):
     points = np.arange(2 * get_scheme(scheme).num_landmarks).reshape(-1, 2)
-    return FaceLandmarks(points, [0, 0, 50, 60], score, scheme, degrees)
+    return FaceLandmarks(points, [0, 0, 50, 60], score, scheme)
 
 
 class TestRegions:
@@ -75,9 +75,6 @@ class TestRegions:
             as_68.to_scheme("jd106")
         with pytest.raises(ValueError, match="common landmarks are known"):
             face.to_scheme("plain5")
-
-    def test_roll(self):
-        assert make_face(degrees=90.0).roll == 90
 
 
 class TestSupervision:

@@ -242,11 +242,6 @@ class FaceLandmarks:
         scheme = get_scheme(self.scheme)
         return None if scheme.five_points is None else scheme.five(self.points)
 
-    @property
-    def roll(self):
-        """Degrees, clockwise, by which the face is turned in the photo, as its crop was made."""
-        return self.degrees
-
     def to_supervision(self):
         """The face as `supervision.KeyPoints`, see `adapters.to_supervision`."""
         return adapters.to_supervision([self])

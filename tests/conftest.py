@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 from hub_server import Hub
+from required import missing
 
 from keras_lotr.variants import VARIANTS
 
@@ -135,10 +136,13 @@ def demo_url():
 @pytest.fixture(scope="session")
 def launch_browser():
     """Starts a browser: `launch_browser("--some-flag")`; all are closed at the end."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    try:
+        from playwright import sync_api
+    except ImportError:
+        missing("browser", "needs playwright")
     executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
-        pytest.skip(f"needs Chromium: none of {', '.join(BROWSERS)} is installed")
+        missing("browser", f"needs Chromium: none of {', '.join(BROWSERS)} is installed")
     with sync_api.sync_playwright() as playwright:
 
         def launch(*arguments):

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import cv2
-import pytest
+from required import missing
 
 STATIC = Path(__file__).parents[2] / "web"
 FACTS = json.loads((STATIC / "src" / "facts.json").read_text())
@@ -19,11 +19,11 @@ FACTS = json.loads((STATIC / "src" / "facts.json").read_text())
 def build(folder):
     """Make the page as `npm run build` does, but into this folder."""
     if shutil.which("npm") is None:
-        pytest.skip("needs npm")
+        missing("browser", "needs npm")
     if not (STATIC / "node_modules").is_dir():
         installed = subprocess.run(["npm", "ci"], cwd=STATIC, capture_output=True, text=True)
         if installed.returncode:
-            pytest.skip(f"npm ci failed: {installed.stderr[-300:]}")
+            missing("browser", f"npm ci failed: {installed.stderr[-300:]}")
     command = ["npm", "run", "build", "--", "--outDir", str(folder), "--emptyOutDir"]
     built = subprocess.run(command, cwd=STATIC, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
@@ -47,7 +47,7 @@ class _QuietHandler(http.server.SimpleHTTPRequestHandler):
 def run_node(module, expression, values):
     """The value of a JavaScript expression of `m`, a module of the page, and of `v`, the values."""
     if shutil.which("node") is None:
-        pytest.skip("needs node")
+        missing("browser", "needs node")
     script = f"""
         import {{ readFileSync }} from "node:fs";
         import * as m from "{(STATIC / "src" / module).as_uri()}";

@@ -1,7 +1,6 @@
 """Fixtures of all tests; the functions behind them are in `tiny.py`."""
 
 import shutil
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -40,15 +39,6 @@ def _compile_once(backend, tmp_path_factory):
                 jax.config.update(f"jax_{name}", value)
                 patch.setenv(f"JAX_{name.upper()}", str(value))  # for processes that tests start
         yield
-
-
-@pytest.fixture(scope="session")
-def shared():
-    """Folder beside the checkout with data that is not part of the project."""
-    folder = Path(__file__).resolve().parents[2] / "shared"
-    if not folder.is_dir():
-        pytest.skip("needs the folder shared/ beside the checkout")
-    return folder
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import json
 import pickle
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from shared_data import FACES, HARD_FACES, needs
 from written_faces import (
     check_points,
     coco_content,
@@ -28,9 +28,6 @@ from keras_lotr.datasets import READERS, NoFaces, read_samples, shard_writing
 from keras_lotr.schemes import get_scheme
 
 pytestmark = pytest.mark.once
-
-KIT = Path(__file__).resolve().parents[2] / "shared" / "data" / "faces"
-HARD = KIT.with_name("faces_hard")
 
 
 class TestReadSamples:
@@ -170,14 +167,14 @@ class TestReadSamples:
         assert sample.path == str(folder / "photos" / "f0.jpg")
 
 
-@pytest.mark.skipif(not KIT.is_dir(), reason="the kit of real faces is not beside the checkout")
+@needs(FACES)
 class TestRealKit:
     def test_counts(self):
-        assert len(read_samples(KIT)) == 1809
-        assert len(read_samples(KIT, "val")) == 200
+        assert len(read_samples(FACES)) == 1809
+        assert len(read_samples(FACES, "val")) == 200
 
     def test_wflw98(self):
-        samples = read_samples(KIT, "train", "wflw98") + read_samples(KIT, "val", "wflw98")
+        samples = read_samples(FACES, "train", "wflw98") + read_samples(FACES, "val", "wflw98")
         assert len(samples) == 2966
         for sample in samples[:: len(samples) // 20]:
             height, width = cv2.imread(sample.path).shape[:2]
@@ -186,23 +183,23 @@ class TestRealKit:
             assert (sample.points_image < [width - 0.5, height - 0.5]).all()
 
 
-@pytest.mark.skipif(not HARD.is_dir(), reason="the hard faces are not beside the checkout")
+@needs(HARD_FACES)
 class TestHardFaces:
     def test_gaps_and_sets(self):
-        samples = read_samples(HARD, "val", "ibug68")
+        samples = read_samples(HARD_FACES, "val", "ibug68")
         assert {sample.tags[0] for sample in samples} == {"cfp", "aflw80"}
         profiles = [sample for sample in samples if sample.tags[0] == "cfp"]
         assert max(sample.labelled.sum() for sample in profiles) <= 21
         assert all(sample.weights is None for sample in samples)
 
     def test_doubt(self):
-        samples = read_samples(HARD, "train", "wflw98", only=["wider"])
+        samples = read_samples(HARD_FACES, "train", "wflw98", only=["wider"])
         weights = np.stack([sample.weights for sample in samples])
         assert (weights > 0).all() and (weights <= 1).all()
         assert 0.3 < np.median(weights) < 0.9
 
     def test_wflw_alone(self):
-        samples = read_samples(HARD, "val", "wflw98", only=["wflw"])
+        samples = read_samples(HARD_FACES, "val", "wflw98", only=["wflw"])
         assert len(samples) == 363
         with pytest.raises(NoFaces):
-            read_samples(HARD, "train", "wflw98", only=["wflw"])
+            read_samples(HARD_FACES, "train", "wflw98", only=["wflw"])

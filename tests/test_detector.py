@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from keras import ops
 from safetensors.numpy import load_file
+from shared_data import YUNET, needs
 
 from keras_lotr.cli import main
 from keras_lotr.detector_training import batches, distillation, onnx
@@ -19,11 +20,10 @@ from keras_lotr.detector_training.network import NUM_MAPS, DetectorNetwork
 from keras_lotr.detector_training.onnx import export_detector
 from keras_lotr.export.check import ExportDiffers
 from keras_lotr.images.folders import expand
+from keras_lotr.inference.detector_network import STRIDES
 from keras_lotr.training.checkpoint import CHECKPOINT, Checkpoint
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-YUNET = Path(__file__).resolve().parents[2] / "shared/models/face_detection_yunet_2023mar.onnx"
-needs_teacher = pytest.mark.skipif(not YUNET.is_file(), reason="no YuNet file here")
 SMALL = {"widths": (4, 4, 4, 4, 4), "depths": (1, 2, 2, 2), "pyramid_width": 4}
 PHOTOS = sorted(str(path) for path in EXAMPLES.glob("*.jpg"))
 
@@ -122,7 +122,7 @@ def test_looks_keep_shape_and_kind(seed):
     assert view.dtype == np.uint8
 
 
-@needs_teacher
+@needs(YUNET)
 def test_teacher_sees_what_opencv_sees():
     image = cv2.imread(str(EXAMPLES / "astronaut.jpg"))[:320, :320]
     detector = cv2.FaceDetectorYN.create(str(YUNET), "", (320, 320), 0.7, 0.3)
@@ -207,8 +207,26 @@ def test_features_loss_of_the_mean_is_one():
 
 
 # === Training ===
+STRIDE_OF_FEATURES = dict(zip(batches.FEATURES, (8, 16, 8, 16, 32), strict=True))
+
+
+def fake_teacher(path):
+    """In place of YuNet: random maps and features, the same for the same images."""
+
+    def maps_of(images):
+        rng, (count, size) = np.random.default_rng(int(images.sum())), images.shape[:2]
+        maps = {"cells": teacher_maps(rng, count, sum((size // s) ** 2 for s in STRIDES))}
+        for name, stride in STRIDE_OF_FEATURES.items():
+            shape = (count, size // stride, size // stride, batches.NUM_FEATURES)
+            maps[name] = rng.normal(size=shape).astype("float32")
+        return maps
+
+    return maps_of
+
+
 @pytest.fixture
 def short(monkeypatch):
+    monkeypatch.setattr(distillation, "Teacher", fake_teacher)
     monkeypatch.setattr(distillation, "_STEPS_PER_EPOCH", 2)
     monkeypatch.setattr(distillation, "_VALIDATION_STEPS", 1)
     small = partial(DetectorNetwork, **SMALL)
@@ -223,16 +241,15 @@ class StoppedRun(Checkpoint):
         raise KeyboardInterrupt
 
 
-@needs_teacher
 def test_training_resumes_exactly(short, tmp_path, monkeypatch):
-    whole = distill(PHOTOS, YUNET, tmp_path / "whole", PHOTOS, epochs=2)
+    whole = distill(PHOTOS, "teacher.onnx", tmp_path / "whole", PHOTOS, epochs=2)
     with monkeypatch.context() as patch:
         patch.setattr(distillation, "Checkpoint", StoppedRun)
         with pytest.raises(KeyboardInterrupt):
-            distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=2)
+            distill(PHOTOS, "teacher.onnx", tmp_path / "stopped", PHOTOS, epochs=2)
     with pytest.raises(ValueError, match="already holds a training"):
-        distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=2)
-    resumed = distill(PHOTOS, YUNET, tmp_path / "stopped", PHOTOS, epochs=2, resume=True)
+        distill(PHOTOS, "teacher.onnx", tmp_path / "stopped", PHOTOS, epochs=2)
+    resumed = distill(PHOTOS, "teacher.onnx", tmp_path / "stopped", PHOTOS, epochs=2, resume=True)
     one, other = (load_file(preset.parent / CHECKPOINT) for preset in (whole, resumed))
     for key in one:
         np.testing.assert_array_equal(one[key], other[key], err_msg=key)
@@ -252,7 +269,6 @@ def test_a_photo_counts_as_often_as_the_list_names_it(tmp_path, monkeypatch):
     assert taken == [photo] * 3
 
 
-@needs_teacher
 @pytest.mark.once
 def test_frozen_batch_norm_keeps_its_statistics(short, tmp_path):
     start = DetectorNetwork(**SMALL)
@@ -261,7 +277,7 @@ def test_frozen_batch_norm_keeps_its_statistics(short, tmp_path):
     for freeze in (False, True):
         folder = tmp_path / f"freeze_{freeze}"
         settings = {"init": tmp_path / "start", "freeze_batch_norm": freeze}
-        preset = distill(PHOTOS, YUNET, folder, PHOTOS, epochs=2, **settings)
+        preset = distill(PHOTOS, "teacher.onnx", folder, PHOTOS, epochs=2, **settings)
         after = load_file(preset / "model.safetensors")
         changed = {key for key in before if not np.array_equal(before[key], after[key])}
         assert any(key.endswith("_mix/kernel") for key in changed)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shared_data import YUNET, needs
 
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.detector_network import (
@@ -18,7 +19,6 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
 FILE = str(ROOT / "presets" / "face_detector" / "model.onnx")
-YUNET = ROOT.parent / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,6 @@ def test_opencv_without_onnxruntime(picture, monkeypatch):
         np.testing.assert_allclose(one.box, two.box, atol=0.05)
 
 
-@pytest.mark.skipif(not YUNET.is_file(), reason="no YuNet file here")
+@needs(YUNET)
 def test_a_file_of_one_size_is_left_to_opencv():
     assert isinstance(load_network(str(YUNET), 0.5), OpenCVNetwork)

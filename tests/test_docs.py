@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from shared_data import FACES, needs
 
 import keras_lotr
 
@@ -185,9 +186,10 @@ def test_list_of_the_photos_of_a_split(tmp_path, capsys):
         script.photos(tmp_path, "val")
 
 
-def test_list_of_the_val_photos_is_that_of_the_results(shared):
+@needs(FACES)
+def test_list_of_the_val_photos_is_that_of_the_results():
     script = load(ROOT / "tools" / "list_split.py")
     lines = (ROOT / "docs" / "300w_val.txt").read_text().splitlines()
-    assert lines == script.photos(shared / "data" / "faces", "val")
+    assert lines == script.photos(FACES, "val")
     results = json.loads((ROOT / "presets" / "lotr_m_68" / "results.json").read_text())
     assert len(lines) == results["faces"]

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from hub_server import sha256
+from shared_data import YUNET, needs
 
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference import face_detector, yunet
@@ -19,10 +20,7 @@ from keras_lotr.inference.face_pyramid import merge_cells, pyramid
 
 pytestmark = pytest.mark.once
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-YUNET = SHARED / "models" / "face_detection_yunet_2023mar.onnx"
 EXAMPLES = Path(__file__).parents[1] / "examples"
-needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason="no YuNet file here")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,7 @@ def photo():
 
 DETECTORS = [
     pytest.param({}, id="embedded"),
-    pytest.param({"path": YUNET}, id="yunet", marks=needs_yunet),
+    pytest.param({"path": YUNET}, id="yunet", marks=needs(YUNET)),
 ]
 
 
@@ -207,7 +205,7 @@ class TestMergeCells:
         assert merged < 0.8 * spread()
 
 
-@needs_yunet
+@needs(YUNET)
 def test_path_as_detector(photo):
     assert load_detector(YUNET)(photo)
     assert load_detector(str(YUNET), score_threshold=0.99)(photo) == []

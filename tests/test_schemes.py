@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from shared_data import FACES, needs
 from tiny import face_layout
 
 from keras_lotr.schemes import SCHEMES, get_scheme
@@ -124,12 +125,13 @@ def test_unknown_scheme(name):
         get_scheme(name)
 
 
-def test_five_points_lie_where_they_should_on_real_faces(shared):
+@needs(FACES)
+def test_five_points_lie_where_they_should_on_real_faces():
     """Of 68 human landmarks each: eyes left and right, above nose, above mouth."""
     from keras_lotr.datasets import read_samples
 
     scheme = get_scheme("ibug68")
-    samples = read_samples(shared / "data" / "faces", "val", "ibug68")
+    samples = read_samples(FACES, "val", "ibug68")
     mean = np.mean([(s.points_image - s.box[:2]) / (s.box[2:] - s.box[:2]) for s in samples], 0)
     np.testing.assert_allclose(scheme.mirror(mean, 2), mean, atol=0.08)
     left, right, nose, mouth_left, mouth_right = scheme.five(mean)

@@ -58,7 +58,8 @@ def test_two_examples_that_the_command_takes(words, command):
 def test_options_are_described_by_more_than_a_fragment(words, command):
     for option in (p for p in command.params if isinstance(p, click.Option)):
         said = option.help or ""
-        assert len(said.split()) >= 3 and said[0].isupper() or said.startswith("8"), option.name
+        assert len(said.split()) >= 3, option.name
+        assert said[0].isupper() or said.startswith("8"), option.name
         assert said.endswith((".", "].")), option.name
 
 

@@ -55,7 +55,9 @@ def test_nothing_is_lost_with_a_node(cluster, tmp_path):
     thread = threading.Thread(target=lose_the_second, daemon=True)
     thread.start()
     counts = predict(photos, "lotr_s_68", out, rows_per_file=14)
-    assert lost and lost[0] < time.monotonic()
+    ended = time.monotonic()
+    thread.join()
+    assert lost[0] < ended
     assert (counts.images, counts.faces, counts.failed) == (COPIES, 7 * COPIES, 0)
     entries = [entry for path in out.iterdir() for entry in read_entries(path)]
     assert sorted(Path(e["source"]).name for e in entries) == sorted(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_lotr.cli.result_files import open_results
-from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten
+from keras_lotr.cli.result_log import ResultLog
 from keras_lotr.inference import formats
 from keras_lotr.inference.photo_landmarks import PhotoLandmarks
 from keras_lotr.inference.results import FaceLandmarks
@@ -203,10 +203,6 @@ def test_without_pyarrow_a_run_does_not_begin(tmp_path, monkeypatch):
             run(IMAGES, tmp_path / output, kinds)
     (tmp_path / "old.parquet").mkdir()
     assert run(IMAGES[:1], tmp_path / "old.parquet", ["json"]) == IMAGES[:1]  # a folder
-
-
-def test_errors_of_the_disk_stop_the_run():
-    assert issubclass(ResultsNotWritten, OSError)
 
 
 class TestFolder:

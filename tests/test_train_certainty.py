@@ -23,7 +23,6 @@ from keras_lotr import LOTR
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.sets import halves
-from keras_lotr.evaluation import certainty as evaluation
 from keras_lotr.evaluation.certainty import left_of, ranking
 from keras_lotr.evaluation.figures import draw_reliability, draw_sparsification
 from keras_lotr.evaluation.judged import judge
@@ -362,8 +361,7 @@ def test_weighted_quantile_counts_weights():
 
 def test_figures_of_sets(tmp_path):
     part = {"coverage": {"0.5": 50.0}, "error_left": [2.0, 1.0], "error_left_if_known": [2.0, 0.5]}
-    results = {"sets": {"a": part}}
-    draw_reliability(results, tmp_path / "a.png")
-    draw_sparsification(results, tmp_path / "b.png")
-    assert (tmp_path / "b.png").is_file()
-    assert evaluation.WORST == 0.1
+    for draw, axis in ((draw_reliability, "promised, %"), (draw_sparsification, "dropped, %")):
+        draw({"sets": {"wild": part}}, tmp_path / "a.svg")
+        drawn = (tmp_path / "a.svg").read_text()
+        assert "<!-- wild -->" in drawn and f"<!-- {axis}" in drawn

@@ -129,7 +129,10 @@ PROBLEMS = {
         lambda a: reshaped({**without(a, "reduce/bias"), "more": np.zeros(2)}, KEY),
         ["1 missing: reduce/bias", "1 unexpected: more", "1 of another shape"],
     ),
-    "foreign": (lambda a: {"conv.weight": np.zeros(3)}, ["missing: ", " and ", "unexpected"]),
+    "foreign": (
+        lambda a: {"conv.weight": np.zeros(3)},
+        [" missing: backbone/conv1/kernel, ", "1 unexpected: conv.weight"],
+    ),
 }
 
 
@@ -142,7 +145,7 @@ def test_file_that_does_not_fit(model, saved, problem):
     with pytest.raises(ValueError, match="does not fit lotr") as caught:
         load_weights(model, path)
     for part in parts:
-        assert part.strip() in str(caught.value) or part == " and "
+        assert part in str(caught.value)
     assert str(path) in str(caught.value)
     assert len(str(caught.value)) < 1000
     assert_same_weights(weights_of(model), before)

@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from gradio_client import Client, handle_file
+from ports import free_ports
 
 from keras_lotr import FaceLandmarker, read_image
 
@@ -77,11 +78,12 @@ def ask(client, path):
 
 
 def main():
-    command = [sys.executable, "-c", COMMAND, "demo", "--engine", "onnxruntime", "--port", "7899"]
+    command = [sys.executable, "-c", COMMAND, "demo", "--engine", "onnxruntime"]
+    port = free_ports(1)[0]
     landmarker = FaceLandmarker.from_preset("lotr_m_68", engine="onnxruntime")
     with (
         tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(command, stdout=subprocess.PIPE) as server,
+        subprocess.Popen([*command, "--port", str(port)], stdout=subprocess.PIPE) as server,
     ):
         print(server.stdout.readline().decode().strip())
         jobs = pictures(Path(folder))
@@ -91,7 +93,7 @@ def main():
             if said is None
         }
         clients = [
-            Client("http://127.0.0.1:7899", verbose=False, httpx_kwargs=PATIENCE)
+            Client(f"http://127.0.0.1:{port}", verbose=False, httpx_kwargs=PATIENCE)
             for _ in range(CLIENTS)
         ]
         before = memory(server.pid)[0]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from ports import free_ports
 from timing import machine
 
 from keras_lotr import FaceLandmarker
@@ -26,7 +27,7 @@ from keras_lotr import FaceLandmarker
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PHOTO = EXAMPLES / "astronaut.jpg"
 CLIENTS, OVERLOAD = (1, 8, 32), 300
-PORT, METRICS = 8127, 8128
+PORT, METRICS = free_ports(2)
 
 
 @click.command()

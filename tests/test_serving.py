@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from test_docs import load
+from tiny import free_port
 
 from keras_lotr import FaceLandmarker
 
@@ -26,10 +27,11 @@ def address():
     ray = pytest.importorskip("ray", reason="needs Ray")
     serve = pytest.importorskip("ray.serve", reason="needs ray[serve]")
     app = load(EXAMPLES / "serving" / "app.py")
+    port = free_port()
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    serve.start(http_options={"host": "127.0.0.1", "port": 8137})
+    serve.start(http_options={"host": "127.0.0.1", "port": port})
     serve.run(app.Landmarks.bind("lotr_m_68"))
-    yield "http://127.0.0.1:8137"
+    yield f"http://127.0.0.1:{port}"
     serve.shutdown()
     ray.shutdown()
 

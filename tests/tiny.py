@@ -187,15 +187,20 @@ MEASURED = {
 }
 
 
-# === The demo ===
+# === Servers ===
+def free_port():
+    """Number of a port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextmanager
 def running_demo(*options, python_path=None):
     """`keras-lotr demo` in a process of its own, of the package on `python_path`; its address."""
     command = [sys.executable, "-c", "from keras_lotr.cli import main; main()", "demo"]
     options = options or ("--engine", "onnxruntime")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     # Started in a folder of its own, as by those who installed the package.
     path = map(str, python_path or filter(None, sys.path))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}

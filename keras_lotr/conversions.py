@@ -1,5 +1,7 @@
 """Landmarks of one scheme read as another, by the landmarks that both have."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from keras_lotr.schemes import INSIGHTFACE_OF_JD, get_scheme, named_scheme
@@ -62,7 +64,8 @@ def common_landmarks(source, target):
         source, target: scheme names.
 
     Returns:
-        (M,) ints, a landmark of `source` for each of the M of `target`; -1 where it has none.
+        (M,) ints, a landmark of `source` for each of the M of `target`; -1 where it has none. The
+        array may be read-only.
 
     Raises:
         ValueError: as `convert`.
@@ -82,8 +85,16 @@ def common_landmarks(source, target):
             f"Expected two schemes of {sorted(_IN_JD106)}, whose common landmarks are known. "
             f"Received: {source.name} -> {target.name}"
         )
-    number_of = {landmark: i for i, landmark in enumerate(_IN_JD106[source.name])}
-    return np.array([number_of.get(landmark, -1) for landmark in _IN_JD106[target.name]])
+    return _numbers(source.name, target.name)
+
+
+@lru_cache
+def _numbers(source, target):
+    """See `common_landmarks`; read-only, since all who ask for these two schemes share it."""
+    number_of = {landmark: i for i, landmark in enumerate(_IN_JD106[source])}
+    numbers = np.array([number_of.get(landmark, -1) for landmark in _IN_JD106[target]])
+    numbers.setflags(write=False)
+    return numbers
 
 
 def sources_of(scheme):

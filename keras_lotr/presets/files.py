@@ -76,8 +76,7 @@ class PresetFiles:
 
     @property
     def kind(self):
-        """The registered name of its network's class: `DETECTOR` of a face detector, `LANDMARKS`
-        or that of a subclass of landmarks; None if its config does not say."""
+        """`DETECTOR`, `LANDMARKS` or the registered name of another class; None if unknown."""
         config = self.json(CONFIG)
         return config.get("registered_name") if isinstance(config, dict) else None
 

@@ -23,6 +23,7 @@ from keras_lotr import LOTR
 from keras_lotr.cli import main
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.sets import halves
+from keras_lotr.evaluation import certainty as evaluation
 from keras_lotr.evaluation.certainty import left_of, ranking
 from keras_lotr.evaluation.figures import draw_reliability, draw_sparsification
 from keras_lotr.evaluation.judged import judge

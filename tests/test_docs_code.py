@@ -49,8 +49,6 @@ REPLACED = {
     "<name>": "lotr_m_68",
     "hf://org/name": "hf://me/my_model",
     "hf_...": READER,
-    # tests/test_export_*.py write the others.
-    "onnx|openvino|litert|saved_model": "onnx",
     # tests/test_devices.py trains on two devices.
     "--devices all": "",
     "--devices 2": "",

@@ -132,7 +132,8 @@ def what_finds_landmarks(default=PRESET):
             ),
             click.option(
                 "--threshold", type=Number(0, 1),
-                help="Least score of a face, 0 to 1 [the detector's own].",
+                help="Take the detector's word for all faces of this score or more, 0 to 1 [its "
+                "own; presets that say how sure they are verify less certain faces, too].",
             ),
             click.option(
                 "--detector", default="builtin", show_default=True,

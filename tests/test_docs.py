@@ -131,15 +131,33 @@ def test_site_has_every_page_and_nothing_from_outside_of_its_folder():
         assert all(link.is_relative_to(ROOT / "docs") for link in inside), path
 
 
+def test_index_names_every_page():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in DOCS]
+    assert not [page for page in pages if page != "index.md" and f"({page})" not in text]
+
+
+def imports_of_the_documents():
+    """What the Python code of the documents imports from the library."""
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        line = r"^(?:>>> )?from (keras_lotr[\w.]*) import ([\w, ]+)"
+        for module, names in re.findall(line, text, re.MULTILINE):
+            for name in names.split(","):
+                yield getattr(importlib.import_module(module), name.strip())
+
+
 def test_every_public_name_has_an_entry_and_every_entry_is_there():
     pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs/api").glob("*.md"))
     entries = re.findall(r"^::: (\S+)$", pages, re.MULTILINE)
     assert not {f"keras_lotr.{name}" for name in keras_lotr.__all__} - set(entries)
     assert len(entries) == len(set(entries))
+    there = []
     for entry in entries:
         if not entry.startswith("keras_lotr.ray."):  # an extra
             module, _, name = entry.rpartition(".")
-            assert hasattr(importlib.import_module(module), name), entry
+            there.append(getattr(importlib.import_module(module), name))
+    assert not [found for found in imports_of_the_documents() if found not in there]
 
 
 def test_docstrings_of_the_site():

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = (
     *("README.md", "MODEL_CARD.md", "docs/benchmarks.md", "docs/speed.md", "docs/licenses.md"),
     *("docs/evaluate.md", "docs/training.md", "docs/certainty.md", "docs/scale.md"),
-    "docs/video.md",
+    *("docs/video.md", "docs/cli.md"),
 )
 MEASURED = ROOT / "results"
 HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
@@ -49,9 +49,10 @@ STAGES = {
 
 def tables():
     """{name of the place: Markdown}."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
+    sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "tools")]
     from bulk_table import billion_table, bulk_table, serving_table, stages_table
     from certainty_table import certainty_table, cost_table
+    from command_reference import command_reference
     from input_table import input_table, memory_table, parts_table
     from speed_table import (
         detectors_table,
@@ -93,6 +94,7 @@ def tables():
         "billion": "\n".join(billion_table(bulk)),
         "serving": "\n".join(serving_table(read(MEASURED / "serving.json"))),
         "video": video_table(read(MEASURED / "video.json")),
+        "cli": "\n".join(command_reference()).rstrip(),
     }
 
 

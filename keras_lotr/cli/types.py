@@ -35,3 +35,6 @@ class Number(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"Expected a number. Received: {value}", parameter, context)
         return number
+
+    def _describe_range(self):  # which click would call x<=None in the help of one without limits
+        return "" if self.min is self.max is None else super()._describe_range()

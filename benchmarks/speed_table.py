@@ -83,6 +83,19 @@ def peers_table(results):
     return "\n".join(lines)
 
 
+def peers_sentence(results):
+    """The errors of those landmarks that all libraries define alike."""
+    ours, dlib, mesh = (
+        f"{results['error'][name]['inner']:.2f} %"
+        for name in (results["preset"], "dlib", "MediaPipe mesh")
+    )
+    return (
+        f"On {results['faces']} held-out photos of 300-W, the 51 landmarks inside of the face's "
+        f"contour have an NME of {ours} with `{results['preset']}` (without flip averaging), "
+        f"{dlib} with dlib, which was trained on these faces, and {mesh} with MediaPipe's mesh."
+    )
+
+
 def detectors_table(results):
     """Detectors of other libraries beside ours."""
     lines = ["| detector | of these faces found | ms per image of 640x480 |", "|---|---|---|"]

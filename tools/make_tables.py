@@ -57,6 +57,7 @@ def tables():
     from speed_table import (
         detectors_table,
         hard_detection_table,
+        peers_sentence,
         peers_table,
         speed_table,
         training_table,
@@ -81,6 +82,7 @@ def tables():
         "short_runs": "\n".join(short_runs(read(MEASURED / "short_runs.json"))),
         "speed": speed_table(read(MEASURED / "benchmarks.json")),
         "peers": peers_table(read(MEASURED / "peers.json")),
+        "peers_sentence": peers_sentence(read(MEASURED / "peers.json")),
         "detectors": detectors_table(read(MEASURED / "peers.json")),
         "hard_detection": hard_detection_table(read(MEASURED / "hard_detection.json")),
         "certainty": "\n".join(certainty_table(map(read, sure))),

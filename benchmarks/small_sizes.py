@@ -9,6 +9,7 @@ trained ones.
 import tempfile
 from pathlib import Path
 
+import click
 import numpy as np
 from landmark_stage import ort_session
 from timing import side_by_side
@@ -24,6 +25,7 @@ SIZES += [(0.35, 192, 1, 2), (0.5, 192, 1, 2)]
 SMALLER = {"num_heads": 4, "ffn_dim": 256, "head_hidden_dim": 128}
 
 
+@click.command(help=__doc__)
 def main():
     models = {"LOTR-M": LOTR.from_variant("lotr_m", 68)}
     for width, side, encoders, decoders in SIZES:

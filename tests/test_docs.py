@@ -196,7 +196,7 @@ def test_list_of_the_photos_of_a_split(tmp_path, capsys):
         {"image": "0.jpg", "set": "afw", "source": "x:afw/a.jpg", "split": "train"},
     ]
     (tmp_path / "labels.json").write_text(json.dumps(labels))
-    script.main(tmp_path, "val")
+    script.main.callback(tmp_path, "val")
     assert capsys.readouterr().out == "afw c.jpg\nhelen b_1.jpg\n"
     del labels[0]["source"]
     (tmp_path / "labels.json").write_text(json.dumps(labels))

@@ -1,7 +1,7 @@
 """Labels of the other landmark scheme, for training faces of kits that have those of one only.
 
-    python tools/cross_labels.py crossed --faces ../shared/data/faces \\
-        --faces ../shared/data/faces_hard --preset lotr_m_68 --preset lotr_m_98
+    python tools/cross_labels.py crossed --faces FACES --faces HARD \\
+        --preset lotr_m_68 --preset lotr_m_98
 
 What the preset of a face's own scheme gets wrong there, the preset of the other scheme gets wrong
 in about the same way: the difference between the labels and what the one finds is added to what

@@ -7,8 +7,9 @@ with the name that its photo has there.
 """
 
 import json
-import sys
 from pathlib import Path, PurePosixPath
+
+import click
 
 
 def photos(folder, split):
@@ -27,9 +28,12 @@ def photos(folder, split):
     return sorted(lines)
 
 
+@click.command(help=__doc__)
+@click.argument("folder", type=Path)
+@click.argument("split", type=click.Choice(["train", "val", "test"]))
 def main(folder, split):
     print("\n".join(photos(folder, split)))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

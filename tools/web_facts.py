@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import click
+
 from keras_lotr.images import drawing
 from keras_lotr.inference import certainty, face_detector, face_pyramid, verification, yunet
 from keras_lotr.presets.files import PREPROCESSOR, resolve
@@ -119,5 +121,10 @@ def _scheme(scheme):
     }
 
 
-if __name__ == "__main__":
+@click.command(help=__doc__)
+def main():
     PATH.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

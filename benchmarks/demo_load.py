@@ -18,10 +18,12 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 from gradio_client import Client, handle_file
 from ports import free_ports
+from process_tree import resident
 
 from keras_lotr import FaceLandmarker, read_image
 
@@ -62,13 +64,6 @@ def chunk(name, data):
     return struct.pack(">I", len(data)) + name + data + checksum
 
 
-def memory(pid):
-    """(megabytes now, megabytes at most) of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
-    return int(sizes["VmRSS"]) / 1024, int(sizes["VmHWM"]) / 1024
-
-
 def ask(client, path):
     try:
         answer = client.predict(handle_file(path), api_name="/annotate")
@@ -77,6 +72,7 @@ def ask(client, path):
         return f"{type(error).__name__}: {error}"
 
 
+@click.command(help=__doc__)
 def main():
     command = [sys.executable, "-c", COMMAND, "demo", "--engine", "onnxruntime"]
     port = free_ports(1)[0]
@@ -96,7 +92,7 @@ def main():
             Client(f"http://127.0.0.1:{port}", verbose=False, httpx_kwargs=PATIENCE)
             for _ in range(CLIENTS)
         ]
-        before = memory(server.pid)[0]
+        before = resident(server.pid)[0]
         tasks = [(clients[i % CLIENTS], *jobs[i % len(jobs)]) for i in range(UPLOADS)]
         start, together = time.perf_counter(), threading.Barrier(UPLOADS)
 
@@ -111,10 +107,10 @@ def main():
 
         with ThreadPoolExecutor(UPLOADS) as threads:
             answers = list(threads.map(run, tasks))
-        after, peak = memory(server.pid)
+        after, peak = resident(server.pid)
         small = [job for job in jobs if job[0].stat().st_size < 1_000_000]
         answers += [answer_of(clients[0], *small[i % len(small)]) for i in range(IN_A_ROW)]
-        last, last_peak = memory(server.pid)
+        last, last_peak = resident(server.pid)
         server.terminate()
     seconds = np.array([seconds for *_, seconds, _ in answers[:UPLOADS]])
     wrong = [(name, answer[:200]) for name, right, _, answer in answers if not right]

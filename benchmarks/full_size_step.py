@@ -8,8 +8,6 @@ neither time nor memory.
 """
 
 import argparse
-import os
-import platform
 import resource
 import sys
 import time
@@ -17,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import keras
+from timing import machine
 
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augmentation import Augmentation
@@ -45,7 +44,8 @@ def main():
     samples = read_samples(FACES, "train", recipe.scheme)
     augmentation = Augmentation(**recipe.augmentation)
     batches = LandmarkBatches([samples], recipe.size, recipe.margin, augmentation, batch_size)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {keras.backend.backend()}")
+    where = machine()
+    print(f"{where['processor']}, {where['cores']} cores, {keras.backend.backend()}")
     start = time.monotonic()
     model = build(recipe, [samples], init=None)
     model.compile(recipe.optimizer_for(model, steps=1000), SmoothWing())

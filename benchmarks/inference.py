@@ -23,6 +23,7 @@ import click
 import cv2
 import numpy as np
 from landmark_stage import PRESET, SIZE, stage
+from process_tree import resident
 from speed_table import speed_table
 from timing import SECONDS, machine, side_by_side
 from whole_chain import beside_mediapipe, chain, large_photo, photo, smallest_face
@@ -111,15 +112,10 @@ def memory(frames):
     image = cv2.resize(photo(1), (160, 120))
     for _ in range(200):
         landmarker(image)
-    before = resident()
+    before = resident(os.getpid())[0]
     for _ in range(frames):
         landmarker(image)
-    return {"frames": frames, "grown_mb": round(resident() - before, 2)}
-
-
-def resident():
-    with open("/proc/self/statm", encoding="utf-8") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return {"frames": frames, "grown_mb": round(resident(os.getpid())[0] - before, 2)}
 
 
 if __name__ == "__main__":

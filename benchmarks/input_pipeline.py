@@ -9,6 +9,7 @@ how many cores a GPU needs that trains faster than this machine can read.
 import argparse
 import gc
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from process_tree import status
 from timing import machine
 
 from keras_lotr.datasets import read_samples
@@ -80,8 +82,7 @@ def parts(samples, number, rounds):
 def memory():
     """Of this process, in MB, without pages of files, which the system may drop."""
     gc.collect()
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1e3
+    return status(os.getpid())["RssAnon"] / 1e3
 
 
 def many_shards(shards, folder):

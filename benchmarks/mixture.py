@@ -7,7 +7,6 @@ RECIPE.json has a mixture. Its groups are trained together, and then alone: each
 crops as its share of the mixture gives it, from the same start or from the group before.
 """
 
-import csv
 import tempfile
 import time
 from dataclasses import replace
@@ -17,6 +16,7 @@ import click
 
 from keras_lotr.presets.files import read_json, write_json
 from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.run_files import HISTORY, read_history
 from keras_lotr.training.training import train
 
 ROWS = ("together", "each alone", "one after the other")
@@ -71,9 +71,8 @@ def name_of(folder):
 
 def best_of(out, groups):
     """Each group's NME at the epoch whose weights were kept."""
-    with open(out / "history.csv", newline="", encoding="utf-8") as file:
-        best = min(csv.DictReader(file), key=lambda row: float(row["val_nme"]))
-    return {group.name: round(float(best[f"val_nme_{group.name}"]), 2) for group in groups}
+    best = min(read_history(out / HISTORY), key=lambda row: row["val_nme"])
+    return {group.name: round(best[f"val_nme_{group.name}"], 2) for group in groups}
 
 
 if __name__ == "__main__":

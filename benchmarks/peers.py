@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 from face_detector import boxes_of
 from keras import ops
+from mesh_landmarks import MESH
 from timing import machine, side_by_side
 
 from keras_lotr import FaceDetector
@@ -34,14 +35,6 @@ from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.inference.photo_crops import crop_faces, faces_of_boxes
 from keras_lotr.metrics import landmark_errors
 
-# Where the 68 points are among the mesh's 468, by their places on the face.
-MESH = [
-    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
-    *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
-    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
-]
 MESH_SIZE, MESH_MARGINS = 192, (1.5, 1.6, 1.7, 1.9)
 DLIB_MARGINS, DLIB_SHIFTS = (1.0, 1.1, 1.2), (-0.05, -0.1, -0.15)  # over the box's longer side
 

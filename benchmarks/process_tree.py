@@ -33,3 +33,15 @@ def memory(pid):
     except OSError:
         return 0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def status(pid):
+    """{name: kilobytes} of what the system says of a process' memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {line.split(":")[0]: int(line.split()[1]) for line in lines if line.endswith(" kB")}
+
+
+def resident(pid):
+    """Megabytes of a process in memory, shared ones included: (now, at most)."""
+    sizes = status(pid)
+    return sizes["VmRSS"] / 1024, sizes["VmHWM"] / 1024

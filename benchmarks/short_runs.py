@@ -8,7 +8,6 @@ seed each: two seeds of the first row are as far apart as chance puts them, smal
 nothing. Rows that come in two parts are to be compared with "two halves", not with the first.
 """
 
-import csv
 import tempfile
 import time
 from dataclasses import replace
@@ -26,6 +25,7 @@ from keras_lotr.losses import SmoothWing
 from keras_lotr.presets.files import read_json, write_json
 from keras_lotr.presets.weights import named_weights, save_arrays
 from keras_lotr.training.recipe import Recipe
+from keras_lotr.training.run_files import HISTORY, read_history
 from keras_lotr.training.training import train
 from keras_lotr.variants import VARIANTS
 
@@ -77,13 +77,12 @@ def in_parts(recipe, parts, folders, runs):
             init = plain_regressor(changed, folders[kind], out)
         else:
             init = train(changed, [folders[kind]], out, init, verbose=0)
-    with open(out / "history.csv", newline="", encoding="utf-8") as file:
-        history = list(csv.DictReader(file))
+    history = read_history(out / HISTORY)
     return {
         "crops": crops,
         "seconds": round(time.time() - started),
-        "loss": round(float(history[-1]["loss"]), 2),
-        "val_nme": round(min(float(row["val_nme"]) for row in history), 2),
+        "loss": round(history[-1]["loss"], 2),
+        "val_nme": round(min(row["val_nme"] for row in history), 2),
     }
 
 

@@ -6,11 +6,10 @@ Both are counted per CPU second, so that other load on the machine changes littl
 """
 
 import argparse
-import os
-import platform
 import time
 
 import keras
+from timing import machine
 
 from keras_lotr.datasets import read_samples
 from keras_lotr.datasets.augmentation import Augmentation
@@ -57,7 +56,8 @@ def main():
         lambda: batches[next(count) % len(batches)], recipe.batch_size, arguments.seconds
     )
     step = rate(lambda: model.train_on_batch(crops, points), recipe.batch_size, arguments.seconds)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {keras.backend.backend()}")
+    where = machine()
+    print(f"{where['processor']}, {where['cores']} cores, {keras.backend.backend()}")
     print(f"input pipeline {pipeline:7.0f} crops per CPU second")
     print(f"training step  {step:7.0f} crops per CPU second")
     print(f"ratio          {pipeline / step:7.1f}")

@@ -7,18 +7,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from mesh_landmarks import MESH
 
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.schemes import get_scheme
-
-# Where the 68 points are among the mesh's, as in peers.py, which imports more than is wanted here.
-MESH = [
-    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
-    *(71, 63, 105, 66, 107, 336, 296, 334, 293, 301),
-    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
-    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
-    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87),
-]
 
 
 @cache

@@ -1,10 +1,10 @@
 """Draw the images of the documentation: `python tools/make_figures.py`. Needs matplotlib."""
 
-import csv
 import json
 import sys
 from pathlib import Path
 
+import click
 import cv2
 import matplotlib
 
@@ -24,6 +24,7 @@ from keras_lotr.inference.photo_crops import crop_faces
 from keras_lotr.presets.preset import RESULTS, local_presets, resolve
 from keras_lotr.publishing.card_pictures import draw_examples
 from keras_lotr.schemes import get_scheme
+from keras_lotr.training.run_files import HISTORY, read_history
 
 FIGURES = Path(__file__).parents[1] / "docs" / "figures"
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -192,21 +193,16 @@ def draw_group():
 
 def draw_history(preset):
     """Training loss and validation NME over epochs, from a preset's history.csv."""
-    with open(resolve(preset).path("history.csv"), newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    epochs = [int(row["epoch"]) for row in rows]
+    rows = read_history(resolve(preset).path(HISTORY))
+    epochs = [row["epoch"] for row in rows]
     figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axis.plot(
-        epochs, [float(row["val_nme"]) for row in rows], color="#c44e52", label="NME on val, %"
-    )
+    axis.plot(epochs, [row["val_nme"] for row in rows], color="#c44e52", label="NME on val, %")
     axis.set(
         xlabel="epoch", ylabel="NME on val, % (no flip averaging)", title=f"{preset}: training"
     )
     axis.grid(alpha=0.3)
     second = axis.twinx()
-    second.plot(
-        epochs, [float(row["loss"]) for row in rows], color="#4c72b0", alpha=0.6, label="loss"
-    )
+    second.plot(epochs, [row["loss"] for row in rows], color="#4c72b0", alpha=0.6, label="loss")
     second.set_ylabel("smooth-Wing loss on augmented training faces")
     figure.legend(loc="upper right", bbox_to_anchor=(0.9, 0.9))
     figure.savefig(FIGURES / f"history_{preset}.png", dpi=80)
@@ -219,7 +215,8 @@ def draw_demo():
         cv2.imwrite(str(FIGURES / "demo.jpg"), cv2.imread(str(screenshot)))
 
 
-if __name__ == "__main__":
+@click.command(help=__doc__)
+def main():
     FIGURES.mkdir(exist_ok=True)
     draw_schemes()
     draw_group()
@@ -232,3 +229,7 @@ if __name__ == "__main__":
     draw_losses(FIGURES / "losses.png")
     rendered = measure("lotr_m_68", EXAMPLES / "rendered_faces", "train", flip=True)
     draw_samples(rendered, FIGURES / "samples.jpg")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,11 +5,12 @@
 A table stands between `<!-- name -->` and `<!-- /name -->`; nothing in between is typed by hand.
 """
 
-import csv
 import json
 import re
 import sys
 from pathlib import Path
+
+import click
 
 from keras_lotr.presets.files import ONNX_INT8
 from keras_lotr.presets.preset import (
@@ -25,6 +26,7 @@ from keras_lotr.presets.preset import (
 from keras_lotr.presets.table import preset_table
 from keras_lotr.publishing.card import nme_with_error, results_table
 from keras_lotr.publishing.publish import write_card
+from keras_lotr.training.run_files import HISTORY, read_history
 from keras_lotr.variants import VARIANTS
 
 ROOT = Path(__file__).parent.parent
@@ -169,14 +171,13 @@ def runs():
         measured = resolve(folder).json(RESULTS) or {}
         if "shape_modes" not in measured:
             continue
-        for path in (*sorted(folder.glob("history_*.csv")), folder / "history.csv"):
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
+        for path in (*sorted(folder.glob("history_*.csv")), folder / HISTORY):
+            rows = read_history(path)
             stage = path.stem.removeprefix("history").removeprefix("_stage") or "last"
             modes = measured["shape_modes"] if stage == "last" else []
             slopes = " ".join(f"{slope:.2f}" for slope in modes)
-            minutes = sum(float(row["seconds"]) for row in rows) / 60
-            loss, nme = float(rows[-1]["loss"]), min(float(row["val_nme"]) for row in rows)
+            minutes = sum(row["seconds"] for row in rows) / 60
+            loss, nme = rows[-1]["loss"], min(row["val_nme"] for row in rows)
             yield (
                 f"| {name} | {stage} | {len(rows)} | {minutes:.0f} | {loss:.2f} | {nme:.2f} "
                 f"| {slopes} |"
@@ -278,7 +279,8 @@ def fill(text, filled):
     return text
 
 
-if __name__ == "__main__":
+@click.command(help=__doc__)
+def main():
     for folder, facts in speeds():
         write_json(folder / METADATA, facts)
         write_card(folder)
@@ -286,3 +288,7 @@ if __name__ == "__main__":
     for name in PAGES:
         path = ROOT / name
         path.write_text(fill(path.read_text(encoding="utf-8"), filled), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """What lies in the folder of a training run, which one process writes at a time."""
 
+import csv
 import os
 from contextlib import contextmanager
 
@@ -161,3 +162,25 @@ def best_of(run):
     if not (run / BEST / CONFIG).is_file():
         raise ValueError(f"Expected the folder of a training. There is no {run / BEST}.")
     return run / BEST, run / HISTORY
+
+
+def read_history(path):
+    r"""The rows of a history.csv, one for each epoch.
+
+    Args:
+        path: the file, which a training wrote.
+
+    Returns:
+        List of {column: float}.
+
+    Example:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> path = Path(tempfile.mkdtemp(), "history.csv")
+    >>> size = path.write_text("epoch,loss,val_nme\n0,40.5,9.1\n1,12,7.3\n")
+    >>> min(read_history(path), key=lambda row: row["val_nme"])
+    {'epoch': 1.0, 'loss': 12.0, 'val_nme': 7.3}
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]

@@ -18,7 +18,7 @@ import click
 import cv2
 import numpy as np
 
-from keras_lotr.geometry import overlaps
+from keras_lotr.geometry import boxes_of, overlaps
 from keras_lotr.images.folders import expand
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import Face, FaceDetector
@@ -57,9 +57,9 @@ def load(detector, **settings):
 def compare(photos, detector, teacher, thresholds=()):
     """Recall, false faces and points of the detector, with its own threshold and with others."""
     students = {"embedded": load(detector)}
-    students |= {str(t): load(detector, score_threshold=t) for t in thresholds}
-    teachers = load(teacher), load(teacher, score_threshold=0.3)
-    larger = load(teacher, score_threshold=0.3, max_side=960)
+    students |= {str(t): load(detector, threshold=t) for t in thresholds}
+    teachers = load(teacher), load(teacher, threshold=0.3)
+    larger = load(teacher, threshold=0.3, max_side=960)
     wanted = 0
     names = [*students, "yunet", "yunet mirrored"]
     false, distances = dict.fromkeys(names, 0), {name: [] for name in names}
@@ -114,10 +114,6 @@ def point_distance(face, other):
     """Mean distance of the five points in sides of the box."""
     side = np.sqrt(np.prod(face.box[2:] - face.box[:2]))
     return np.linalg.norm(face.five_points - other.five_points, axis=1).mean() / side
-
-
-def boxes_of(faces):
-    return np.array([face.box for face in faces]).reshape(-1, 4)
 
 
 def mirrored(detector, photo):

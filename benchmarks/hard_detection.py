@@ -19,11 +19,10 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
-from face_detector import boxes_of
 
 from keras_lotr import FaceLandmarker
 from keras_lotr.datasets import read_samples
-from keras_lotr.geometry import box_of, overlaps
+from keras_lotr.geometry import box_of, boxes_of, overlaps
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import FaceDetector
 
@@ -43,10 +42,10 @@ RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 @click.option("--teacher", required=True, help="face_detection_yunet_2023mar.onnx")
 @click.option("--output", type=Path)
 def main(detectors, landmarkers, threshold, data, photos, teacher, output):
-    settings = {} if threshold is None else {"score_threshold": threshold}
+    settings = {} if threshold is None else {"threshold": threshold}
     found = {name: FaceDetector.from_preset(name, **settings) for name in detectors}
     found |= {name: FaceLandmarker(name, engine="onnxruntime") for name in landmarkers}
-    yunet = FaceDetector(teacher, score_threshold=YUNET_SCORE)
+    yunet = FaceDetector(teacher, threshold=YUNET_SCORE)
     results = {}
     for name, detect in {**found, "yunet": yunet}.items():
         results[name] = {
@@ -92,7 +91,7 @@ def crowds(detect, yunet, photos):
 
 def faceless(detect, teacher, photos):
     """Per cent of 500 pieces of photos without a face (YuNet's score below 0.2) that get one."""
-    doubtful = FaceDetector(teacher, score_threshold=0.2)
+    doubtful = FaceDetector(teacher, threshold=0.2)
     entries = json.loads((photos / "photos.json").read_text())
     rng, pieces, hits = np.random.default_rng(0), 0, 0
     for name in rng.permutation([entry["image"] for entry in entries]):

@@ -23,14 +23,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import click
 import cv2
 import numpy as np
-from face_detector import boxes_of
 from keras import ops
 from mesh_landmarks import MESH
 from timing import machine, side_by_side
 
 from keras_lotr import FaceDetector
 from keras_lotr.datasets import read_samples
-from keras_lotr.geometry import apply, crop_from_box, invert, overlaps, warp
+from keras_lotr.geometry import apply, boxes_of, crop_from_box, invert, overlaps, warp
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.inference.photo_crops import crop_faces, faces_of_boxes
 from keras_lotr.metrics import landmark_errors

@@ -83,6 +83,17 @@ def box_of(points):
     return np.concatenate([points.min(-2), points.max(-2)], axis=-1)
 
 
+def boxes_of(faces):
+    """The boxes of faces, each with a `box`, as one array (F, 4).
+
+    Example:
+
+    >>> boxes_of([]).shape
+    (0, 4)
+    """
+    return np.array([face.box for face in faces]).reshape(-1, 4)
+
+
 def is_box(box):
     """Whether an array is x0, y0, x1, y1: four finite numbers with x1 > x0 and y1 > y0."""
     return box.shape == (4,) and bool(np.isfinite(box).all() and (box[2:] > box[:2]).all())

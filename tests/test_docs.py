@@ -75,7 +75,7 @@ def test_one_table_of_the_presets(tmp_path, monkeypatch):
 
 
 def test_hard_faces_are_measured_in_their_own_landmark_order(tmp_path, monkeypatch):
-    script = load(ROOT / "tools" / "hard_faces.py")
+    script = load(ROOT / "benchmarks" / "hard_faces.py")
     results = {"nme": 6.5, "nme_error": 0.2, "failure_rate": {"10": 12.0}, "faces": 3}
     measured = []
     monkeypatch.setattr(script, "OUTPUT", tmp_path / "hard.json")

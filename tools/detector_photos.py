@@ -1,7 +1,7 @@
 """Lists of photos for `train-detector`: of a folder with `photos/`, `faces/` and `faces_hard/`, and
 rendered ones.
 
-    PYTHONPATH=benchmarks python tools/detector_photos.py DATA --rendered FOLDER --out LISTS \\
+    python tools/detector_photos.py DATA --rendered FOLDER --out LISTS \\
         [--teacher yunet.onnx]
 
 Held out are the photos of the validation faces, those whose entry says so, and each eighth of the
@@ -15,13 +15,13 @@ import json
 from pathlib import Path
 
 import click
-from face_detector import CONFIDENT, boxes_of
 
-from keras_lotr.geometry import overlaps
+from keras_lotr.geometry import boxes_of, overlaps
 from keras_lotr.images.reading import read_image
 from keras_lotr.inference.face_detector import FaceDetector
 
 RENDERED, HARD, CROWDS = 400, 4, 3
+CONFIDENT = 0.8  # score from which the teacher is sure, as in benchmarks/face_detector.py
 
 
 @click.command()
@@ -67,8 +67,8 @@ def main(data, rendered, teacher, out):
 
 def hard_photos(paths, teacher):
     """Those in which the shipped detector and the teacher disagree."""
-    student = FaceDetector.from_preset(score_threshold=0.45)
-    teacher = FaceDetector(teacher, score_threshold=0.3)
+    student = FaceDetector.from_preset(threshold=0.45)
+    teacher = FaceDetector(teacher, threshold=0.3)
     hard = []
     for path in paths:
         photo = read_image(path)

@@ -38,7 +38,7 @@ PAGES = (
     *("docs/video.md", "docs/cli.md"),
 )
 MEASURED = ROOT / "results"
-HARD = MEASURED / "hard_faces.json"  # of tools/hard_faces.py; may be missing
+HARD = MEASURED / "hard_faces.json"  # of benchmarks/hard_faces.py; may be missing
 EASY = "faces"  # the data set of the column "easy faces": results.json of a preset on it
 # The variants that `benchmarks/inference.py` measures, at the paper's crop size.
 STAGES = {

@@ -1,6 +1,6 @@
 """Measure the trained presets on hard faces: turned, covered, blurred and small ones.
 
-    python tools/hard_faces.py --data FOLDER
+    python benchmarks/hard_faces.py --data FOLDER
 
 Writes results/hard_faces.json, {preset: [{"set", "normalizer", "boxes", "faces", "nme",
 "nme_error", "fr10"}]}, which `tools/make_tables.py` reads. Each preset is measured on the sets that

@@ -15,16 +15,23 @@ from keras_lotr.inference.boxes import FORMATS, check_boxes
 
 pytestmark = pytest.mark.once
 
-CASES = {"images": 150, "crafted_images": 40, "labels": 60, "onnx_files": 25, "videos": 5}
+CASES = {
+    "images": 150,
+    "crafted_images": 40,
+    "labels": 60,
+    "onnx_files": 25,
+    "presets": 30,
+    "videos": 5,
+}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and sets limits")
-@pytest.mark.parametrize("target", [target for target in TARGETS if target in CASES])
+@pytest.mark.parametrize("target", TARGETS)
 def test_nothing_breaks_it(target):
     pytest.importorskip("onnx")
-    report = fuzz(target, seed=1, seconds=20, most=CASES[target])
+    report = fuzz(target, seed=1, seconds=600, most=CASES[target])
     assert not report.findings, report.findings
-    assert report.cases
+    assert report.cases == CASES[target]
 
 
 @settings(deadline=None, max_examples=200, derandomize=True)  # or a commit is red by chance

@@ -146,7 +146,8 @@ def _tried(call, documented, limit):
 
 
 # A UnicodeDecodeError is a ValueError, too, but none that we wrote.
-_PLAIN = {"ValueError", "OSError", "TypeError", "ImportError", "NoFaces", "PermissionError"}
+_OURS = {"NoFaces", "RefusedClass"}
+_PLAIN = {"ValueError", "OSError", "TypeError", "ImportError", "PermissionError"} | _OURS
 
 
 def _reset_peak():

@@ -241,6 +241,7 @@ class StoppedRun(Checkpoint):
         raise KeyboardInterrupt
 
 
+@pytest.mark.once
 def test_training_resumes_exactly(short, tmp_path, monkeypatch):
     whole = distill(PHOTOS, "teacher.onnx", tmp_path / "whole", PHOTOS, epochs=2)
     with monkeypatch.context() as patch:

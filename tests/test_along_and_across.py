@@ -1,17 +1,12 @@
 """Errors along and across a face's lines (benchmarks/along_and_across.py)."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import along_and_across
 import numpy as np
 import pytest
 
 from keras_lotr.landmark_scheme import Contour
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import along_and_across
 
 pytestmark = pytest.mark.once
 

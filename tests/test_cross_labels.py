@@ -1,21 +1,17 @@
 """Labels of the other landmark scheme (tools/cross_labels.py)."""
 
 import json
-import sys
 from pathlib import Path
 
+import cross_labels
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from teacher_labels import box_of_entry, taught_points
 from tiny import randomize, tiny_lotr
 
 from keras_lotr.conversions import convert
 from keras_lotr.datasets import read_samples
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-import cross_labels
-from teacher_labels import box_of_entry, taught_points
 
 pytestmark = pytest.mark.once
 

@@ -1,12 +1,12 @@
 """The documents say what the files say."""
 
 import importlib
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
+from loading import load
 from shared_data import FACES, needs
 
 import keras_lotr
@@ -15,13 +15,6 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 TABLES = load(ROOT / "tools" / "make_tables.py")

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from docs_code import arguments, steps
 from hub_server import READER
-from test_docs import load
+from loading import load
 from tiny import SETTINGS, SHALLOW, randomize, tiny_backbone
 
 from keras_lotr.cli import main

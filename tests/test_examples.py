@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from test_docs import load
+from loading import load
 from tiny import SHALLOW, draw_face, tiny_lotr
 
 from keras_lotr import LOTR

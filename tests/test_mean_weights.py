@@ -1,8 +1,6 @@
 """tools/mean_weights.py: the mean of what several stages of a training have learned."""
 
-import sys
-from pathlib import Path
-
+import mean_weights
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -10,10 +8,6 @@ from tiny import randomize, tiny_lotr, weights_of
 
 from keras_lotr import LOTR
 from keras_lotr.presets.files import WEIGHTS
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-import mean_weights
 
 pytestmark = pytest.mark.once
 

@@ -1,26 +1,19 @@
 """A mixture against one training after the other (benchmarks/mixture.py)."""
 
-import importlib.util
 import json
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from loading import load
 from tiny import SHALLOW, tiny_lotr, write_faces
 
 from keras_lotr.preprocessor import Preprocessor
 from keras_lotr.training.recipe import Recipe
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("tiny_variant")]
-
-
-def load_benchmark():
-    path = Path(__file__).parents[1] / "benchmarks" / "mixture.py"
-    spec = importlib.util.spec_from_file_location("mixture_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "mixture.py"
 
 
 def test_rows_have_the_same_number_of_crops(tmp_path):
@@ -35,7 +28,7 @@ def test_rows_have_the_same_number_of_crops(tmp_path):
     arguments = [tmp_path / "recipe.json", "--data", f"faces={faces}", "--init", tmp_path / "init"]
     chosen = ["--only", "together", "--only", "one after the other"]
     CliRunner().invoke(
-        load_benchmark().main,
+        load(BENCHMARK).main,
         [*map(str, arguments), "--output", str(tmp_path / "results.json"), *chosen],
         catch_exceptions=False,
     )

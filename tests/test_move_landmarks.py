@@ -2,15 +2,12 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
+import move_landmarks
 import numpy as np
 import pytest
 from click.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-import move_landmarks
 from move_landmarks import CHIN, EYES_TO_CHIN, LEFT_EYE, RIGHT_EYE, mean_offsets, moved
 
 from keras_lotr import geometry

@@ -1,18 +1,12 @@
 """A LOTR-M+ can start with what a LOTR-M has learned (tools/plus_from_m.py)."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import plus_from_m
 import pytest
 from tiny import random_crops, randomize, tiny_lotr
 
 from keras_lotr.presets.saving import save_weights
 from keras_lotr.presets.weights import load_fitting_weights
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-import plus_from_m
 
 pytestmark = pytest.mark.once
 

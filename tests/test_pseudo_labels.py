@@ -1,20 +1,16 @@
 """68 points for faces that have 98 (tools/pseudo_labels.py)."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
+import pseudo_labels
 import pytest
 from click.testing import CliRunner
 from tiny import randomize, tiny_lotr
 
 from keras_lotr.conversions import convert
 from keras_lotr.datasets import read_samples
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-import pseudo_labels
 
 pytestmark = pytest.mark.once
 

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from test_docs import load
+from loading import load
 from tiny import free_port
 
 from keras_lotr import FaceLandmarker

@@ -1,19 +1,15 @@
 """Averages over looks at the same face (benchmarks/several_crops.py)."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import several_crops
 from tiny import SIZE
 
 from keras_lotr import geometry
 from keras_lotr.datasets import read_samples
 from keras_lotr.preprocessor import Preprocessor
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import several_crops
 
 pytestmark = pytest.mark.once
 

@@ -1,14 +1,11 @@
 """Landmarks of rendered faces, moved by what the shape of a face says (tools/shape_offsets.py)."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import shape_offsets
+from click.testing import CliRunner
 from shape_offsets import COMPONENTS, ShapeOffsets, components_of, fitted, mirrored
 
 from keras_lotr import geometry

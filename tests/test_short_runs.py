@@ -1,21 +1,16 @@
 """Short trainings side by side (benchmarks/short_runs.py)."""
 
 import json
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import short_runs
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 from tiny import SIZE, random_crops, write_faces
 
 from keras_lotr.training.recipe import Recipe
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import short_runs
 
 SPLITS = ["train", "train", "train", "val"]
 RECIPE = Recipe(

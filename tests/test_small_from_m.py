@@ -1,18 +1,12 @@
 """A LOTR-S can start with channels of a trained LOTR-M (tools/small_from_m.py)."""
 
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+import small_from_m
 from tiny import randomize
 
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-
-import small_from_m
 
 pytestmark = pytest.mark.once
 

@@ -4,8 +4,11 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from loading import load
 from tiny import free_port
@@ -53,11 +56,39 @@ def test_answers(address):
     assert found["faces"] == [face.to_dict() for face in landmarker(content)]
     status, found = post(address, b"no image")
     assert status == 400 and "another kind" in found["error"]
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
-    connection.putrequest("POST", "/")
-    connection.putheader("Content-Length", "20000001")  # answered before it has come
-    connection.endheaders()
-    assert connection.getresponse().status == 413
-    connection.close()
     with urllib.request.urlopen(f"{address}/-/healthz", timeout=60) as answer:
         assert answer.status == 200
+
+
+def test_a_photo_without_a_face(address):
+    grey = cv2.imencode(".png", np.full((60, 80, 3), 128, np.uint8))[1].tobytes()
+    assert post(address, grey) == (200, {"width": 80, "height": 60, "faces": []})
+
+
+def connected(address):
+    return closing(http.client.HTTPConnection(address.removeprefix("http://"), timeout=60))
+
+
+def test_photos_that_are_too_large(address):
+    """They are answered before they have come as a whole, whether they tell their length or not."""
+    with connected(address) as connection:
+        connection.putrequest("POST", "/")
+        connection.putheader("Content-Length", "20000001")
+        connection.endheaders()
+        assert connection.getresponse().status == 413
+    with connected(address) as connection:
+        connection.putrequest("POST", "/")
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders()
+        for size in [1_000_000] * 20 + [1]:
+            connection.send(b"%x\r\n%b\r\n" % (size, bytes(size)))
+        assert connection.getresponse().status == 413
+
+
+def test_a_photo_in_parts(address):
+    content = (EXAMPLES / "group.jpg").read_bytes()
+    parts = (content[start : start + 9999] for start in range(0, len(content), 9999))
+    with connected(address) as connection:
+        connection.request("POST", "/", parts)
+        answer = connection.getresponse()
+        assert answer.status == 200 and len(json.load(answer)["faces"]) == 7

@@ -28,6 +28,18 @@ AT_ONCE = 16  # photos in a call of the network
 LIMITS = {"max_ongoing_requests": 2 * AT_ONCE, "max_queued_requests": 2 * AT_ONCE}
 
 
+async def content_of(request):
+    """The bytes of a photo; None: it is too large, which need not be said in its header."""
+    if int(request.headers.get("content-length", 0)) > LARGEST:
+        return None
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > LARGEST:
+            return None
+    return bytes(content)
+
+
 @serve.deployment(ray_actor_options={"num_cpus": 1}, health_check_period_s=10, **LIMITS)
 class Landmarks:
     """A replica: one process with a landmarker of its own."""
@@ -44,12 +56,14 @@ class Landmarks:
         return await asyncio.to_thread(lambda: list(self.landmarker.stream(photos)))
 
     async def __call__(self, request):
-        if int(request.headers.get("content-length", 0)) > LARGEST:
+        content = await content_of(request)
+        if content is None:
             return JSONResponse({"error": f"Expected at most {LARGEST:,} bytes."}, 413)
-        photo = await self.find(await request.body())
+        photo = await self.find(content)
         if photo.error is not None:
             return JSONResponse({"error": str(photo.error)}, 400)
-        self.faces.inc(len(photo.faces))
+        if photo.faces:  # a counter refuses to count nothing
+            self.faces.inc(len(photo.faces))
         found = photo.to_dict()
         return JSONResponse({name: found[name] for name in ("width", "height", "faces")})
 

@@ -69,6 +69,7 @@ def test_numbers_that_cannot_be(name, tmp_path):
         ),
         (["--ray", "--output", "out", "--format", "csv"], "Expected Parquet with --ray"),
         (["--gpus", "1"], "Expected --gpus with --ray"),
+        (["--engine", "ray"], "'ray' is no engine: `keras-lotr predict --ray` shares the images"),
     ],
 )
 def test_options_that_do_not_go_together(options, message):

@@ -3,7 +3,7 @@
 import click
 
 from keras_lotr.cli.checks import check_exists, landmark_preset
-from keras_lotr.cli.types import NAME, PRESET_NAME, Number
+from keras_lotr.cli.types import NAME, PRESET_NAME, Engine, Number
 from keras_lotr.presets.files import ONNX
 from keras_lotr.quiet import start_keras
 from keras_lotr.writing import check_file_target
@@ -15,7 +15,7 @@ NORMALIZERS = ("outer_eyes", "box", "interpupil")
 BOXES = ("ground-truth", "detector")
 
 engine = click.option(
-    "--engine", type=click.Choice(["auto", "keras", "onnxruntime"]), default="auto",
+    "--engine", type=Engine(["auto", "keras", "onnxruntime"]), default="auto",
     show_default=True,
     help="What runs the network. auto: onnxruntime, which starts at once and needs no Keras "
     "(unless errors are measured), where it is installed and the preset has a model.onnx; else "

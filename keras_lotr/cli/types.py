@@ -27,6 +27,18 @@ class Preset(click.ParamType):
 PRESET_NAME = Preset()
 
 
+class Engine(click.Choice):
+    """What runs a network. Ray, which is sometimes asked for here, shares images among machines."""
+
+    def convert(self, value, parameter, context):
+        if value == "ray":
+            hint = (
+                "'ray' is no engine: `keras-lotr predict --ray` shares the images among machines."
+            )
+            self.fail(hint, parameter, context)
+        return super().convert(value, parameter, context)
+
+
 class Number(click.FloatRange):
     """As `click.FloatRange`, without NaN, which no limit stops, and infinity."""
 

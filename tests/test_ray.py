@@ -54,8 +54,21 @@ def test_numbers_that_cannot_be(name, tmp_path):
     pytest.importorskip("ray")
     from keras_lotr.ray import predict
 
+    photo = EXAMPLES / "group.jpg"
     with pytest.raises(ValueError, match=f"Expected {name} as a whole number from 1. Received: 0"):
-        predict("photos", output=tmp_path / "out", **{name: 0})
+        predict(photo, output=tmp_path / "out", **{name: 0})
+
+
+def test_a_source_that_does_not_exist(monkeypatch, tmp_path):
+    """It is told before Ray has started, which takes seconds."""
+    ray = pytest.importorskip("ray")
+    pytest.importorskip("ray.data", reason="needs ray[data]")
+    monkeypatch.setattr(ray, "init", lambda **settings: pytest.fail("Ray was started."))
+    out = tmp_path / "out"
+    sources = [str(EXAMPLES / "group.jpg"), "nowhere"]
+    run = CliRunner().invoke(main, ["predict", *sources, "--ray", "--output", str(out)])
+    assert run.exit_code == 2 and not out.exists()
+    assert run.stderr == "keras-lotr: There is no image or folder nowhere.\n"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +82,7 @@ def test_numbers_that_cannot_be(name, tmp_path):
         ),
         (["--ray", "--output", "out", "--format", "csv"], "Expected Parquet with --ray"),
         (["--gpus", "1"], "Expected --gpus with --ray"),
+        (["--retry-failed"], "Expected --retry-failed with --ray"),
         (["--engine", "ray"], "'ray' is no engine: `keras-lotr predict --ray` shares the images"),
     ],
 )
@@ -150,6 +164,7 @@ def test_the_same_faces_as_one_process_and_as_a_pool(predict, photos, tmp_path):
     before = {path: path.read_bytes() for path in out.iterdir()}
     counts = predict(photos, "lotr_m_68", out)
     assert (counts.images, counts.faces, counts.failed, counts.done_before) == (2, 1, 0, 2)
+    assert counts.failed_before == 1
     assert entries(out) == alone
     rows = rows_of(out)
     assert [row["face"] for row in rows] == [0, None, *range(7), None]
@@ -157,8 +172,16 @@ def test_the_same_faces_as_one_process_and_as_a_pool(predict, photos, tmp_path):
     assert failed["image"] == str(photos / "text.jpg") and "another kind" in failed["error"]
     assert all(path.read_bytes() == content for path, content in before.items())
     files = sorted(out.iterdir())
-    assert predict(photos, output=out).done_before == 4
+    again = ["predict", str(photos), "--ray", "--output", str(out)]
+    run = CliRunner().invoke(main, again)
+    assert run.exit_code == 1 and "0 failed, 4 done before (1 of them failed: --retry" in run.stderr
     assert sorted(out.iterdir()) == files
+    shutil.copy(photos / "grey.png", photos / "text.jpg")
+    run = CliRunner().invoke(main, [*again, "--retry-failed"])
+    assert run.exit_code == 0
+    assert "keras-lotr: 1 images, 0 faces, 0 failed, 3 done before, written to" in run.stderr
+    assert [row["error"] for row in rows_of(out)] == [None] * 10
+    assert entries(out) == {**alone, str(photos / "text.jpg"): []}
     with pytest.raises(ValueError, match="found with preset lotr_m_68, not lotr_s_68"):
         predict(photos, "lotr_s_68", out)
 

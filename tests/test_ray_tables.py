@@ -20,6 +20,7 @@ from keras_lotr.ray.tables import (  # noqa: E402
     are_in,
     digests,
     done_before,
+    forget_failed,
     schema_of,
     table_of,
     write_table,
@@ -39,6 +40,12 @@ def no_face(name):
     return {"source": name, "faces": []}
 
 
+def done_in(folder):
+    """The names, of one letter, of the images that are done, and how many failed."""
+    done, failed = done_before(str(folder), SCHEMA)
+    return "".join(letter for letter in "abcdefgh" if digests(letter)[0] in done), failed
+
+
 def test_what_is_written_is_read(tmp_path):
     assert written(str(tmp_path), "a", "b", "c", "d") == {"images": 4, "faces": 3, "failed": 1}
     (path,) = tmp_path.iterdir()
@@ -47,7 +54,7 @@ def test_what_is_written_is_read(tmp_path):
     ]  # fmt: skip
     assert read_entries(path)[1]["faces"][0] == FACE.to_dict()
     assert {name: len(boxes) for name, boxes in read_boxes(path).items()} == {"b": 1, "c": 2}
-    assert set(done_before(str(tmp_path), SCHEMA)) == set(digests("abcd"))
+    assert done_in(tmp_path) == ("abcd", 1)
 
 
 def test_a_file_that_is_written_again_replaces_itself(tmp_path):
@@ -55,13 +62,26 @@ def test_a_file_that_is_written_again_replaces_itself(tmp_path):
         written(str(tmp_path), "a", "b")
     written(f"local://{tmp_path}", "a", "c")
     assert len(list(tmp_path.iterdir())) == 2
-    assert set(done_before(f"local://{tmp_path}", SCHEMA)) == set(digests("abc"))
+    assert done_in(f"local://{tmp_path}") == ("abc", 2)
+
+
+@pytest.mark.parametrize("start", ["", "local://"])
+def test_images_that_failed_are_forgotten(start, tmp_path):
+    written(str(tmp_path), "a", "b", "c")
+    written(str(tmp_path), "d")
+    write_table(str(tmp_path), table_of([(no_face("e"), None)], SCHEMA))
+    assert done_in(tmp_path) == ("abcde", 2)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    forget_failed(f"{start}{tmp_path}")
+    assert done_in(tmp_path) == ("abe", 0)
+    assert [kept[path] == path.stat().st_mtime_ns for path in tmp_path.iterdir()].count(True) == 1
+    assert len(list(tmp_path.iterdir())) == 2  # of "d" nothing is left
 
 
 def test_nothing_is_done_in_a_new_folder(tmp_path):
-    assert len(done_before(str(tmp_path / "new"), SCHEMA)) == 0
+    assert done_in(tmp_path / "new") == ("", 0)
     (tmp_path / "new" / ".123_0a0b0c0d.parquet").write_text("of a run that was killed")
-    assert len(done_before(str(tmp_path / "new"), SCHEMA)) == 0
+    assert done_in(tmp_path / "new") == ("", 0)
 
 
 def test_other_settings_and_columns(tmp_path):
@@ -87,6 +107,17 @@ def test_a_folder_of_something_else(tmp_path):
         done_before(str(tmp_path), SCHEMA)
     with pytest.raises(ValueError, match="Expected a folder as output. .*x.parquet is a file"):
         done_before(str(tmp_path / "x.parquet"), SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "a.parquet", "z.parquet"])
+@pytest.mark.parametrize("size", [4, 40])
+def test_a_file_that_is_cut_or_a_stray(name, size, tmp_path):
+    written(str(tmp_path), "a", "b")
+    (tmp_path / name).write_bytes(b"P" * size)
+    message = "Expected whole Parquet files in .*. Move away the one that is not, .*"
+    with pytest.raises(ValueError, match=f"{message}{tmp_path / name}") as raised:
+        done_before(str(tmp_path), SCHEMA)
+    assert "\n" not in str(raised.value)
 
 
 def test_digests_are_found():
@@ -124,6 +155,15 @@ def test_images_of_this_machine_have_whole_paths(tmp_path, monkeypatch):
     found = [str(tmp_path / "in" / name) for name in ("9.jpg", "10.jpg")]
     assert images_at("in") == images_at(Path("in")) == images_at("in/*.jpg") == found
     assert images_at("https://example.com/a.jpg") == ["https://example.com/a.jpg"]
+
+
+def test_a_source_that_does_not_exist(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("nowhere", "nowhere/a.jpg", tmp_path / "a.jpg"):
+        with pytest.raises(FileNotFoundError, match=f"There is no image or folder {name}"):
+            images_at(name)
+    Path("list.txt").write_text("a.jpg")
+    assert images_at("list.txt") == [str(tmp_path / "a.jpg")]  # one among many: its row tells
 
 
 def test_places():

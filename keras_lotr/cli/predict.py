@@ -72,6 +72,11 @@ def _formats(context, parameter, value):
     help="With --ray: N GPUs run the network [the CPUs do].",
 )
 @click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="With --ray: images that failed in earlier runs are looked at again [they are left out].",
+)
+@click.option(
     "--min-quality", type=Number(0, 1),
     help="Faces below this quality, 0 to 1, are marked (low_quality, drawn in grey); for presets "
     "that say how sure they are.",
@@ -90,6 +95,7 @@ def predict(
     drop_low_quality,
     with_ray,
     gpus,
+    retry_failed,
     **how,
 ):
     """Find the landmarks of the faces in SOURCE.
@@ -102,10 +108,12 @@ def predict(
 
         others = {"--boxes": boxes, "--draw": draw, "--min-quality": min_quality}
         others["--drop-low-quality"] = drop_low_quality
-        failed = predict_with_ray(source, output, formats, recursive, workers, gpus, others, **how)
-        sys.exit(failed)
+        how |= {"workers": workers, "gpus": gpus, "retry_failed": retry_failed, "others": others}
+        sys.exit(predict_with_ray(source, output, formats, recursive, **how))
     if gpus is not None:
         raise ValueError(f"Expected --gpus with --ray. Received: --gpus {gpus} alone")
+    if retry_failed:
+        raise ValueError("Expected --retry-failed with --ray; --resume does so without it.")
     from keras_lotr.cli.predict_files import predict_files
     from keras_lotr.cli.result_files import open_results
     from keras_lotr.cli.result_log import check_same_faces

@@ -8,17 +8,28 @@ from keras_lotr.cli.options import engine_of, rotations_of
 
 
 def predict_with_ray(
-    source, output, formats, recursive, workers, gpus, others, any_rotation, preset, engine, **how
+    source,
+    output,
+    formats,
+    recursive,
+    workers,
+    gpus,
+    retry_failed,
+    others,
+    any_rotation,
+    preset,
+    engine,
+    **how,
 ):
     """Find the landmarks of SOURCE and write them into a folder of Parquet files.
 
     Args:
-        source, output, formats, recursive, workers, gpus: of the command line.
+        source, output, formats, recursive, workers, gpus, retry_failed: of the command line.
         others: {option: its value} of what cannot be had here.
         any_rotation, preset, engine, how: of `what_finds_landmarks`.
 
     Returns:
-        The exit code: 0, 1 if some images failed, 2 if all did.
+        The exit code: 0, 1 if some images failed, 2 if all did, in this run or an earlier one.
     """
     if output is None:
         raise ValueError("Expected a folder for the Parquet files of --ray: --output FOLDER.")
@@ -42,15 +53,19 @@ def predict_with_ray(
         recursive=recursive,
         gpus=gpus or 0,
         workers=workers,
+        retry_failed=retry_failed,
         engine=engine,
         **settings,
     )
     before = f", {done.done_before} done before" if done.done_before else ""
+    if done.failed_before:
+        before += f" ({done.failed_before} of them failed: --retry-failed looks at them again)"
     click.echo(
         f"keras-lotr: {done.images} images, {done.faces} faces, {done.failed} failed{before}, "
         f"written to {output} ({time.monotonic() - start:.1f} s)",
         err=True,
     )
-    if not done.failed:
+    failed = done.failed + done.failed_before
+    if not failed:
         return 0
-    return 2 if done.failed == done.images else 1
+    return 2 if failed == done.images + done.done_before else 1

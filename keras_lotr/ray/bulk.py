@@ -19,7 +19,7 @@ from keras_lotr.inference.landmarker import FaceLandmarker
 from keras_lotr.number_checks import check_counts
 from keras_lotr.ray.cluster import check_gpus, errors_told, start_ray
 from keras_lotr.ray.storage import images_at
-from keras_lotr.ray.tables import are_in, done_before, schema_of, write_table
+from keras_lotr.ray.tables import are_in, done_before, forget_failed, schema_of, write_table
 from keras_lotr.ray.workers import Attempts, FindLandmarks, crop_images
 
 _IMAGES_IN_TASK = 32  # what is done again when a worker is killed; about a second
@@ -36,12 +36,14 @@ class BulkCounts:
         faces: that were found.
         failed: images of these that could not be read; their rows say why.
         done_before: images whose results were in the output already.
+        failed_before: images of these that could not be read then.
     """
 
     images: int
     faces: int
     failed: int
     done_before: int
+    failed_before: int = 0
 
 
 def predict(
@@ -53,6 +55,7 @@ def predict(
     gpus=0,
     workers=None,
     rows_per_file=10_000,
+    retry_failed=False,
     engine="auto",
     **settings,
 ):
@@ -65,7 +68,8 @@ def predict(
 
     The files have a row for each face, with the columns of `keras-lotr predict --output x.parquet`
     and "error". An image without a face has one row, without "face"; so has one that failed, whose
-    "error" says why. A second run goes on: images with a row are left out.
+    "error" says why. A second run goes on: images with a row are left out, also those that failed,
+    unless `retry_failed`.
 
     Args:
         source: a path, folder, pattern, URL, or a URI of a folder, file or pattern on a storage
@@ -78,6 +82,8 @@ def predict(
         workers: number of CPUs of a Ray that is started on this machine; None: a Ray that runs
             already (RAY_ADDRESS), or all CPUs of this machine.
         rows_per_file: at least so many rows are in a file, if there are as many.
+        retry_failed: look again at images that failed in earlier runs. All their rows are taken
+            out of the output first, also those of images that are not in `source` now.
         engine: "onnxruntime", "keras" or "auto", as of `FaceLandmarker`.
         **settings: its detector, flip, precision, threshold, max_side, min_face_size, rotations.
 
@@ -88,10 +94,11 @@ def predict(
         ValueError: there are no images; the output has faces of other settings or another number
             of landmarks; there are fewer GPUs than asked for; a number of workers or rows below 1;
             a Dataset without the column "path".
-        OSError: the output cannot be written.
+        OSError: the output cannot be written, or there is no such source.
         ImportError: Ray is not installed.
     """
     check_counts(rows_per_file=rows_per_file)
+    names = None if isinstance(source, Dataset) else _names(source, recursive)
     start_ray(workers)
     check_gpus(gpus)
     arguments = {"model": preset, "engine": engine, **settings}
@@ -106,17 +113,20 @@ def predict(
         **cropper.settings,
     }
     schema = schema_of(*landmarks, found_with)
-    done = done_before(output, schema)
-    images = _dataset(source, recursive, done)
+    done, failed = done_before(output, schema)
+    if retry_failed and failed:
+        forget_failed(output)
+        done, failed = done_before(output, schema)
+    images = _not_in(source, done) if names is None else _listed(names, done)
     files = _Files(output, rows_per_file)
     if images is None:
-        return BulkCounts(0, 0, 0, len(done))
+        return BulkCounts(0, 0, 0, len(done), failed)
     with errors_told(images.context):
         _faces(images, cropper, arguments, schema, gpus).write_datasink(
             files, ray_remote_args={"num_cpus": 0.5}
         )
     return BulkCounts(
-        files.counts["images"], files.counts["faces"], files.counts["failed"], len(done)
+        *(files.counts[name] for name in ("images", "faces", "failed")), len(done), failed
     )
 
 
@@ -173,19 +183,26 @@ def _runtime(engine, gpus):
     return {"threads": 1, "providers": _GPU if gpus else None}
 
 
-def _dataset(source, recursive, done):
-    """The images that are not done, as a dataset of Ray with the column "path"; None: all are."""
-    if isinstance(source, Dataset):
-        if "path" not in source.columns():
-            raise ValueError(
-                "Expected a Dataset with the column path, which names each image, such as of "
-                f"ray.data.read_images(..., include_paths=True). Received: {source.columns()}"
-            )
-        return source.map_batches(
-            _without_done, batch_format="pyarrow", fn_kwargs={"done": ray.put(done)}
-        )
+def _names(source, recursive):
+    """The names of the images of paths, URLs and URIs, each once."""
     sources = [source] if isinstance(source, str | os.PathLike) else source
-    names = list(dict.fromkeys(name for one in sources for name in images_at(one, recursive)))
+    return list(dict.fromkeys(name for one in sources for name in images_at(one, recursive)))
+
+
+def _not_in(images, done):
+    """A dataset of Ray without the images that are done."""
+    if "path" not in images.columns():
+        raise ValueError(
+            "Expected a Dataset with the column path, which names each image, such as of "
+            f"ray.data.read_images(..., include_paths=True). Received: {images.columns()}"
+        )
+    return images.map_batches(
+        _without_done, batch_format="pyarrow", fn_kwargs={"done": ray.put(done)}
+    )
+
+
+def _listed(names, done):
+    """The images that are not done, as a dataset of Ray with the column "path"; None: all are."""
     names = [name for name, old in zip(names, are_in(names, done), strict=True) if not old]
     size = max(_IMAGES_IN_TASK, len(names) // _TASKS_AT_MOST)
     paths = [encoded(name).decode() for name in names]

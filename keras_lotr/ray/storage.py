@@ -89,10 +89,15 @@ def images_at(source, recursive=False):
 
     Raises:
         ValueError: a folder without images, or a pattern that matches nothing.
+        FileNotFoundError: there is no such path on this machine; of URLs, of files on a storage
+            and of what a .txt file lists, reading them tells.
     """
     name = os.fspath(source)
     if not is_uri(name):
         images, _ = find_images([name], recursive)
+        path = os.path.expanduser(name)
+        if images == [path] and not is_url(path) and not os.path.exists(path):
+            raise FileNotFoundError(f"There is no image or folder {shortened(name)}.")
         return [image if is_url(image) else os.path.abspath(image) for image in images]
     folder, _, pattern = name.rpartition("/")
     if not any(letter in pattern for letter in "*?["):

@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pyarrow.dataset
 import pyarrow.parquet
-from pyarrow.fs import FileType
+from pyarrow.fs import FileType, LocalFileSystem
 
 from keras_lotr import parquet_table
 from keras_lotr.inference.face_columns import CERTAINTY
 from keras_lotr.inference.formats import encoded, face_columns, face_rows
 from keras_lotr.presets.files import write_file
-from keras_lotr.ray.storage import is_uri, place_of
+from keras_lotr.ray.storage import place_of
+from keras_lotr.sentences import sentence
 
 _SETTINGS = b"keras_lotr"  # key of a file's metadata: what its faces were found with
 
@@ -56,17 +57,21 @@ def write_table(folder, table):
     """
     images = table["image"].unique()
     name = f"faces-{hashlib.blake2b(b''.join(digests(images)), digest_size=16).hexdigest()}.parquet"
-    content = io.BytesIO()
-    pyarrow.parquet.write_table(table, content, compression="zstd")
     file_system, path = place_of(folder)
-    if is_uri(folder):
-        with file_system.open_output_stream(f"{path}/{name}") as file:
-            file.write(content.getvalue())
-    else:
-        write_file(f"{path}/{name}", content.getvalue())
+    _write(file_system, f"{path}/{name}", table)
     counted = {"faces": table["face"], "failed": table["error"]}
     counts = {key: len(column) - column.null_count for key, column in counted.items()}
     return {"images": len(images), **counts}
+
+
+def _write(file_system, path, table):
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(table, content, compression="zstd")
+    if isinstance(file_system, LocalFileSystem):
+        write_file(path, content.getvalue())
+    else:
+        with file_system.open_output_stream(path) as file:
+            file.write(content.getvalue())
 
 
 def done_before(folder, schema):
@@ -77,21 +82,55 @@ def done_before(folder, schema):
         schema: see `schema_of`.
 
     Returns:
-        Their `digests`, sorted.
+        Their `digests`, sorted, and the number of those that failed.
 
     Raises:
-        ValueError: it is a file, or its files have other columns or come from other settings.
+        ValueError: it is a file, or its files have other columns or come from other settings, or
+            are no whole Parquet files.
     """
     file_system, path = place_of(folder)
     if file_system.get_file_info(path).type == FileType.File:
         raise ValueError(f"Expected a folder as output. {folder} is a file.")
     file_system.create_dir(path, recursive=True)
+    found, failed = [digests([])], 0
+    try:
+        there = pyarrow.dataset.dataset(path, filesystem=file_system, format="parquet")
+        if there.files:
+            _check_schema(folder, there.schema, schema)
+            for batch in there.to_batches(columns=["image", "error"]):
+                found.append(digests(batch["image"].unique()))
+                failed += len(batch) - batch["error"].null_count
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(
+            f"Expected whole Parquet files in {folder}. Move away the one that is not, and its "
+            f"images are looked at again: {sentence(error)}"
+        ) from None
+    return np.unique(np.concatenate(found)), failed
+
+
+def forget_failed(folder):
+    """Take the rows of images that failed out of the files of earlier runs; see `done_before`.
+
+    A run that is stopped afterwards leaves these images without a row, so that the next one looks
+    at them.
+
+    Args:
+        folder: path or URI.
+
+    Raises:
+        OSError: the files cannot be written.
+    """
+    file_system, path = place_of(folder)
     there = pyarrow.dataset.dataset(path, filesystem=file_system, format="parquet")
-    if not there.files:
-        return digests([])
-    _check_schema(folder, there.schema, schema)
-    found = [digests(batch["image"].unique()) for batch in there.to_batches(columns=["image"])]
-    return np.unique(np.concatenate(found)) if found else digests([])
+    for fragment in there.get_fragments():
+        if not fragment.count_rows(filter=pyarrow.dataset.field("error").is_valid()):
+            continue
+        table = pyarrow.parquet.read_table(fragment.path, filesystem=file_system)
+        kept = table.filter(table["error"].is_null())
+        if len(kept):
+            _write(file_system, fragment.path, kept)
+        else:
+            file_system.delete_file(fragment.path)
 
 
 def _check_schema(folder, there, schema):

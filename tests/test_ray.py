@@ -149,7 +149,7 @@ def entries(folder):
     return {entry["source"]: entry["faces"] for entry in found}
 
 
-def test_the_same_faces_as_one_process_and_as_a_pool(predict, photos, tmp_path):
+def test_the_same_faces_as_one_process_and_as_a_pool(predict, photos, tmp_path, capfd):
     """In two runs, of which the second goes on, and looks at nothing twice."""
     images = sorted(map(str, photos.iterdir()))
     landmarker = FaceLandmarker("lotr_m_68", engine="onnxruntime", threads=1)
@@ -165,6 +165,7 @@ def test_the_same_faces_as_one_process_and_as_a_pool(predict, photos, tmp_path):
     counts = predict(photos, "lotr_m_68", out)
     assert (counts.images, counts.faces, counts.failed, counts.done_before) == (2, 1, 0, 2)
     assert counts.failed_before == 1
+    assert capfd.readouterr().err == ""  # no word of Ray
     assert entries(out) == alone
     rows = rows_of(out)
     assert [row["face"] for row in rows] == [0, None, *range(7), None]
@@ -229,7 +230,7 @@ def test_an_output_that_cannot_be_written(predict, photos, tmp_path):
             os.rmdir(folder)
             open(folder, "w").close()
 
-    with pytest.raises(ValueError, match=r"out is a file: .*out.faces-\w+.parquet"):
+    with pytest.raises(ValueError, match=r"out is a file: .*out.faces-\w+.parquet$"):
         predict(photos / "group.jpg", output=out, detector=detector)
     with pytest.raises(ValueError, match="Expected a folder as output. .*out is a file"):
         predict(photos, output=out)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 from contextlib import contextmanager
 
@@ -9,6 +10,9 @@ import ray
 from ray.exceptions import RayTaskError
 
 from keras_lotr.number_checks import check_counts, whole
+
+# What Ray Data adds to the sentence of an error: how often it tried, and settings of its own.
+_OF_RAY = re.compile(r"\s*Failed to [^\n]* attempts \(total backoff.*", re.DOTALL)
 
 
 def start_ray(workers=None):
@@ -30,6 +34,8 @@ def start_ray(workers=None):
         return
     # Ray would report the machine to its makers, and print what each worker prints.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Of actors of Ray Data, Ray says in each run, as an error, that they might not start again.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     new = {} if workers is None else {"address": "local", "num_cpus": workers}
     ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **new)
 
@@ -67,10 +73,15 @@ def errors_told(context=None):
         _set(context, changed)
         yield
     except RayTaskError as error:
-        raise error.cause from None
+        raise _own_words(error.cause) from None
     finally:
         logger.setLevel(level)
         _set(context, before if changed else {})
+
+
+def _own_words(error):
+    error.args = tuple(_OF_RAY.sub("", x) if isinstance(x, str) else x for x in error.args)
+    return error
 
 
 def _set(context, values):

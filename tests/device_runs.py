@@ -99,7 +99,10 @@ def both_runs(data, folder):
 
 
 def jax_runs(data, folder):
-    """On one, two and four devices; on two also in mixed precision and begun and resumed."""
+    """On one, two and four devices; on two also in mixed precision and begun and resumed.
+
+    One that was begun on two is resumed on four.
+    """
     folder = Path(folder)
     for count in (1, 4, 2):
         keras.distribution.set_distribution(None)
@@ -112,6 +115,10 @@ def jax_runs(data, folder):
     assert model.predict_points(tiny.random_crops(3)).shape == (3, 68, 2)
     train_tiny(RUN, [data], folder / "begun", callbacks=[Stop()])
     train_tiny(RUN, [data], folder / "begun", resume=True)
+    train_tiny(RUN, [data], folder / "moved", callbacks=[Stop()])
+    keras.distribution.set_distribution(None)
+    spread_over_devices(RUN.batch_size, 4)
+    train_tiny(RUN, [data], folder / "moved", resume=True)
 
 
 def to_be_killed(folder):

@@ -177,6 +177,14 @@ def test_resume_on_jax(jax_folder):
     assert_same_run(jax_folder / "begun", jax_folder / "2")
 
 
+@on_jax
+def test_resume_on_other_devices_of_jax(jax_folder):
+    one, moved = (jax_folder / name for name in ("1", "moved"))
+    np.testing.assert_allclose(history_of(moved), history_of(one), 1e-4)
+    shapes = [{k: v.shape for k, v in load_file(f / CHECKPOINT).items()} for f in (one, moved)]
+    assert shapes[0] == shapes[1]
+
+
 # === Bad input ===
 def run_with(devices, faces, out, batch_size=4):
     recipe = out.with_name("recipe.json")

@@ -45,7 +45,10 @@ def main(presets, data, split, only, normalizer):
     if len(preprocessors) > 1:
         raise click.UsageError("Expected presets with one scheme, size and margin.")
     (preprocessor,) = preprocessors
-    samples = read_samples(data, split, preprocessor.scheme, only=only)
+    try:
+        samples = read_samples(data, split, preprocessor.scheme, only=only)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
     which = " ".join((split, *only))
     print(f"NME %, {len(samples)} faces ({which}), no flip averaging: {', '.join(presets)}")
     for name, change in CONDITIONS.items():

@@ -172,6 +172,29 @@ group(["fail"])
 """
 
 
+WARNED = """
+import sys, warnings
+from keras_lotr.cli.errors import Commands
+from keras_lotr.datasets.labels_json import read
+group = Commands("program")
+
+@group.command()
+def warn():
+    read(sys.argv[1])
+    warnings.warn("This is of another library.")
+
+group(["warn"])
+"""
+
+
+def test_warnings_of_the_library_are_lines(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps([{"image": "a.jpg", "points68": [None] * 68}]))
+    ours, others, *_ = in_a_process("-c", WARNED, path).stderr.splitlines()
+    assert ours.startswith(f"keras-lotr: 1 of 1 faces of {path} left out")
+    assert others.endswith("UserWarning: This is of another library.")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_the_command_with_what_is_left(name):

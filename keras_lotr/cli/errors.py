@@ -11,7 +11,9 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -43,7 +45,7 @@ class Commands(click.Group):
     def main(self, *args, **settings):
         # Help and version are printed outside of `invoke`. Of `keras-lotr ... | head` click ends
         # the program without a word.
-        with standard_streams():
+        with standard_streams(), _warnings_as_lines():
             try:
                 return super().main(*args, **settings)
             except Exception as error:
@@ -62,6 +64,23 @@ class Commands(click.Group):
             except KeyboardInterrupt as stop:
                 click.echo(f"keras-lotr: {str(stop) or 'Stopped.'}", err=True)
                 sys.exit(STOPPED)
+
+
+@contextmanager
+def _warnings_as_lines():
+    """Warnings of this library are shown as its errors are, without the place in its code."""
+    usual, package = warnings.formatwarning, str(Path(__file__).parents[1])
+
+    def line(message, category, filename, *place, **more):
+        if issubclass(category, UserWarning) and filename.startswith(package):
+            return f"keras-lotr: {message}\n"
+        return usual(message, category, filename, *place, **more)
+
+    warnings.formatwarning = line
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _is_of_output(error):

@@ -70,6 +70,13 @@ class TestKit:
         with pytest.raises(ValueError, match=r"Expected .*labels.json, entry 1.*Received: "):
             read_samples(tmp_path)
 
+    @pytest.mark.parametrize("doubt", [[-0.01] + [0] * 67, [0.01] * 67, [-np.inf] * 68])
+    def test_doubt_that_cannot_be(self, tmp_path, doubt):
+        entry = {"image": "a.jpg", "points68": make_points(68).tolist(), "doubt68": doubt}
+        write_entries(tmp_path, [entry])
+        with pytest.raises(ValueError, match="Expected doubt68 as a doubt of at least 0.*entry 0"):
+            read_samples(tmp_path)
+
     def test_null_is_as_if_it_were_not_there(self, tmp_path):
         entry = {"image": "a.jpg", "points68": make_points(68).tolist()}
         nothing = dict.fromkeys(("split", "set", "tags", "doubt68", "seen68", "points98"))

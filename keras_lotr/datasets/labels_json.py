@@ -55,16 +55,29 @@ def _check_keys(entries, key, file):
 def _face(entry, images, scheme, origin):
     """The arguments of a `Sample`."""
     key = label_key(scheme)
-    doubt = numbers_of_json(entry.get(key.replace("points", "doubt")), origin)
+    points = points_of_json(entry[key], origin)
     return {
         "path": find_image(entry["image"], images),
-        "points_image": points_of_json(entry[key], origin),
+        "points_image": points,
         "scheme": scheme,
         "tags": _tags(entry),
         "origin": origin,
-        "weights": None if doubt is None else weights_of_doubt(doubt),
+        "weights": _weights(entry, key.replace("points", "doubt"), len(points), origin),
         "visibility": numbers_of_json(entry.get(key.replace("points", "seen")), origin),
     }
+
+
+def _weights(entry, key, count, origin):
+    """What each of the landmarks counts because of its doubt, if the entry has any."""
+    doubt = numbers_of_json(entry.get(key), origin)
+    if doubt is None:
+        return None
+    if doubt.shape != (count,) or (doubt < 0).any():
+        raise ValueError(
+            f"Expected {key} as a doubt of at least 0, in face sizes, or null, for each of "
+            f"{count} landmarks in {origin}. Received: {str(entry[key])[:200]}"
+        )
+    return weights_of_doubt(doubt)
 
 
 def _tags(entry):

@@ -230,9 +230,14 @@ def _with_more(arrays):
     arrays |= {f"layer1.{block}.conv1.weight": np.zeros((4, 4, 1, 1)) for block in range(4)}
 
 
+def _with_nan(arrays):
+    arrays["conv_stem.weight"][0, 0, 0, 0] = np.nan
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
+        (_with_nan, r"Expected finite weights\. conv_stem\.weight of .*spoilt\.safetensors holds"),
         (_without_stem, r"Received 1 missing: conv_stem\.weight\.$"),
         (
             _with_a_narrow_stem,

@@ -27,8 +27,8 @@ def load_efficientnet_lite(backbone, path):
 
     Raises:
         ImportError: there is no PyTorch, which wrote the file.
-        ValueError: it is no such file, or naming what is missing, unexpected or of another shape,
-            before any assignment.
+        ValueError: it is no such file, or naming what is missing, unexpected, of another shape or
+            not finite, before any assignment.
     """
     names = _names(backbone)
     arrays = {}
@@ -36,7 +36,7 @@ def load_efficientnet_lite(backbone, path):
         module, _, tensor_name = key.rpartition(".")
         variance = EPSILON if tensor_name == "running_var" else 0
         arrays[f"{names.get(module, module)}.{tensor_name}"] = tensor.numpy() + variance
-    assign_torch(backbone, arrays, f"the weights of {backbone.name} in {path}")
+    assign_torch(backbone, arrays, f"the weights of {backbone.name}", path)
     fold_scaling(backbone)
 
 

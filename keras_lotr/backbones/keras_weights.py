@@ -25,7 +25,8 @@ def load_keras_mobilenet_v2(backbone, path):
         path: file with keys such as "Conv1/kernel", "bn_Conv1/gamma", "block_1_expand/kernel".
 
     Raises:
-        ValueError: naming what is missing, unexpected or of another shape, before any assignment.
+        ValueError: naming what is missing, unexpected, of another shape or not finite, before any
+            assignment.
     """
     variables = {
         f"{theirs}/{variable.name}": variable
@@ -37,7 +38,7 @@ def load_keras_mobilenet_v2(backbone, path):
         for key, value in load_file(path).items()
         if not key.startswith("predictions/")
     }
-    assign_all(variables, arrays, f"the weights of keras.applications.MobileNetV2 in {path}")
+    assign_all(variables, arrays, "the weights of keras.applications.MobileNetV2", path)
     fold_scaling(backbone)
 
 

@@ -23,7 +23,8 @@ def load_backbone_weights(backbone, source):
 
     Raises:
         OSError: there is no such file, or it cannot be downloaded.
-        ValueError: the file is no such file, or of another network.
+        ValueError: the file is no such file, of another network, or has weights that are not
+            finite.
         ImportError: a .pth file, and there is no PyTorch.
     """
     source = str(source)

@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers
 from safetensors.numpy import load_file
 
-from keras_lotr.presets.weights import mismatches
+from keras_lotr.presets.weights import finite, mismatches
 
 # Keras' name of a variable -> PyTorch's name.
 TENSORS = {
@@ -30,19 +30,20 @@ def load_timm_weights(backbone, path):
             PyTorch's batch counters in it are left out.
 
     Raises:
-        ValueError: naming what is missing, unexpected or of another shape, before any assignment.
+        ValueError: naming what is missing, unexpected, of another shape or not finite, before any
+            assignment.
     """
-    assign_torch(backbone, load_file(path), f"timm weights for {backbone.name} in {path}")
+    assign_torch(backbone, load_file(path), f"timm weights for {backbone.name}", path)
 
 
-def assign_torch(backbone, file, expected):
+def assign_torch(backbone, file, expected, path):
     """Give every variable of a backbone its array of a PyTorch checkpoint, or none of them.
 
     Args:
         backbone: the model to fill.
         file: arrays by timm's keys, in PyTorch's order of axes. Those of the classifier and
             PyTorch's batch counters are left out.
-        expected: what the error message says was expected.
+        expected, path: what the error message says was expected, and in which file.
 
     Raises:
         ValueError: as of `load_timm_weights`.
@@ -55,19 +56,23 @@ def assign_torch(backbone, file, expected):
             variables[key] = variable
             if key in file:
                 arrays[key] = _to_keras(file.pop(key), layer)
-    assign_all(variables, arrays | file, expected)
+    assign_all(variables, arrays | file, expected, path)
 
 
-def assign_all(variables, arrays, expected):
+def assign_all(variables, arrays, expected, path):
     """Give every variable its array, or none of them.
 
     Args:
         variables, arrays: by the same keys.
-        expected: what the error message says was expected.
+        expected, path: what the error message says was expected, and in which file.
+
+    Raises:
+        ValueError: as of `load_timm_weights`.
     """
     problems = mismatches(variables, {key: array.shape for key, array in arrays.items()})
     if problems:
-        raise ValueError(f"Expected {expected}. Received {'; '.join(problems)}.")
+        raise ValueError(f"Expected {expected} in {path}. Received {'; '.join(problems)}.")
+    arrays = {key: finite(arrays[key], key, path) for key in variables}
     for key, variable in variables.items():
         variable.assign(arrays[key])
 

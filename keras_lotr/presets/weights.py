@@ -111,7 +111,7 @@ def load_weights(model, path, skip=()):
         problems = mismatches(wanted, shapes)
         if problems:
             raise ValueError(f"{path} does not fit {model.name}: {'; '.join(problems)}.")
-        arrays = {key: _finite(file.get_tensor(key), key, path) for key in wanted}
+        arrays = {key: finite(file.get_tensor(key), key, path) for key in wanted}
     for key, variable in wanted.items():
         variable.assign(arrays[key])
 
@@ -141,7 +141,7 @@ def load_fitting_weights(model, path):
                 f"Expected weights of a network like {model.name} in {path}. Of its {len(named)} "
                 f"weights only {len(fitting)} fit: {'; '.join(mismatches(named, shapes))}."
             )
-        arrays = {key: _finite(file.get_tensor(key), key, path) for key in fitting}
+        arrays = {key: finite(file.get_tensor(key), key, path) for key in fitting}
     for key, array in arrays.items():
         named[key].assign(array)
     return [key for key in named if key not in fitting]
@@ -157,11 +157,24 @@ def load_arrays(path, keys):
         missing = [key for key in keys if key not in file.keys()]  # noqa: SIM118
         if missing:
             raise ValueError(f"Expected {', '.join(missing)} in {path}. It has no such weights.")
-        return {key: _finite(file.get_tensor(key), key, path) for key in keys}
+        return {key: finite(file.get_tensor(key), key, path) for key in keys}
 
 
-def _finite(array, key, path):
-    """The weights as float32, none of which is NaN or infinite."""
+def finite(array, key, path):
+    """The weights as float32, none of which is NaN or infinite.
+
+    Args:
+        array: weights of a file.
+        key, path: their key and the file, for the message.
+
+    Raises:
+        ValueError: one of them is NaN or infinite.
+
+    Example:
+
+    >>> finite(np.array([1, 2], np.float16), "bias", "model.safetensors").dtype
+    dtype('float32')
+    """
     array = array.astype(np.float32)
     if not np.isfinite(array).all():
         raise ValueError(

@@ -35,6 +35,8 @@ __all__ = ["BEST", "CHECKPOINT", "HISTORY", "Checkpoint", "check_out", "only_run
 class Checkpoint(keras.callbacks.Callback):
     """At the end of each epoch: keep the best weights, write history and checkpoint.
 
+    A training whose loss is NaN ends with that epoch.
+
     Of processes that train together the first writes.
 
     It must stand before `SwapEMAWeights`, whose averaged weights are in the model when validation
@@ -78,6 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
         if self.writes:
             self._save()  # holds the history, too, so that a kill between the two loses nothing
             self._write_history()
+        if math.isnan(logs["loss"]):  # and will be in all epochs to come
+            self.model.stop_training = True
         if self.prints:
             numbers = [f"{k} {v:.4g}" for k, v in self.history[-1].items() if k != "epoch"]
             print(f"Epoch {epoch + 1} of {self.params['epochs']}: {', '.join(numbers)}", flush=True)

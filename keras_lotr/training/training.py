@@ -71,7 +71,8 @@ def train(
 
     Raises:
         ValueError: the data or the recipe cannot be used, another training runs in the folder, the
-            run to resume was begun with others, or no epoch had a finite NME.
+            run to resume was begun with others, the loss became NaN, or no epoch had a finite
+            NME.
         OSError: the folder cannot be written; the sentence says why. The last whole checkpoint
             stays.
     """
@@ -112,12 +113,27 @@ def train(
             parts.model, parts.batches, own_rows(parts.validation), recipe.epochs, checkpoint,
             resume, verbose, callbacks,
         )  # fmt: skip
-    if is_first and not parts.preset.exists():
-        raise ValueError(
-            "No epoch of the training had a finite NME, so there are no best weights: lower the "
-            f"learning rate. {out / HISTORY} has the losses."
-        )
+    if is_first:
+        _check_finite(checkpoint.history, parts.preset, out)
     return parts.preset
+
+
+def _check_finite(history, preset, out):
+    """Raise ValueError if the loss became NaN, or no epoch had weights to keep."""
+    kept = f"{preset} has the best weights before" if preset.exists() else "there are none to keep"
+    advice = (
+        "lower the learning rate, or look for numbers in the data, or in the weights that the "
+        f"training starts from, that are not finite. {out / HISTORY} has the losses."
+    )
+    if history and np.isnan(history[-1]["loss"]):
+        epoch = history[-1]["epoch"]
+        raise ValueError(
+            f"The training was stopped, as its loss in epoch {epoch} is NaN ({kept}): {advice}"
+        )
+    if not preset.exists():
+        raise ValueError(
+            f"No epoch of the training had a finite NME, so there are no best weights: {advice}"
+        )
 
 
 def _as_begun(out, recipe, init):

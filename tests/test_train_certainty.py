@@ -282,7 +282,14 @@ def test_no_faces_to_calibrate_on(preset, data, tmp_path):
     command = ["train-certainty", preset, "--data", data, "--output", tmp_path / "x"]
     result = CliRunner().invoke(main, [*map(str, command), "--calibrate-on", "nobody"])
     assert result.exit_code == 2
-    assert "nobody" in result.output
+    expected = f"Expected faces with a tag of nobody in the split val of {data}, which calibrate"
+    assert expected in result.output
+
+
+def test_no_val_faces(preset, tmp_path):
+    data = write_faces(tmp_path / "faces", ["train"] * 2)
+    with pytest.raises(ValueError, match="Expected faces in the split val of .*faces, which"):
+        train_certainty(preset, [data], tmp_path / "x")
 
 
 def test_another_preset_is_not_replaced(preset, data, tmp_path):

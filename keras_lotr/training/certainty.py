@@ -191,7 +191,12 @@ def train_certainty(
     groups = [calibrating_faces(f, scheme, calibrate_on) for f in calibrate_with or data]
     groups = [group for group in groups if group]
     if not groups:
-        raise ValueError(f"Expected val faces with a tag of {list(calibrate_on)}. There are none.")
+        which = f" with a tag of {', '.join(calibrate_on)}" if calibrate_on else ""
+        folders = ", ".join(map(str, calibrate_with or data))
+        raise ValueError(
+            f"Expected faces{which} in the split val of {folders}, which calibrate the head. "
+            "There are none."
+        )
     calibrating = [sample for group in groups for sample in group]
     seen = [visible_samples(folder, "train", scheme) for folder in visibility]
     boxes = [] if photos is None else photos_with_boxes(photos)

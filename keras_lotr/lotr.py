@@ -58,7 +58,8 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
         certainty_dim: hidden width of a second head, which looks at the tokens once more and says
             how sure the landmarks are (see `predict_certainty`). The output of the network stays
             the landmarks; `fit` leaves this head as it is, and `keras_lotr.training.certainty`
-            trains it. None: no such head.
+            trains and calibrates it, before which `FaceLandmarker` does not ask it. None: no such
+            head.
 
     Raises:
         ValueError: the backbone has no square input of fixed size or not exactly one feature map;
@@ -242,8 +243,8 @@ class LOTR(PredictMixin, PresetMixin, ConfiguredModel):
 
     @property
     def has_certainty(self):
-        """Whether the network says how sure its landmarks are."""
-        return self.certainty is not None
+        """Whether the network was trained, and calibrated, to say how sure its landmarks are."""
+        return self.certainty is not None and self.runner.is_calibrated()
 
     @property
     def trainable(self):

@@ -79,7 +79,7 @@ def test_without_certainty_there_is_none():
 
 def test_landmarker_leads_it_into_image_pixels():
     model = randomize(tiny_lotr(68, certainty_dim=8))
-    model.certainty.calibration.assign(np.ones((68, 1)))
+    model.certainty.calibration.assign(np.full((68, 1), 1.5))
     box = [[100, 60, 260, 260]]
     (face,) = FaceLandmarker(model)(EXAMPLE, boxes=box)
     assert face.sigma.shape == (68, 2, 2)

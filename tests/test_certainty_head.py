@@ -1,11 +1,13 @@
 """The head that says how sure landmarks are: it changes no landmark, and is kept everywhere."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from tiny import assert_same_weights, random_crops, randomize, tiny_lotr, weights_of
 
-from keras_lotr import LOTR
+from keras_lotr import LOTR, FaceLandmarker
 from keras_lotr.export.onnx import export_onnx
 from keras_lotr.inference.onnx_model import OnnxModel
 from keras_lotr.layers.certainty_head import CertaintyHead
@@ -165,3 +167,33 @@ def test_the_shape_of_the_face_counts_and_not_its_place():
 def test_a_width_below_one_is_refused():
     with pytest.raises(ValueError, match="certainty_dim"):
         tiny_lotr(5, certainty_dim=0)
+
+
+@pytest.fixture(scope="module")
+def uncalibrated(tmp_path_factory):
+    """A preset with a head that nobody has trained."""
+    folder = tmp_path_factory.mktemp("unsure") / "unsure68"
+    tiny_lotr(68, certainty_dim=8).save_to_preset(folder)
+    return folder
+
+
+def test_an_uncalibrated_head_is_not_asked(uncalibrated):
+    model = LOTR.from_preset(uncalibrated)
+    with pytest.warns(UserWarning, match="never calibrated.*train-certainty") as warned:
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Keras
+        landmarker = FaceLandmarker(model)
+    assert len(warned) == 1
+    (face,) = landmarker(np.zeros((90, 90, 3), np.uint8), boxes=[[10, 10, 80, 80]])
+    assert (face.sigma, face.visible, face.quality) == (None,) * 3
+    assert landmarker.sure_score is None  # it verifies no proposals
+    assert not model.has_certainty
+    assert model.predict_certainty(random_crops())[1].shape == (2, 68, 4)
+
+
+def test_an_uncalibrated_head_is_not_exported(uncalibrated, tmp_path):
+    model = LOTR.from_preset(uncalibrated)
+    with pytest.warns(UserWarning, match="never calibrated.*train-certainty") as warned:
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Keras
+        export_onnx(model, tmp_path / "plain.onnx")
+    assert len(warned) == 1
+    assert not OnnxModel(tmp_path / "plain.onnx").has_certainty

@@ -143,7 +143,7 @@ def stand_in(preprocessor, certainty_dim=None):
     model.preprocessor = preprocessor
     randomize(model)
     if model.has_certainty:
-        model.certainty.calibration.assign(np.ones((count, 1)))
+        model.certainty.calibration.assign(np.full((count, 1), 1.01))
     return model
 
 

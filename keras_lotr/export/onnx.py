@@ -1,6 +1,7 @@
 """A LOTR as an ONNX file that is all that `FaceLandmarker` needs, the same from every backend."""
 
 import json
+import warnings
 
 import numpy as np
 from keras import ops
@@ -18,6 +19,7 @@ from keras_lotr.export.onnx_lotr import IMAGES, features, lotr_graph
 from keras_lotr.inference.onnx_model import FACTS, OnnxModel
 from keras_lotr.inference.onnx_session import open_session
 from keras_lotr.presets.files import write_file
+from keras_lotr.running.crop_batches import UNCALIBRATED
 
 
 def export_onnx(model, path, batch=None, float16=False, weights=None):
@@ -58,11 +60,14 @@ def onnx_content(model, batch=None, float16=False, weights=None):
     check_packages("export")
     with one_sentence("onnx"):
         model = in_float32(model)
+        has_certainty = model.has_certainty
+        if model.certainty is not None and not has_certainty:
+            warnings.warn(UNCALIBRATED, stacklevel=3)
         graph, inputs, outputs = lotr_graph(model, batch)
         content = graph.to_bytes(inputs, outputs, {FACTS: facts(model)})
         found = OnnxModel(content)
         check_points(model, found.predict_points, batch or 3)
-        if model.has_certainty:
+        if has_certainty:
             check_certainty(model, found.predict_certainty, batch or 3)
         _check_features(model, graph, inputs, batch)
         if float16:
@@ -72,7 +77,7 @@ def onnx_content(model, batch=None, float16=False, weights=None):
             content = with_external_weights(content, model, weights)
             found = OnnxModel(content, weights=weights)
             check_points(model, found.predict_points, batch or 3)
-            if model.has_certainty:
+            if has_certainty:
                 check_certainty(model, found.predict_certainty, batch or 3)
     return content
 

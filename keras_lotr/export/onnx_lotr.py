@@ -39,7 +39,7 @@ def lotr_graph(model, batch=None):
     Raises:
         ValueError: for a backbone with layers that cannot be written.
     """
-    graph = OnnxGraph()
+    graph, has_certainty = OnnxGraph(), model.has_certainty
     for layer in model._flatten_layers():
         refuse_quantized(layer)
     count, positions = model.num_landmarks, table(model, "token_positions")
@@ -52,7 +52,7 @@ def lotr_graph(model, batch=None):
     names = [f"decoder{i}" for i in range(1, model.num_decoder_layers + 1)]
     decoders = {name: _layer(model, name) for name in names}
     looks = [layer.cross_attention for layer in decoders.values()]
-    if model.certainty is not None:
+    if has_certainty:
         looks.append(model.certainty.decoder.cross_attention)
     seen = keys_and_values(graph, looks, memory, positions)
     x = graph.constant("landmark_queries", table(model, "landmark_queries"))
@@ -66,7 +66,7 @@ def lotr_graph(model, batch=None):
     size, batch = model.image_size, batch or "batch"
     inputs = {IMAGES: [batch, 3, size, size]}
     outputs = {POINTS: [batch, model.num_landmarks, 2]}
-    if model.certainty is not None:
+    if has_certainty:
         certainty_nodes(graph, model, x, memory, seen[-2:], POINTS)
         outputs[CERTAINTY] = [batch, model.num_landmarks, 4]
     return graph, inputs, outputs

@@ -1,6 +1,7 @@
 """Photo -> faces with their landmarks: detector, crop, LOTR, and back into image pixels."""
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import repeat
@@ -20,6 +21,7 @@ from keras_lotr.inference.processes import stream_in_processes
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.inference.verification import verified
 from keras_lotr.preprocessor import checked_preprocessor
+from keras_lotr.running.crop_batches import UNCALIBRATED
 from keras_lotr.schemes import get_scheme
 
 # Crops that are gathered, over photos, before the model is asked. Photos that have a name are
@@ -124,7 +126,10 @@ class FaceLandmarker:
         settings |= {"min_face_size": min_face_size, "rotations": kept_rotations(rotations)}
         settings = {k: v for k, v in settings.items() if v is not None}
         builtin = isinstance(detector, str) and detector in BUILTIN
-        verifies = builtin and threshold is None and getattr(model, "has_certainty", False)
+        has_certainty = getattr(model, "has_certainty", False)
+        if getattr(model, "certainty", None) is not None and not has_certainty:
+            warnings.warn(UNCALIBRATED, stacklevel=2)
+        verifies = builtin and threshold is None and has_certainty
         verifies = verifies and not self.preprocessor.detector_decides
         self.crop_photo = PhotoCropper(self.preprocessor, detector, settings, verifies)
         if flip and get_scheme(self.preprocessor.scheme).flip_order is None:

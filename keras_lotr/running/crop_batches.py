@@ -12,6 +12,10 @@ NO_CERTAINTY = (
     "Expected a network that was trained to say how sure its landmarks are. This one was not: "
     "train that with `keras-lotr train-certainty`."
 )
+UNCALIBRATED = (
+    "The head of this network that says how sure its landmarks are was never calibrated, so it is "
+    "not asked: train it with `keras-lotr train-certainty`."
+)
 
 
 def predict_points(

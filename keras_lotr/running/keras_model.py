@@ -68,11 +68,16 @@ class KerasModel:
 
     def predict_certainty(self, crops, flip=False, batch_size=64):
         """See `LOTR.predict_certainty`."""
-        if not self._model.has_certainty:
+        if self._model.certainty is None:
             raise ValueError(NO_CERTAINTY)
         with self._weights():
             found = self._predict(self._with_certainty, 6, crops, flip, batch_size)
         return found[..., :2], found[..., 2:]
+
+    def is_calibrated(self):
+        """Whether the certainty head has other factors than the ones that it was built with."""
+        with self._weights():
+            return bool((ops.convert_to_numpy(self._model.certainty.calibration) != 1).any())
 
     @cached_property
     def _with_certainty(self):

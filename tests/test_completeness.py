@@ -130,3 +130,10 @@ def test_a_limit_of_frames_counts_them(tmp_path):
     with pytest.raises(ValueError, match="at most 39 frames. .*in.mkv has 40"):
         annotate_video(asked.append, path, tmp_path / "out.mp4", max_frames=39)
     assert not asked
+
+
+def test_an_index_that_was_cut_off(tmp_path):
+    """It is at the end of an MP4 file."""
+    path = cut(write(tmp_path / "in.mp4", EVEN), 0.5)
+    with pytest.raises(ValueError, match="^Expected a video .*cut.mp4, an MP4 file without its in"):
+        VideoReader(path)

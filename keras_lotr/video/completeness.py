@@ -107,3 +107,27 @@ def is_shorter_than_stated(path):
     most = (1 << 7 * width) - 1
     stated = int.from_bytes(head[at : at + width], "big") & most
     return stated != most and at + width + stated > Path(path).stat().st_size  # most: not stated
+
+
+def is_without_index(path):
+    """Whether a file is an MP4 file, MOV included, that lacks its index: what makes it readable.
+
+    Args:
+        path: of a file.
+
+    Example:
+
+    >>> is_without_index(__file__)
+    False
+    """
+    with open(path, "rb") as file:
+        at, kinds, head = 0, [], file.read(8)
+        while len(head) == 8 and (not kinds or kinds[0] == b"ftyp"):
+            kinds.append(head[4:])
+            size = int.from_bytes(head[:4])
+            if size == 1:  # the size is too large for its place, and follows
+                size = int.from_bytes(file.read(8))
+            at += max(size, 8)
+            file.seek(at)
+            head = file.read(8) if size else b""
+    return kinds[:1] == [b"ftyp"] and not {b"moov", b"meta"} & {*kinds}  # photos have the latter

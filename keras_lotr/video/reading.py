@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 
 from keras_lotr.number_checks import whole
-from keras_lotr.video.completeness import Completeness
+from keras_lotr.video.completeness import Completeness, is_without_index
 from keras_lotr.video.display_matrix import is_lying, matrix_of, upright
 from keras_lotr.video.library import open_video, pyav
 from keras_lotr.video.pixels import pixels_of, to_rgb
+from keras_lotr.video.video_stream import video_stream
 
 MAX_SIDE = 3840  # pixels of the longer side; larger frames are made smaller
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # "C:/" is none; a `Path` has one "/"
@@ -94,12 +95,14 @@ class VideoReader:
         self._av, self.source = pyav(), source
         try:
             self._container = open_video(source, metadata_errors="ignore")
-            self._stream = self._container.streams.video[0]
-        except (self._av.FFmpegError, IndexError):
-            raise ValueError(
-                f"Expected a video (MP4, WebM, AVI, MOV). Received: {source}"
-            ) from None
-        stream = self._stream
+            stream = self._stream = video_stream(self._container)
+        except self._av.FFmpegError:
+            stream = None
+        if stream is None:
+            cut_off = ""
+            if is_without_index(source):
+                cut_off = ", an MP4 file without its index, which is at the end: it may be cut off"
+            raise ValueError(f"Expected a video (MP4, WebM, AVI, MOV). Received: {source}{cut_off}")
         stream.thread_type = "AUTO"
         self.rate = stream.average_rate or stream.guessed_rate or 25
         self.time_base = stream.time_base
@@ -233,6 +236,6 @@ def count_frames(source):
     """
     count, av = 0, pyav()
     with open_video(source, metadata_errors="ignore") as container, suppress(av.FFmpegError):
-        for packet in container.demux(container.streams.video[0]):
+        for packet in container.demux(video_stream(container)):
             count += packet.size > 0 and not packet.is_discard
     return count

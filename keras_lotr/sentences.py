@@ -14,6 +14,17 @@ def sentence(error):
     return " ".join(str(error).split())
 
 
+def counted(number, noun):
+    """A number of things.
+
+    Example:
+
+    >>> counted(1, "face"), counted(0, "face")
+    ('1 face', '0 faces')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def list_of_faces(faces, needs="points"):
     """Faces as a list; a single one is a list of one.
 

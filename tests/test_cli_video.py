@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -196,13 +197,42 @@ def test_webcam_without_a_window(video, monkeypatch):
     assert result.exit_code == 2 and "pip install opencv-python" in result.stderr
 
 
-def test_webcam_with_a_file(video, monkeypatch):
+def webcam(monkeypatch, *options, quit_after=10**9):
+    """The command's result, and the images that a window would show."""
     shown = []
     monkeypatch.setattr(cv2, "namedWindow", lambda *_: None)
     monkeypatch.setattr(cv2, "imshow", lambda name, image: shown.append(image))
-    monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if len(shown) > 3 else -1)
+    monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if len(shown) >= quit_after else -1)
     monkeypatch.setattr(cv2, "destroyAllWindows", lambda: None)
-    options = ["--virtual", str(video), "--engine", "onnxruntime"]
-    result = CliRunner().invoke(main, ["webcam", *options])
+    command = ["webcam", "--engine", "onnxruntime", *map(str, options)]
+    return CliRunner().invoke(main, command), shown
+
+
+def test_webcam_with_a_file(video, monkeypatch):
+    result, shown = webcam(monkeypatch, "--virtual", video, quit_after=4)
     assert result.exit_code == 0, result.stderr
-    assert 1 <= len(shown) <= 4 and f"keras-lotr: {len(shown)} frames, " in result.stderr
+    assert len(shown) == 4 and "keras-lotr: 4 frames, " in result.stderr
+
+
+def test_webcam_with_a_file_that_breaks_off(video, tmp_path, monkeypatch):
+    (tmp_path / "cut.webm").write_bytes(video.read_bytes()[:-2000])
+    result, shown = webcam(monkeypatch, "--virtual", tmp_path / "cut.webm")
+    assert result.exit_code == 1 and len(shown) > 1
+    assert "cut.webm breaks off: it says that it lasts" in result.stderr
+
+
+def test_webcam_with_a_camera_that_stops(monkeypatch):
+    given = [np.zeros((48, 64, 3), np.uint8)] * 2
+
+    def camera(number):
+        read = lambda: (bool(given), given.pop() if given else None)  # noqa: E731
+        return SimpleNamespace(isOpened=lambda: True, read=read, release=lambda: None)
+
+    monkeypatch.setattr(cv2, "VideoCapture", camera)
+    result, shown = webcam(monkeypatch)
+    assert result.exit_code == 1 and len(shown) == 1
+    stopped, counted = result.stderr.splitlines()
+    assert stopped == "keras-lotr: Camera 0 stopped: it gives no more frames."
+    assert counted.startswith("keras-lotr: 1 frame, ")
+    result, _ = webcam(monkeypatch)
+    assert result.exit_code == 2 and "Camera 0 gives no frame: " in result.stderr

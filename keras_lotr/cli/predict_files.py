@@ -11,6 +11,7 @@ from keras_lotr.cli.boxes_file import boxes_of_images
 from keras_lotr.cli.errors import is_of_the_input, sentence, when_stopped
 from keras_lotr.cli.result_log import ResultsNotWritten
 from keras_lotr.images.names import shortened
+from keras_lotr.sentences import counted
 
 STANDARD_INPUT = "-"
 _OF_ALL_IMAGES = (ResultsNotWritten, BrokenPipeError)  # nobody takes the results of the others
@@ -59,7 +60,7 @@ def predict_files(
         if failed < len(images):
             results.close()
             where = f"written to {results.place}"
-    parts = [_count(len(images), "image"), _count(faces, "face"), f"{failed} failed"]
+    parts = [counted(len(images), "image"), counted(faces, "face"), f"{failed} failed"]
     for number, what in ((len(images) - len(wanted), "done before"), (len(left_out), "left out")):
         parts += [f"{number} {what}"] * (number > 0)
     _say(f"{', '.join(parts)}, {where} ({time.monotonic() - start:.1f} s)")
@@ -110,10 +111,6 @@ def _with_boxes(images, boxes):
         if image not in known:
             _say(f"There are no boxes for {_shown(image)}.")
     return known, len(images) - len(known)
-
-
-def _count(number, noun):
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _shown(name):

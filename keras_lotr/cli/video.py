@@ -15,6 +15,7 @@ from keras_lotr.cli.options import (
     what_finds_landmarks,
 )
 from keras_lotr.cli.types import NAME, PATH
+from keras_lotr.sentences import counted
 
 
 def how_faces_are_followed(command):
@@ -95,7 +96,7 @@ def _follow(asked, source, output, saved, smooth, every, how):
     for sentence in done.sentences:
         click.echo(f"keras-lotr: {sentence}", err=True)
     ended = "stopped after " if done.stopped else ""
-    what = f"{ended}{done.frames} frames, {num_faces} faces"
+    what = f"{ended}{counted(done.frames, 'frame')}, {counted(num_faces, 'face')}"
     click.echo(f"keras-lotr: {what}, written to {output or saved.path}", err=True)
     if done.stopped:
         sys.exit(STOPPED)
@@ -143,10 +144,15 @@ def ended_early():
 def webcam(camera, virtual, smooth, every, **how):
     """Show the camera with the landmarks of all faces, live, until q or Esc is pressed."""
     from keras_lotr.tracking.tracker import FaceTracker
-    from keras_lotr.video.live import camera_frames, check_window, file_frames, show
+    from keras_lotr.video.live import LiveCamera, PlayedVideo, check_window, show, warm_up
 
     check_window()
-    frames = file_frames(virtual) if virtual else camera_frames(camera)
+    source = PlayedVideo(virtual) if virtual else LiveCamera(camera)
     tracker = FaceTracker(landmarker_of(**how), every, smooth)
-    count, rate = show(frames, tracker)
-    click.echo(f"keras-lotr: {count} frames, {rate:.1f} frames/s", err=True)
+    warm_up(tracker.landmarker)
+    count, rate = show(source.frames(), tracker)
+    for sentence in source.sentences:
+        click.echo(f"keras-lotr: {sentence}", err=True)
+    click.echo(f"keras-lotr: {counted(count, 'frame')}, {rate:.1f} frames/s", err=True)
+    if source.failed:
+        sys.exit(1)

@@ -18,8 +18,10 @@ from keras_lotr.inference.detectors import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
 from keras_lotr.inference.pose import ANGLES
 from keras_lotr.presets.files import PREPROCESSOR, resolve
+from keras_lotr.sentences import counted
 from keras_lotr.tracking.tracker import FaceTracker
 from keras_lotr.video.annotate import annotate
+from keras_lotr.video.live import warm_up
 
 MAX_BYTES = 20_000_000  # of an uploaded file
 MAX_PIXELS = 50_000_000
@@ -157,10 +159,7 @@ class Service:
 
     def warm_up(self, settings):
         """Load what the settings need and let it run once, so that no visitor waits for it."""
-        grey = np.full((64, 64, 3), 128, np.uint8)
-        landmarker = self.landmarker(settings)
-        landmarker([grey], [[[8, 8, 56, 56]]])
-        landmarker(grey)
+        warm_up(self.landmarker(settings))
 
     def annotate(self, picture, settings, name="picture"):
         """Find the landmarks in an image.
@@ -223,8 +222,8 @@ class Service:
             raise ValueError(str(error).replace(str(path), "This one")) from None
         seconds = time.perf_counter() - start
         found = (
-            f"{done.frames} frames, {sum(with_face)} of them with a face, in {seconds:.1f} s "
-            f"({done.frames / seconds:.0f} frames/s)."
+            f"{counted(done.frames, 'frame')}, {sum(with_face)} of them with a face, in "
+            f"{seconds:.1f} s ({done.frames / seconds:.0f} frames/s)."
         )
         names = {str(output): "the result", str(path): "the video"}
         return " ".join([found, *(_without_paths(said, names) for said in done.sentences)])
@@ -263,7 +262,7 @@ def sentence(num_faces, milliseconds):
     """What was found, for the visitor."""
     if not num_faces:
         return "No face was found. Try a lower threshold, or an image with larger faces."
-    return f"{num_faces} {'face' if num_faces == 1 else 'faces'} in {milliseconds:.0f} ms."
+    return f"{counted(num_faces, 'face')} in {milliseconds:.0f} ms."
 
 
 def fit(image):

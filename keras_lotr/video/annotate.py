@@ -126,8 +126,6 @@ def annotate(finder, source, output, on_faces, overlays=None, max_frames=None, s
                 if stop is not None and stop():
                     done.stopped = True
                     break
-            if not done.frames:
-                raise ValueError(f"Expected a video. {source} has no frame that can be read.")
         done.broken, done.damaged, done.notes = reader.broken, reader.damaged, [*reader.notes]
         if writer is not None:
             done.notes += writer.notes

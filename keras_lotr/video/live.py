@@ -4,6 +4,7 @@ import time
 from contextlib import closing
 
 import cv2
+import numpy as np
 
 from keras_lotr.images.drawing import draw, write_text
 from keras_lotr.quiet import quiet_stderr
@@ -30,63 +31,101 @@ def check_window():
         ) from None
 
 
-def camera_frames(number):
-    """The frames of a camera as they come, each with its time.
+def warm_up(landmarker):
+    """Load a landmarker's models and let them run once, so that no frame waits for it.
+
+    Args:
+        landmarker: `FaceLandmarker`.
+    """
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    landmarker([grey], [[[8, 8, 56, 56]]])
+    landmarker(grey)
+
+
+class LiveCamera:
+    """A camera, whose frames are taken as they come.
 
     Args:
         number: 0 for the first camera.
 
-    Yields:
-        (H, W, 3) uint8 RGB, and seconds.
+    Attributes:
+        failed: whether it stopped by itself.
+        sentences: what is to be told at the end.
 
     Raises:
-        OSError: there is no such camera.
+        OSError: there is no such camera, or it gives no frame.
     """
-    with quiet_stderr():
-        camera = cv2.VideoCapture(number)
-    if not camera.isOpened():
-        raise OSError(f"There is no camera {number}, or another program uses it.")
 
-    def frames():
+    def __init__(self, number):
+        self._number, self.failed, self.sentences = number, False, []
+        with quiet_stderr():
+            self._camera = cv2.VideoCapture(number)
+            opened = self._camera.isOpened()
+            gives = opened and self._camera.read()[0]
+        if not opened:
+            raise OSError(f"There is no camera {number}, or another program uses it.")
+        if not gives:
+            self._camera.release()
+            raise OSError(
+                f"Camera {number} gives no frame: another program may use it, or the system does "
+                "not allow it."
+            )
+
+    def frames(self):
+        """Gives (H, W, 3) uint8 RGB and seconds, until the camera stops; then it is released."""
         try:
             while True:
-                there, frame = camera.read()
+                there, frame = self._camera.read()
                 if not there:
+                    self.failed = True
+                    self.sentences = [f"Camera {self._number} stopped: it gives no more frames."]
                     return
                 yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), time.monotonic()
         finally:
-            camera.release()
-
-    return frames()
+            self._camera.release()
 
 
-def file_frames(path):
-    """The frames of a video at its own pace, as a camera gives them; late ones are left out.
+class PlayedVideo:
+    """A video at its own pace, as a camera gives it; late frames are left out.
 
     Args:
         path: of a video.
 
-    Yields:
-        (H, W, 3) uint8 RGB, and seconds.
+    Attributes:
+        failed: whether it breaks off, or is damaged.
+        sentences: what is to be told at the end.
 
     Raises:
         FileNotFoundError, ValueError, ImportError: as of `VideoReader`.
     """
-    reader = VideoReader(path)
 
-    def frames():
+    def __init__(self, path):
+        self._reader = VideoReader(path)
+
+    @property
+    def failed(self):
+        return bool(self._reader.broken or self._reader.damaged)
+
+    @property
+    def sentences(self):
+        return self._reader.sentences
+
+    def frames(self):
+        """Gives (H, W, 3) uint8 RGB and seconds.
+
+        Its time begins when the first frame was dealt with, for which models may be loaded.
+        """
         start = None
-        with reader:
+        with self._reader as reader:
             for frame in reader.frames():
-                now = time.monotonic()
-                start = now - frame.time if start is None else start
-                early = start + frame.time - now
-                if early < -1 / float(reader.rate):
-                    continue
-                time.sleep(max(0.0, early))
+                if start is not None:
+                    early = start + frame.time - time.monotonic()
+                    if early < -1 / float(reader.rate):
+                        continue
+                    time.sleep(max(0.0, early))
                 yield frame.image, frame.time
-
-    return frames()
+                if start is None:
+                    start = time.monotonic() - frame.time
 
 
 def show(frames, tracker):

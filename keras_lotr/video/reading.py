@@ -121,6 +121,11 @@ class VideoReader:
     def __exit__(self, *error):
         self._container.close()
 
+    @property
+    def sentences(self):
+        """All that is to be told of it, once it was read."""
+        return [*self.notes, *filter(None, (self.damaged, self.broken))]
+
     def frames(self, on_sound=None):
         """The frames, in the order in which they are seen.
 
@@ -129,6 +134,9 @@ class VideoReader:
 
         Yields:
             `Frame`.
+
+        Raises:
+            ValueError: at the end, if there was none.
         """
         for packet in self._packets():
             self._completeness.see_packet(packet)
@@ -147,6 +155,8 @@ class VideoReader:
                 self.read += 1
                 self._completeness.see_frame(frame)
                 yield self._frame(frame)
+        if not self.read:
+            raise ValueError(f"Expected a video. {self.source} has no frame that can be read.")
         if not self.broken:
             self._break_off()
         self._tell()

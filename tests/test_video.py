@@ -1,10 +1,13 @@
 """Videos that break off, that are too fast, and outputs that cannot be."""
 
+import weakref
+
 import cv2
 import numpy as np
 import pytest
 
-from keras_lotr import annotate_video
+from keras_lotr import FaceLandmarks, annotate_video
+from keras_lotr.video.points_file import PointsFile
 
 pytestmark = pytest.mark.once
 
@@ -82,6 +85,28 @@ def test_faces_without_a_file(tmp_path, video, monkeypatch):
     with pytest.raises(FileNotFoundError, match="There is no video none.mp4"):
         annotate_video(no_faces, "none.mp4", None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_few_faces_are_held(tmp_path):
+    source, alive, held, told = written(tmp_path / "in.avi", frames=200), [], [], []
+
+    def one_face(images):
+        faces = [FaceLandmarks(np.zeros((68, 2)), [0, 0, 9, 9], 1.0, "ibug68") for _ in images]
+        alive.extend(map(weakref.ref, faces))
+        return [[face] for face in faces]
+
+    with PointsFile(tmp_path / "out.csv") as points:
+
+        def take(frame, faces):
+            points.add(frame.time, faces)
+            held.append(sum(face() is not None for face in alive))
+
+        output = tmp_path / "out.webm"
+        progress = lambda done, total: told.append(done)  # noqa: E731
+        assert annotate_video(one_face, source, output, progress=progress, on_faces=take) is None
+        points.close()
+    assert len(alive) == len(held) == 200 and max(held) <= 32 and told == [*range(1, 201)]
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 201
 
 
 def test_errors_of_the_landmarker_are_its_own(tmp_path, video):

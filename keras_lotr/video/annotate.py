@@ -18,7 +18,9 @@ from keras_lotr.writing import check_file_target, replaced
 _FRAMES_AT_ONCE = 16
 
 
-def annotate_video(landmarker, source, output, overlays=None, max_frames=None, progress=None):
+def annotate_video(
+    landmarker, source, output, overlays=None, max_frames=None, progress=None, on_faces=None
+):
     """Draw the landmarks of all faces into a video; its sound and its times stay.
 
     Args:
@@ -33,9 +35,12 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
         max_frames: a longer video is refused; None takes a video of any length.
         progress: function that is called with the number of frames that are done and the number of
             all frames, a guess where the file does not say it.
+        on_faces: function that takes each `Frame` and its faces in place of the list that is
+            returned, so that memory does not grow with the length of the video.
 
     Returns:
-        The faces of each frame: list of lists of `FaceLandmarks`, in pixels of the output.
+        The faces of each frame: list of lists of `FaceLandmarks`, in pixels of the output. None if
+        `on_faces` took them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -52,14 +57,19 @@ def annotate_video(landmarker, source, output, overlays=None, max_frames=None, p
     Traceback (most recent call last):
     ValueError: Expected a .mp4, .m4v, .mov, .mkv, .webm file as output. Received: faces.gif
     """
-    found = []
+    found, count = None if on_faces else [], 0
 
-    def keep(frame, faces, total):
-        found.append(faces)
+    def take(frame, faces, total):
+        nonlocal count
+        count += 1
+        if on_faces is None:
+            found.append(faces)
+        else:
+            on_faces(frame, faces)
         if progress is not None:
-            progress(len(found), total)
+            progress(count, total)
 
-    done = annotate(landmarker, source, output, keep, overlays, max_frames)
+    done = annotate(landmarker, source, output, take, overlays, max_frames)
     for sentence in done.sentences:
         warnings.warn(sentence, stacklevel=2)
     return found

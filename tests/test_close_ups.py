@@ -7,6 +7,8 @@ from keras_lotr import geometry
 from keras_lotr.demo import close_ups as module
 from keras_lotr.inference.results import FaceLandmarks
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize("degrees", [0.0, 90.0])
 def test_what_is_drawn_is_in_the_pixels_of_the_crop(degrees, monkeypatch):

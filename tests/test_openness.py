@@ -6,6 +6,8 @@ import pytest
 from keras_lotr.evaluation.openness import openness_found
 from keras_lotr.schemes import get_scheme
 
+pytestmark = pytest.mark.once
+
 
 def faces(openness, scheme):
     """Faces (F, N, 2) whose eyes and mouth are open by (F,), turned by 30 degrees."""

@@ -10,6 +10,8 @@ from keras_lotr.inference.pose import HeadPose, head_model, head_pose, openness,
 from keras_lotr.inference.results import FaceLandmarks
 from keras_lotr.schemes import get_scheme
 
+pytestmark = pytest.mark.once
+
 SCHEMES = ("ibug68", "wflw98", "jd106", "insightface106")
 ANGLES = list(itertools.product((-50, 0, 30), (-20, 0, 25), (-30, 0, 40)))
 

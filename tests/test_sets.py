@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+import pytest
+
 from keras_lotr.datasets.sets import halves, set_of, sets_of
+
+pytestmark = pytest.mark.once
 
 
 @dataclass(frozen=True)

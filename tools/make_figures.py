@@ -209,7 +209,7 @@ def draw_history(preset):
 
 
 def draw_demo():
-    """The screenshot that `pytest tests/browser` leaves, if it has run."""
+    """The screenshot that `KERAS_LOTR_SCREENSHOTS=1 pytest tests/browser` leaves, if it has run."""
     screenshot = EXAMPLES.parent / "build" / "screenshots" / "image.png"
     if screenshot.exists():
         cv2.imwrite(str(FIGURES / "demo.jpg"), cv2.imread(str(screenshot)))

@@ -1,6 +1,10 @@
-"""`keras-lotr demo` in a real browser. Screenshots go to build/screenshots."""
+"""`keras-lotr demo` in a real browser.
+
+With KERAS_LOTR_SCREENSHOTS set, screenshots go to build/screenshots.
+"""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -44,6 +48,8 @@ def page(browser, demo_url, requests):
 
 
 def keep(page, name):
+    if not os.environ.get("KERAS_LOTR_SCREENSHOTS"):
+        return
     folder = ROOT / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     page.wait_for_timeout(800)  # images fade in

@@ -21,10 +21,11 @@ from keras_lotr import FaceLandmarker, read_image
 from keras_lotr.cli import main
 from keras_lotr.demo import service as demo
 from keras_lotr.demo.camera import Camera
-from keras_lotr.demo.service import ATTENTION, DRAWN, Service, Settings, checked_image, fit
-from keras_lotr.inference.attention import attention_map, draw_attention
+from keras_lotr.demo.service import DRAWN, Service, Settings, checked_image, fit
 from keras_lotr.publishing.space import publish_space, space_files
 from keras_lotr.video.annotate import annotate_video
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -147,25 +148,6 @@ def test_a_preset_in_a_folder_can_be_shown(service, tmp_path):
     run = CliRunner().invoke(main, ["demo", *options])
     assert run.exit_code == 2
     assert "has no model.onnx: write it with" in run.stderr
-
-
-# === Attention ===
-def test_attention_lies_on_the_face():
-    landmarker = FaceLandmarker.from_preset("lotr_m_68")
-    image = checked_image(GROUP.read_bytes())
-    face = landmarker(image)[0]
-    one, other = (attention_map(landmarker, image, face, landmark) for landmark in (8, 27))
-    assert one.shape == image.shape[:2]
-    assert one.max() == pytest.approx(1, abs=0.02)
-    assert not one[:, 400:].any()  # the crop of the large face ends before
-    # The chin looks lower than the bridge of the nose.
-    rows = np.arange(480)[:, None]
-    assert (one * rows).sum() / one.sum() > (other * rows).sum() / other.sum()
-    assert draw_attention(image, one).shape == image.shape
-    with pytest.raises(ValueError, match=r"Expected a landmark of 0\.\.67. Received: 68"):
-        attention_map(landmarker, image, face, 68)
-    answer = Service().annotate(GROUP.read_bytes(), Settings("lotr_m_68", (ATTENTION,), 8))
-    assert (answer.picture != image).any()
 
 
 # === Video ===

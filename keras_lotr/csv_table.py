@@ -134,13 +134,15 @@ def csv_line(cells):
     r"""A row as a line of CSV, which every reader takes for one row.
 
     Args:
-        cells: list of str, numbers and None.
+        cells: list of str, numbers, bool (true or false) and None.
 
     Example:
 
-    >>> csv_line(["anna\r.jpg", 0, None, 1.5])
-    '"anna\r.jpg",0,,1.5\n'
+    >>> csv_line(["anna\r.jpg", 0, None, 1.5, True])
+    '"anna\r.jpg",0,,1.5,true\n'
     """
+    # Some readers, such as polars, take only words in lower case for truth values.
+    cells = [str(cell).lower() if isinstance(cell, bool) else cell for cell in cells]
     # Readers skip a space at the beginning, unless a quote is before it.
     begins_with_space = str(cells[0]).startswith(" ")
     text = io.StringIO(newline="")

@@ -19,7 +19,7 @@ def write_rows(file, columns, rows):
 
     Args:
         file: open for writing bytes.
-        columns: {name: type of its values}, str, int or float.
+        columns: {name: type of its values}, str, int, float or bool.
         rows: iterable of lists; None is a missing value.
 
     Raises:
@@ -39,6 +39,7 @@ def schema_of(columns):
     import pyarrow
 
     types = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+    types[bool] = pyarrow.bool_()
     return pyarrow.schema([(name, types[kind]) for name, kind in columns.items()])
 
 

@@ -10,6 +10,7 @@ from keras_lotr import FaceLandmarks, read_results, write_results
 from keras_lotr.csv_table import read_table
 from keras_lotr.datasets import coco, csv_points
 from keras_lotr.inference.photo_landmarks import PhotoLandmarks
+from keras_lotr.inference.saved_results import read_entries
 
 pytestmark = pytest.mark.once
 
@@ -132,6 +133,34 @@ def test_sizes_of_numpy_are_written(tmp_path):
 def test_a_face_without_a_quality_is_never_low():
     photo = PhotoLandmarks("a.jpg", [face(), face(**SIGMA)], min_quality=1)
     assert ["low_quality" in found for found in photo.to_dict()["faces"]] == [False, True]
+
+
+@in_each_file
+def test_low_quality_is_marked_in_each_file(name, tmp_path):
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow", reason="writes Parquet")
+    faces = [face(**SIGMA), face(), face(sigma=1e-6 * SIGMA["sigma"])]
+    path = tmp_path / name
+    for least, marks in ((0.9, [True, None, None]), (0, [None] * 3)):
+        photo = PhotoLandmarks("a.jpg", faces, 9, 9, min_quality=least)
+        for _ in range(2):  # and is known as results
+            write_results([photo], path, coco=name == "coco.json")
+        (entry,) = read_entries(path)
+        assert [found.get("low_quality") for found in entry["faces"]] == marks
+        if name in TABLES:
+            assert ("low_quality" in read_table(path).header) == any(marks)
+
+
+def test_marks_are_truth_values_for_other_programs(tmp_path):
+    photo = PhotoLandmarks("a.jpg", [face(**SIGMA), face()], 9, 9, min_quality=1)
+    write_results([photo], tmp_path / "a.csv")
+    header, *rows = (tmp_path / "a.csv").read_text().splitlines()
+    column = header.split(",").index("low_quality")
+    assert [row.split(",")[column] for row in rows] == ["true", "false"]
+    parquet = pytest.importorskip("pyarrow.parquet", reason="reads Parquet")
+    write_results([photo], tmp_path / "a.parquet")
+    table = parquet.read_table(tmp_path / "a.parquet")
+    assert table["low_quality"].to_pylist() == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -355,6 +356,18 @@ class TestPrinted:
         path = tmp_path / f"all.{'json' if kind == 'coco' else kind}"
         path.write_text(begun + capsys.readouterr().out)
         assert sources(path) == IMAGES[: 2 if kind == "csv" else 3]
+
+    def test_each_row_has_the_mark_of_later_ones(self, capsys, tmp_path):
+        results = open_results(IMAGES, None, ["csv"])
+        for image, size in zip(IMAGES, (1e-6, 1, 1e-6), strict=False):
+            face = replace(FACE, sigma=np.tile(size * 100 * np.eye(2), (2, 1, 1)))
+            results.add(PhotoLandmarks(image, [face], 64, 48, min_quality=0.5), image)
+        results.close()
+        path = tmp_path / "all.csv"
+        path.write_text(capsys.readouterr().out)
+        faces = [face for entry in read_entries(path) for face in entry["faces"]]
+        assert [face.get("low_quality") for face in faces] == [None, True, None]
+        assert all("degrees" not in face for face in faces)
 
     @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "coco"])
     def test_nothing(self, kind, capsys, tmp_path):

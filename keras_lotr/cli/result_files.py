@@ -9,7 +9,9 @@ from keras_lotr import parquet_table
 from keras_lotr.cli.result_folder import ResultFolder, check_says_whose
 from keras_lotr.cli.result_log import ResultLog, ResultsNotWritten, check_no_loss
 from keras_lotr.cli.streams import is_output_closed
+from keras_lotr.csv_table import csv_line
 from keras_lotr.inference import formats
+from keras_lotr.inference.face_columns import kind_of_faces
 
 # The formats that a file of this ending may have; the first if none is asked for.
 _KINDS_OF_ENDING = {
@@ -113,9 +115,10 @@ class _Printed:
             _print((",\n" if self.entries else "[\n") + formats.json_line(entry))
             self.entries = True
         elif self.kind == "csv" and entry["faces"]:
-            columns, _, rows = formats.to_csv([entry], os.curdir).partition("\n")
-            _print(rows if self.columns else f"{columns}\n{rows}")
-            self.columns = columns
+            first = self.columns is None
+            self.columns = _columns_of(photo, entry["faces"]) if first else self.columns
+            rows = [*[self.columns] * first, *formats.face_rows(entry, self.columns, os.curdir)]
+            _print("".join(csv_line([*row]) for row in rows))
         elif self.kind == "coco":
             self.entries.append(entry)
 
@@ -129,6 +132,13 @@ class _Printed:
 
     def left(self):
         return ""
+
+
+def _columns_of(photo, faces):
+    """Those of the whole table: the faces of later photos may be marked."""
+    scheme, has = kind_of_faces(faces)
+    marked = set() if photo.min_quality is None else {"low_quality"}
+    return formats.face_columns(scheme, has | marked)
 
 
 def _print(text):

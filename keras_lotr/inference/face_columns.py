@@ -7,7 +7,7 @@ from keras_lotr.schemes import get_scheme, named_scheme, scheme_text
 
 # What some faces have. A table has columns of it if one of its faces does.
 CERTAINTY = ("sigma", "visible")
-_OF_SOME = {"track_id", *CERTAINTY}
+_OF_SOME = {"track_id", "low_quality", *CERTAINTY}
 
 
 def kind_of_faces(faces):
@@ -34,7 +34,7 @@ def columns_of_face(scheme, has=()):
 
     Args:
         scheme: name of the landmark scheme; None for a table without faces.
-        has: which of "track_id", "sigma" and "visible" a face of the table has.
+        has: which of "track_id", "low_quality", "sigma" and "visible" a face of the table has.
     """
     return dict(_columns_of_face(None if scheme is None else named_scheme(scheme), frozenset(has)))
 
@@ -52,20 +52,26 @@ def _columns_of_face(scheme, has):
     numbers += [] if scheme is None else _state_columns(scheme)
     numbered = {"track_id": int} if "track_id" in has else {}
     first = {**numbered, **dict.fromkeys(["score", *boxes], float), "scheme": str}
-    return {**first, **dict.fromkeys([*numbers, "degrees"], float)}
+    marked = {"low_quality": bool} if "low_quality" in has else {}
+    return {**first, **dict.fromkeys(numbers, float), **marked, "degrees": float}
 
 
 def cells_of_face(face):
-    """{name of a column: value} of a face (`FaceLandmarks.to_dict`), in `columns_of_face`."""
+    """{name of a column: value} of a face (`FaceLandmarks.to_dict`), in `columns_of_face`.
+
+    "low_quality" is always there, False for a face without that mark.
+    """
     numbers = [value for point in face["points"] for value in point]
     numbers += [face["quality"]] if "sigma" in face else []
     numbers += face.get("visible", [])
     numbers += [value for matrix in face.get("sigma", []) for value in matrix]
     known = face.get("pose", {}) | _with_prefix(face.get("openness", {}))
     state = [known.get(name) for name in _state_columns(named_scheme(face["scheme"]))]
-    degrees = face.get("degrees", 0.0)
-    cells = [face["score"], *face["box"], scheme_text(face["scheme"]), *numbers, *state, degrees]
-    columns = columns_of_face(*kind_of_faces([face]))
+    marked = face.get("low_quality", False)
+    first = [face["score"], *face["box"], scheme_text(face["scheme"])]
+    cells = [*first, *numbers, *state, marked, face.get("degrees", 0.0)]
+    scheme, has = kind_of_faces([face])
+    columns = columns_of_face(scheme, {*has, "low_quality"})
     numbered = [face["track_id"]] if "track_id" in face else []
     return dict(zip(columns, [*numbered, *cells], strict=True))
 

@@ -141,8 +141,9 @@ def to_csv(entries, folder=None):
     If a face has a number of `FaceTracker`, track_id stands before the score. Of a model that says
     how sure it is, quality, visible0, ..., sigma_xx0, sigma_xy0, sigma_yy0, ... follow; then, where
     the scheme allows them, yaw, pitch, roll in degrees and openness_left_eye, openness_right_eye,
-    openness_mouth. The last column, degrees, says how far the crop of the face was turned. What
-    only some faces have is empty for the others.
+    openness_mouth. If a face is marked as of low quality, low_quality (true or false) is next. The
+    last column, degrees, says how far the crop of the face was turned. What only some faces have is
+    empty for the others.
 
     Args:
         entries: all of one scheme.

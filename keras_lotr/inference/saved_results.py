@@ -26,7 +26,9 @@ _ANNOTATION_KEYS = {
     *("score", *NOT_ALWAYS),
 }
 _COLUMN = re.compile(
-    "|".join(["image|face|track_id|score|scheme|quality|degrees", *BOX_COLUMNS, *ANGLES])
+    "|".join(
+        ["image|face|track_id|score|scheme|quality|low_quality|degrees", *BOX_COLUMNS, *ANGLES]
+    )
     + r"|openness_\w+|([xy]|visible|sigma_(xx|xy|yy))\d+"
 )
 
@@ -165,6 +167,7 @@ def _entries_of_table(path):
             **({"degrees": float(values["degrees"])} if _is_turned(values) else {}),
             **({"track_id": int(float(values["track_id"]))} if values.get("track_id") else {}),
             **_certainty_of(values),
+            **({"low_quality": True} if values.get("low_quality", "").lower() == "true" else {}),
             **_state_of(values),
         }
         entries.setdefault(source, entry)["faces"].append(face)

@@ -360,6 +360,9 @@ def test_predict_marks_or_drops(trained, tmp_path):
         assert result.exit_code == 0, result.output
         faces = json.loads(output.read_text())[0]["faces"]
         assert [face["low_quality"] for face in faces] == [True] * count
+        dropped = "1 face in examples/astronaut.jpg is below --min-quality and was left out."
+        assert (dropped in result.stderr) == (count == 0)
+        assert "No face" not in result.stderr
 
 
 def test_weighted_quantile_counts_weights():

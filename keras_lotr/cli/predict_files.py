@@ -76,9 +76,11 @@ def _write_all(results, sources, found, min_quality, drop):
     for (name, source), photo in zip(sources.items(), bar, strict=True):
         try:
             photo = replace(photo, source=name, min_quality=min_quality)
+            found_here = len(photo.faces)
             if drop:
-                photo = replace(photo, faces=[f for f in photo.faces if not photo.is_low(f)])
-            _add(results, photo, source)
+                kept = [face for face in photo.faces if not photo.is_low(face)]
+                photo = replace(photo, faces=kept, min_quality=None)  # none is left to mark
+            _add(results, photo, source, found_here - len(photo.faces))
         except Exception as error:
             if isinstance(error, _OF_ALL_IMAGES) or not is_of_the_input(error):
                 raise
@@ -93,13 +95,23 @@ def _content(name):
     return sys.stdin.buffer.read() if name == STANDARD_INPUT else name
 
 
-def _add(results, photo, source):
-    """Hand the faces of one image to the results, or raise why there are none."""
+def _add(results, photo, source, dropped):
+    """Hand the faces of one image to the results, or raise why there are none.
+
+    Where none is left, it is told whether there was none or how many were dropped.
+    """
     if photo.error is not None:
         raise photo.error
     if not photo.faces:
-        _say(f"No face in {_shown(photo.source)}.")
+        _say(_why_none(_shown(photo.source), dropped))
     results.add(photo, source)
+
+
+def _why_none(name, dropped):
+    if not dropped:
+        return f"No face in {name}."
+    are, were = ("is", "was") if dropped == 1 else ("are", "were")
+    return f"{_count(dropped, 'face')} in {name} {are} below --min-quality and {were} left out."
 
 
 def _with_boxes(images, boxes):

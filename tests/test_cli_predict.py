@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from keras_lotr.backbones.mobilenet_v2 import MobileNetV2
-from keras_lotr.cli import main
+from keras_lotr.cli import main, result_folder
 from keras_lotr.cli.result_log import check_same_faces
 from keras_lotr.datasets import read_samples
 from keras_lotr.inference import formats
@@ -97,6 +97,14 @@ class TestOutput:
             samples = read_samples(tmp_path / "out" / file)
             points = [sample.points_image for sample in samples]
             np.testing.assert_allclose(points, [face["points"] for face in faces], atol=1e-3)
+
+    def test_axes_of_the_heads_are_drawn(self, predict, monkeypatch):
+        asked = []
+        monkeypatch.setattr(result_folder, "draw", lambda i, f, **how: asked.append(how) or i)
+        for more in ([], ["--pose"]):
+            result = predict("in/a.jpg", "--output", "out", "--draw", *more)
+            assert result.exit_code == 0, result.stderr
+        assert [how["pose"] for how in asked] == [False, True]
 
     def test_one_file(self, predict, tmp_path):
         assert predict("in", "--output", "all.json").exit_code == 0
@@ -341,6 +349,12 @@ class TestBadInput:
             (["none/*.jpg"], "There is none in none/*.jpg"),
             (["in", "--draw"], "Expected a folder as output"),
             (["in", "--draw", "--output", "a.json"], "Expected a folder as output"),
+            (["in", "--ellipses", "--output", "o"], "Expected --draw with --ellipses. Received: n"),
+            (["in", "--ellipses", "--pose"], "Expected --draw with --ellipses and --pose."),
+            (
+                ["in", "--draw", "--ellipses", "--output", "o"],
+                "Expected a preset that says how sure it is with --ellipses.",
+            ),
             (["in", "--format", "xml"], "Expected formats of json, jsonl, csv, parquet, pts, coco"),
             (["in", "--format", "json,csv"], "Expected a folder as output for the formats"),
             (["in", "--format", "pts"], "Expected a folder as output for the formats"),

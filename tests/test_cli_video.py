@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from functools import wraps
 from types import SimpleNamespace
 
 import cv2
@@ -14,6 +15,8 @@ from keras_lotr import FaceLandmarker
 from keras_lotr.cli import errors as cli_errors
 from keras_lotr.cli import main
 from keras_lotr.cli.options import VIDEO_PRESET
+from keras_lotr.images.drawing import draw
+from keras_lotr.video import annotate, live
 
 pytestmark = pytest.mark.once
 
@@ -49,6 +52,28 @@ def test_video_and_points(video, tmp_path):
     assert difference[y - 2 : y + 3, x - 2 : x + 3].max() > 60
 
 
+def test_more_is_drawn(video, tmp_path, monkeypatch):
+    asked = []
+
+    @wraps(draw)
+    def noted(image, faces, **overlays):
+        asked.append(overlays)
+        return draw(image, faces, **overlays)
+
+    for module in (annotate, live):
+        monkeypatch.setattr(module, "draw", noted)
+    for name in ("namedWindow", "imshow", "destroyAllWindows"):
+        monkeypatch.setattr(cv2, name, lambda *_: None)
+    monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q"))
+    more = ["--ellipses", "--pose"]
+    result = run(video, tmp_path / "out.webm", *more)
+    assert result.exit_code == 0, result.stderr
+    options = ["--virtual", str(video), "--engine", "onnxruntime"]
+    result = CliRunner().invoke(main, ["webcam", *options, *more])
+    assert result.exit_code == 0, result.stderr
+    assert asked == [{"ellipses": 0.9, "pose": True}] * 21
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -59,6 +84,10 @@ def test_video_and_points(video, tmp_path):
         (["text.mp4", "out.gif"], "Expected a .mp4, .m4v, .mov, .mkv, .webm file as output."),
         (["text.mp4", "out.mp4", "--points", "a.txt"], "Expected a file .json, .jsonl, .csv"),
         (["text.mp4", "out.mp4", "--every", "0"], "0 is not in the range x>=1"),
+        (
+            ["text.mp4", "--points", "a.csv", "--pose"],
+            "Expected a video to write, OUTPUT, with --pose. Received: none",
+        ),
         (["text.mp4"], "Expected a video to write, OUTPUT, or --points. Received: neither"),
     ],
 )

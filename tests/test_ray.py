@@ -76,6 +76,7 @@ def test_a_source_that_does_not_exist(monkeypatch, tmp_path):
     [
         (["--ray"], "Expected a folder for the Parquet files of --ray"),
         (["--ray", "--output", "out", "--draw"], "Expected --ray without --draw"),
+        (["--ray", "--output", "out", "--pose"], "Expected --ray without --pose"),
         (
             ["--ray", "--output", "out", "--drop-low-quality"],
             "Expected --ray without --drop-low-quality",

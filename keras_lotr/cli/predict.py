@@ -6,6 +6,12 @@ import sys
 import click
 
 from keras_lotr.cli.options import examples, landmarker_of, what_finds_landmarks
+from keras_lotr.cli.overlays import (
+    check_overlays,
+    check_says_how_sure,
+    more_that_is_drawn,
+    overlays_of,
+)
 from keras_lotr.cli.types import NAME, PATH, Number
 
 # Those of `keras_lotr.inference.formats`, which imports more than a command line needs.
@@ -49,6 +55,7 @@ def _formats(context, parameter, value):
     help="What is written [as the ending of --output says, otherwise json].",
 )
 @click.option("--draw", is_flag=True, help="Images with the landmarks drawn, into --output, too.")
+@more_that_is_drawn
 @click.option(
     "--resume", is_flag=True, help="Images whose results are in --output are left as they are."
 )
@@ -88,6 +95,8 @@ def predict(
     output,
     formats,
     draw,
+    ellipses,
+    pose,
     recursive,
     resume,
     workers,
@@ -107,7 +116,7 @@ def predict(
         from keras_lotr.cli.predict_ray import predict_with_ray
 
         others = {"--boxes": boxes, "--draw": draw, "--min-quality": min_quality}
-        others["--drop-low-quality"] = drop_low_quality
+        others |= {"--ellipses": ellipses, "--pose": pose, "--drop-low-quality": drop_low_quality}
         how |= {"workers": workers, "gpus": gpus, "retry_failed": retry_failed, "others": others}
         sys.exit(predict_with_ray(source, output, formats, recursive, **how))
     if gpus is not None:
@@ -121,7 +130,8 @@ def predict(
 
     images, left_out = images_of(source, recursive, output)
     searched = source if recursive else ()
-    results = open_results(images, output, formats, draw, resume, searched)
+    overlays = overlays_of(ellipses, pose, draw, "--draw")
+    results = open_results(images, output, formats, draw, resume, searched, overlays)
     if results.log is not None:
         click.get_current_context().with_resource(results.log)
     given = read_boxes(boxes) if boxes else None
@@ -132,11 +142,9 @@ def predict(
     landmarker = landmarker_of(**how, workers=workers)
     scheme, sure = landmarker.preprocessor.scheme, landmarker.model.has_certainty
     check_same_faces(results.found_before, how["preset"], scheme, sure)
-    if min_quality is not None and not sure:
-        raise ValueError(
-            f"Expected a preset that says how sure it is with --min-quality. {how['preset']} does "
-            "not: train that with `keras-lotr train-certainty`."
-        )
+    if min_quality is not None:
+        check_says_how_sure(landmarker, how["preset"], "--min-quality")
+    check_overlays(landmarker, how["preset"], overlays)
     quality = min_quality, drop_low_quality
     failed = predict_files(landmarker, images, results, given, left_out, *quality, workers)
     if failed:

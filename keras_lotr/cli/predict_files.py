@@ -111,7 +111,7 @@ def _why_none(name, dropped):
     if not dropped:
         return f"No face in {name}."
     are, were = ("is", "was") if dropped == 1 else ("are", "were")
-    return f"{_count(dropped, 'face')} in {name} {are} below --min-quality and {were} left out."
+    return f"{counted(dropped, 'face')} in {name} {are} below --min-quality and {were} left out."
 
 
 def _with_boxes(images, boxes):

@@ -23,7 +23,9 @@ _KINDS_OF_ENDING = {
 }
 
 
-def open_results(images, output=None, kinds=None, drawn=False, resume=False, searched=()):
+def open_results(
+    images, output=None, kinds=None, drawn=False, resume=False, searched=(), overlays=None
+):
     """Where the landmarks of these images go.
 
     Args:
@@ -35,6 +37,7 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False, sea
         resume: images whose results are there already are left out; nothing of others is replaced.
         searched: folders that were searched with their subfolders, which a folder as output gets,
             too.
+        overlays: arguments of `draw` for `drawn`, such as {"pose": True}.
 
     Returns:
         An object with `image in results`, whether it is there already; `add(photo, source)` for
@@ -64,7 +67,7 @@ def open_results(images, output=None, kinds=None, drawn=False, resume=False, sea
         parquet_table.check_installed()
     if in_folder:
         _check_folder(output)
-        return ResultFolder(images, Path(output), kinds, drawn, resume, searched)
+        return ResultFolder(images, Path(output), kinds, drawn, resume, searched, overlays)
     if drawn:
         raise ValueError("Expected a folder as output for drawn images: --output FOLDER.")
     if len(kinds) > 1 or (output is None and kinds == ["pts"]):

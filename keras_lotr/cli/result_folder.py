@@ -33,7 +33,7 @@ class ResultFolder:
     """NAME.json, .jsonl, .csv, .parquet, .pts and NAME.jpg (drawn) of each; coco.json of all.
 
     Args:
-        images, kinds, drawn, resume, searched: as of `open_results`.
+        images, kinds, drawn, resume, searched, overlays: as of `open_results`.
         folder: where the files go.
 
     Raises:
@@ -42,8 +42,9 @@ class ResultFolder:
             `resume`, no format says of which image its files are.
     """
 
-    def __init__(self, images, folder, kinds, drawn, resume, searched):
+    def __init__(self, images, folder, kinds, drawn, resume, searched, overlays=None):
         self.folder, self.kinds, self.drawn = folder, kinds, drawn
+        self.overlays = overlays or {}
         self.place = os.path.join(folder, "")
         check_folder(folder)
         self._of_each = drawn or kinds != ["coco"]  # whether images have files of their own
@@ -153,7 +154,7 @@ class ResultFolder:
                 check_no_loss(self.folder / f"{several}.pts")
                 formats.write_text(self.folder / f"{several}.pts", formats.to_pts(face))
         if self.drawn:
-            _write_drawn(self.folder / f"{name}.jpg", source, photo)
+            _write_drawn(self.folder / f"{name}.jpg", source, photo, self.overlays)
         if self.log is not None and photo.source not in self.log:
             self.log.add(entry)
 
@@ -178,9 +179,10 @@ def check_says_whose(kinds):
         )
 
 
-def _write_drawn(path, source, photo):
+def _write_drawn(path, source, photo, overlays):
+    grey = [photo.is_low(face) for face in photo.faces]
     # Read again: the pixels of many images are not kept.
-    image = draw(read_image(source), photo.faces, grey=[photo.is_low(f) for f in photo.faces])
+    image = draw(read_image(source), photo.faces, grey=grey, **overlays)
     write_file(path, drawn_jpeg(image))
 
 

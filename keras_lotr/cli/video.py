@@ -14,6 +14,7 @@ from keras_lotr.cli.options import (
     landmarker_of,
     what_finds_landmarks,
 )
+from keras_lotr.cli.overlays import check_overlays, more_that_is_drawn, overlays_of
 from keras_lotr.cli.types import NAME, PATH
 from keras_lotr.sentences import counted
 
@@ -45,13 +46,14 @@ def how_faces_are_followed(command):
 @click.argument("output", type=PATH, required=False)
 @what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
+@more_that_is_drawn
 @click.option(
     "--points",
     type=PATH,
     callback=file_with(".json", ".jsonl", ".csv", ".parquet"),
     help="File for the faces of each frame: .json, .jsonl, .csv or .parquet.",
 )
-def video(source, output, points, smooth, every, **how):
+def video(source, output, points, smooth, every, ellipses, pose, **how):
     """Draw the landmarks of all faces into a video: SOURCE -> OUTPUT.
 
     OUTPUT ends with .mp4, .m4v, .mov, .mkv or .webm; without it, only --points are written. Each
@@ -59,6 +61,8 @@ def video(source, output, points, smooth, every, **how):
     """
     if output is None and points is None:
         raise ValueError("Expected a video to write, OUTPUT, or --points. Received: neither")
+    drawn = output is not None
+    overlays = overlays_of(ellipses, pose, drawn, "a video to write, OUTPUT,")
     with ended_early() as asked:
         from keras_lotr.video.points_file import PointsFile
         from keras_lotr.video.reading import VideoReader
@@ -69,16 +73,23 @@ def video(source, output, points, smooth, every, **how):
         with VideoReader(source):  # a mistake in SOURCE is told before anything is loaded
             pass
         with PointsFile(points) if points else nullcontext() as saved:
-            _follow(asked, source, output, saved, smooth, every, how)
+            tracker = _tracker_of(overlays, smooth, every, how)
+            _follow(asked, tracker, source, output, saved, overlays)
 
 
-def _follow(asked, source, output, saved, smooth, every, how):
+def _tracker_of(overlays, smooth, every, how):
+    from keras_lotr.tracking.tracker import FaceTracker
+
+    landmarker = landmarker_of(**how)
+    check_overlays(landmarker, how["preset"], overlays)
+    return FaceTracker(landmarker, every, smooth)
+
+
+def _follow(asked, tracker, source, output, saved, overlays):
     from tqdm import tqdm
 
-    from keras_lotr.tracking.tracker import FaceTracker
     from keras_lotr.video.annotate import annotate
 
-    tracker = FaceTracker(landmarker_of(**how), every, smooth)
     asked.keep, num_faces = True, 0
     with tqdm(unit="frame", file=sys.stderr, disable=None) as bar:
 
@@ -90,7 +101,7 @@ def _follow(asked, source, output, saved, smooth, every, how):
             bar.total = total
             bar.update()
 
-        done = annotate(tracker, source, output, on_faces, stop=lambda: asked.once)
+        done = annotate(tracker, source, output, on_faces, overlays, stop=lambda: asked.once)
     if saved:
         saved.close()
     for sentence in done.sentences:
@@ -137,20 +148,21 @@ def ended_early():
 @click.command(epilog=examples("webcam", "webcam --virtual in.mp4 --smooth strong"))
 @what_finds_landmarks(VIDEO_PRESET)
 @how_faces_are_followed
+@more_that_is_drawn
 @click.option(
     "--camera", type=click.IntRange(0), default=0, show_default=True, help="Number of the camera."
 )
 @click.option("--virtual", type=NAME, help="A video that is played as if it were the camera.")
-def webcam(camera, virtual, smooth, every, **how):
+def webcam(camera, virtual, smooth, every, ellipses, pose, **how):
     """Show the camera with the landmarks of all faces, live, until q or Esc is pressed."""
-    from keras_lotr.tracking.tracker import FaceTracker
     from keras_lotr.video.live import LiveCamera, PlayedVideo, check_window, show, warm_up
 
     check_window()
     source = PlayedVideo(virtual) if virtual else LiveCamera(camera)
-    tracker = FaceTracker(landmarker_of(**how), every, smooth)
+    overlays = overlays_of(ellipses, pose)
+    tracker = _tracker_of(overlays, smooth, every, how)
     warm_up(tracker.landmarker)
-    count, rate = show(source.frames(), tracker)
+    count, rate = show(source.frames(), tracker, overlays)
     for sentence in source.sentences:
         click.echo(f"keras-lotr: {sentence}", err=True)
     click.echo(f"keras-lotr: {counted(count, 'frame')}, {rate:.1f} frames/s", err=True)

@@ -128,12 +128,13 @@ class PlayedVideo:
                     start = time.monotonic() - frame.time
 
 
-def show(frames, tracker):
+def show(frames, tracker, overlays=None):
     """Show frames with their faces, and how many a second could be computed, until a key ends it.
 
     Args:
         frames: generator of images and their times in seconds.
         tracker: `FaceTracker`.
+        overlays: arguments of `draw`, such as {"pose": True}.
 
     Returns:
         How many frames were shown, and how many a second.
@@ -144,7 +145,7 @@ def show(frames, tracker):
             for image, timestamp in frames:
                 start = time.monotonic()
                 faces = tracker(image, timestamp)
-                drawn = draw(image, faces)
+                drawn = draw(image, faces, **overlays or {})
                 write_numbers(drawn, faces)
                 write_text(drawn, f"{1 / took:.0f} frames/s", (8, 24), 0.6, 4, 1)
                 cv2.imshow(_WINDOW, cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))

@@ -4,7 +4,7 @@
 
 Takes two minutes. 1, 8 and 32 clients send a photo each as soon as the last one is answered; then
 far more clients than the server has places for send one photo each at the same moment. Each answer
-must be what the library finds, or, in the overload alone, 503. Needs the extra "ray".
+must be what the library finds, or, in the overload alone, 503. Needs the extra "ray-serve".
 """
 
 import http.client

@@ -2,6 +2,10 @@
 
 import http.client
 import json
+import os
+import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -92,3 +96,22 @@ def test_a_photo_in_parts(address):
         connection.request("POST", "/", parts)
         answer = connection.getresponse()
         assert answer.status == 200 and len(json.load(answer)["faces"]) == 7
+
+
+def test_sigterm_ends_the_server(address, tmp_path):
+    app = [sys.executable, str(EXAMPLES / "serving" / "app.py"), "--preset", "lotr_s_68"]
+    ports = ["--port", "8138", "--metrics-port", "8139"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = tmp_path / "told"
+    with open(told, "wb") as file:
+        server = subprocess.Popen([*app, *ports], env=environment, stdout=file, stderr=file)
+    try:
+        while b"is ready at" not in told.read_bytes():
+            assert server.poll() is None, told.read_text()
+            time.sleep(0.1)
+        server.terminate()
+        assert server.wait(60) == 0, told.read_text()
+    finally:
+        server.kill()
+        server.wait()
+    assert "SIGTERM received" not in told.read_text()

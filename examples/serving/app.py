@@ -8,6 +8,7 @@ answers as `keras-lotr predict` does. Photos that come at the same time share a 
 
 import asyncio
 import os
+import signal
 
 import click
 import numpy as np
@@ -81,10 +82,15 @@ class Landmarks:
 @click.option("--port", default=8000, show_default=True)
 @click.option("--metrics-port", default=8080, show_default=True)
 def main(preset, replicas, port, metrics_port):
-    """Serve until Ctrl+C is pressed."""
+    """Serve until Ctrl+C is pressed or SIGTERM comes."""
     ray.init(num_cpus=replicas + 1, include_dashboard=False, _metrics_export_port=metrics_port)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl+C does
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    serve.run(Landmarks.options(num_replicas=replicas).bind(preset), blocking=True)
+    try:
+        serve.run(Landmarks.options(num_replicas=replicas).bind(preset), blocking=True)
+    except KeyboardInterrupt:
+        serve.shutdown()
+        ray.shutdown()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ _PYRAMID = (
 )
 _TRACKER = (
     *("near", "same", "free", "old", "patience", "gap", "usual"),
-    *("hidden_every", "off", "lost", "lost_rate"),
+    *("long", "hidden_every", "off", "lost", "lost_rate"),
 )
 _TRACK = (
     *("portrait", "border", "compared_side", "compared_margin", "motion", "looks", "coast"),

@@ -67,7 +67,7 @@ class Track:
 
     def confirm(self, face, timestamp):
         """The detector found it."""
-        self.face, self.misses = face, 0
+        self.face, self.misses, self._found = face, 0, timestamp
         self.confirmed += 1
         often = self.confirmed >= _TIMES and (self._quality is None or self._well_seen)
         self.sure |= face.score is None or face.score >= _SURE or often
@@ -91,11 +91,18 @@ class Track:
         box, velocity, since = self._seen
         return box + np.tile(velocity * _COAST * (1 - np.exp((since - timestamp) / _COAST)), 2)
 
-    def crop(self, preprocessor, timestamp):
-        """The (2, 3) `crop_from_image` in which the network looks for its landmarks."""
-        if self.points is None:
-            size, margin = preprocessor.image_size, preprocessor.margin
-            return geometry.crop_from_box(self.box, size, margin, self.degrees)
+    def crop(self, preprocessor, timestamp, afresh=False):
+        """The (2, 3) `crop_from_image` in which the network looks for its landmarks.
+
+        Args:
+            preprocessor: of the landmarker.
+            timestamp: of the frame, in seconds.
+            afresh: whether what the detector finds in this frame is better known than where the
+                last landmarks have gone.
+        """
+        if self.points is None or (afresh and self._found == timestamp):
+            size, margin, self._steady = preprocessor.image_size, preprocessor.margin, SteadyCrop()
+            return geometry.crop_from_box(self.face.box, size, margin, self.face.degrees)
         moved = self.points + self._velocity * (timestamp - self._time)
         return self._steady(moved, self.degrees, timestamp, preprocessor, self._beside.offset)
 

@@ -20,6 +20,7 @@ _FREE = 1.1  # faces farther apart do not cover each other
 _OLD = 0.5  # seconds after which what was seen clearly is old
 _PATIENCE = 2  # times in a row that the detector may miss a face before it counts as hidden
 _GAP, _USUAL = 3, 5  # a gap is so many times as long as the longest of the last so many frames
+_LONG = 0.07  # seconds from frame to frame, in which a head may go where nobody expects it
 _HIDDEN_EVERY = 2  # while a face is hidden, the detector looks for it this often
 _OFF = 0.5  # landmarks farther from what the detector found have gone astray
 # Of a face that was hidden, the distance and the unlikeness (0: as it was, 1: no likeness) may have
@@ -31,7 +32,8 @@ class FaceTracker:
     """Follows the faces of a video: each keeps its number, and its landmarks are smoothed.
 
     A face is cropped where its last landmarks were, upright. The detector looks in every k-th
-    frame, and at once when a face was lost or looks suddenly different. A face that the detector no
+    frame, and at once when a face was lost or looks suddenly different. At less than 14 frames a
+    second it looks in each, and the crop is where it finds the face. A face that the detector no
     longer finds is hidden: it is not returned, and known again where it should be by now, if it
     looks as it did. So is one whose landmarks say that there is no face, or a covered one, if the
     model says how sure it is. A face whose score is below 0.75 may be a mistake of the detector: it
@@ -44,8 +46,8 @@ class FaceTracker:
 
     Args:
         landmarker: `FaceLandmarker`.
-        every: the detector looks in every so many-th frame; 1: in each. A face that comes into the
-            image is found at most `every` - 1 frames later.
+        every: the detector looks in every so many-th frame at least; 1: in each. A face that comes
+            into the image is found at most `every` - 1 frames later.
         smooth: "off", "light" or "strong".
         hold: seconds for which a hidden face keeps its number.
 
@@ -100,7 +102,7 @@ class FaceTracker:
 
     def reset(self):
         """Forget all faces, before another part of the video; numbers are not used again."""
-        self._tracks, self._time, self._since = [], None, math.inf
+        self._tracks, self._time, self._since, self._long = [], None, math.inf, False
         self._steps = deque(maxlen=_USUAL)  # seconds between the last frames
 
     def __call__(self, frame, timestamp):
@@ -143,6 +145,7 @@ class FaceTracker:
         if self._time is None:
             return
         step = timestamp - self._time
+        self._long = step > _LONG
         if self._steps and step > max(self.hold, _GAP * max(self._steps)):
             self.reset()
         else:
@@ -150,6 +153,8 @@ class FaceTracker:
 
     def _due(self):
         """Whether the detector is to look at this frame."""
+        if self._long:
+            return True
         doubted = any(
             t.misses or t.doubtful or t.confirmed == 1 or not t.sure for t in self._visible
         )
@@ -170,7 +175,7 @@ class FaceTracker:
             far = distances(track.expected(timestamp), face.box)[0, 0] > _OFF
             if far and not track.hidden and track.doubtful:
                 track.hide()
-            if track.hidden:
+            if track.hidden or self._long:
                 begun.append(track)
             track.confirm(face, timestamp)
         known = np.array([track.expected(timestamp) for track in self._visible]).reshape(-1, 4)
@@ -195,7 +200,8 @@ class FaceTracker:
         """{track: its face}; faces are given first to the tracks that have them most likely.
 
         A track that the detector missed may have been led astray by what covered its face, and
-        must not take the face of another; hidden ones get what is left and looks like them.
+        must not take the face of another; hidden ones get what is left and looks like them. After
+        a long step the looks count for all.
         """
         found = [track for track in self._visible if not track.misses]
         missed = [track for track in self._visible if track.misses]
@@ -204,7 +210,7 @@ class FaceTracker:
         for tracks in (found, missed, hidden):
             cost, limit = _apart(tracks, left, timestamp), np.full((len(tracks), 1), _NEAR)
             for i, track in enumerate(tracks):
-                if track.hidden:
+                if track.hidden or self._long:
                     cost[i] += [1 - track.likeness_to(image, face) for face in left]
                     limit[i] = _LOST + _LOST_RATE * track.unclear_for(timestamp)
             pairs = assign(cost, limit)
@@ -219,7 +225,7 @@ class FaceTracker:
             return
         landmarker = self.landmarker
         preprocessor, scheme = landmarker.preprocessor, get_scheme(landmarker.preprocessor.scheme)
-        matrices = [track.crop(preprocessor, timestamp) for track in tracks]
+        matrices = [track.crop(preprocessor, timestamp, self._long) for track in tracks]
         crops = [geometry.warp(image, m, preprocessor.image_size) for m in matrices]
         found = landmarker.landmarks_of(crops, matrices)
         for track, crop, matrix, (points, known) in zip(

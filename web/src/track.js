@@ -25,6 +25,7 @@ export class Track {
   #numbers;
   #velocity;
   #time;
+  #found; // when the detector found it last
   #seen; // {box, velocity, time} when it was last seen clearly
   #smoother;
   #steady;
@@ -57,7 +58,7 @@ export class Track {
   // The detector found it.
   confirm(face, timestamp) {
     const { sure, times } = this.#numbers;
-    [this.face, this.misses] = [face, 0];
+    [this.face, this.misses, this.#found] = [face, 0, timestamp];
     this.confirmed += 1;
     const isOften = this.confirmed >= times && (this.#quality === null || this.#wasWellSeen);
     this.sure ||= face.score >= sure || isOften;
@@ -86,11 +87,13 @@ export class Track {
     return moved(box, velocity, coast * (1 - Math.exp(-this.unclearFor(timestamp) / coast)));
   }
 
-  // The `cropFromImage` in which the network looks for its landmarks.
-  crop(timestamp) {
-    const { landmarker } = this.#facts;
-    if (!this.points) {
-      return cropFromBox(this.box, landmarker.image_size, landmarker.margin, this.degrees);
+  // The `cropFromImage` in which the network looks for its landmarks; `isAfresh`: what the detector
+  // finds in this frame is better known than where the last landmarks have gone.
+  crop(timestamp, isAfresh) {
+    const { landmarker, tracking } = this.#facts;
+    if (!this.points || (isAfresh && this.#found === timestamp)) {
+      this.#steady = new SteadyCrop(tracking);
+      return cropFromBox(this.face.box, landmarker.image_size, landmarker.margin, 0);
     }
     const elapsed = timestamp - this.#time;
     const points = this.points.map((point) => moved(point, this.#velocity, elapsed));

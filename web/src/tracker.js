@@ -18,6 +18,7 @@ export class FaceTracker {
   #tracks;
   #time;
   #steps; // seconds between the last frames
+  #isLong; // whether it was long since the frame before
   #since; // frames since the detector looked
 
   constructor(detect, landmarksOf, facts) {
@@ -30,6 +31,7 @@ export class FaceTracker {
   // Forget all faces, before another part of the video; numbers are not used again.
   reset() {
     [this.#tracks, this.#time, this.#steps, this.#since] = [[], null, [], Infinity];
+    this.#isLong = false;
   }
 
   // The faces of the next frame, [{trackId, points, box, score, degrees, sigma, visible, quality}];
@@ -59,7 +61,8 @@ export class FaceTracker {
 
   #forgetAfterGap(timestamp) {
     if (this.#time === null) return;
-    const [step, { hold, gap, usual }] = [timestamp - this.#time, this.#numbers];
+    const [step, { hold, gap, usual, long }] = [timestamp - this.#time, this.#numbers];
+    this.#isLong = step > long;
     const isGap = this.#steps.length && step > Math.max(hold, gap * Math.max(...this.#steps));
     if (isGap) this.reset();
     else this.#steps = [...this.#steps, step].slice(-usual);
@@ -67,6 +70,7 @@ export class FaceTracker {
 
   // Whether the detector is to look at this frame.
   #isDue() {
+    if (this.#isLong) return true;
     const { every, hidden_every: hiddenEvery } = this.#numbers;
     const visible = this.#visible;
     const isDoubted = visible.some(
@@ -123,11 +127,11 @@ export class FaceTracker {
     let left = faces;
     for (const tracks of [found, missed, hidden]) {
       const cost = this.#apart(tracks, left).map((line, row) => {
-        if (!tracks[row].hidden) return line;
+        if (!tracks[row].hidden && !this.#isLong) return line;
         return line.map((value, i) => value + 1 - tracks[row].likenessTo(image, left[i]));
       });
       const limits = tracks.map((track) =>
-        track.hidden ? lost + lostRate * track.unclearFor(this.#time) : near,
+        track.hidden || this.#isLong ? lost + lostRate * track.unclearFor(this.#time) : near,
       );
       for (const [row, column] of assign(cost, limits)) matches.set(tracks[row], left[column]);
       const taken = new Set(matches.values());
@@ -144,7 +148,7 @@ export class FaceTracker {
 
   // Landmarks of these tracks, all in one call.
   async #find(image, tracks) {
-    const matrices = tracks.map((track) => track.crop(this.#time));
+    const matrices = tracks.map((track) => track.crop(this.#time, this.#isLong));
     const crops = matrices.map((matrix) => warp(image, matrix, this.#facts.landmarker.image_size));
     const found = await this.#models.landmarksOf(crops, matrices);
     tracks.forEach((track, i) => track.update(found[i], crops[i], matrices[i], this.#time));

@@ -40,7 +40,8 @@ def video_table(results):
         if still:
             light = still["tracked, light"]["jitter ratio"]
             lines.append(f"- **At rest**, `light` leaves {light:.2f} of the jitter.")
-        lines += [*of_truth(measured["smoothing_of_the_truth"]), who(measured["who_is_who"])]
+        lines += of_truth(measured["smoothing_of_the_truth"])
+        lines += [who(measured["who_is_who"]), nobody(measured["who_is_who"])]
         lines += [times(measured["speed_ms"])]
     memory = results["memory"]
     grown = f"{memory['grown_mb']} MB" if memory["grown_mb"] > 0 else "nothing"
@@ -67,6 +68,17 @@ def who(measured):
         if kind in measured
     )
     return f"- **Changes of a face's number**: {rows}."
+
+
+def nobody(measured):
+    """How often something else was taken for a face."""
+    rows = "; ".join(
+        f"{measured[kind]['none of the faces']} ({measured[kind]['none, each frame alone']}) in "
+        f"the {measured[kind]['clips']} {words}"
+        for kind, words in KINDS.items()
+        if kind in measured
+    )
+    return f"- **Found where no face is**, in single frames (each frame alone): {rows}."
 
 
 def times(ms):

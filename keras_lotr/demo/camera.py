@@ -45,8 +45,9 @@ class Camera:
         shown = self.service.with_attention(image, faces, self.settings)
         shown = draw(shown, faces, **self.settings.drawn, shown=VIEW)
         write_numbers(shown, faces)
-        self._times.append(start)
-        seconds = start - self._times[0]
-        if faces and seconds:
-            said = f"{said[:-1]}, {(len(self._times) - 1) / seconds:.0f} frames/s."
+        self._times.append(time.monotonic())  # after the first frame, which may load a model
+        seconds = self._times[-1] - self._times[0]
+        if seconds:
+            rate = f"{(len(self._times) - 1) / seconds:.0f} frames/s."
+            said = f"{said[:-1]}, {rate}" if faces else f"{said} {rate}"
         return fit(shown), said

@@ -131,6 +131,7 @@ def no_landmarker(monkeypatch):
     """The commands make none, and need no window."""
     pytest.importorskip("av")
     monkeypatch.setattr("keras_lotr.cli.video.landmarker_of", lambda **how: "landmarker")
+    monkeypatch.setattr("keras_lotr.cli.video.check_overlays", lambda *_: None)
     monkeypatch.setattr("keras_lotr.video.live.check_window", lambda: None)
 
 
@@ -144,9 +145,9 @@ def test_smooth(called, command, no_landmarker, video, tmp_path):
 
 
 def test_camera(called, no_landmarker):
-    frames = "keras_lotr.video.live.camera_frames"
-    assert called(frames, "webcam", "--camera", 2)[0] == (2,)
-    assert called(frames, "webcam")[0] == (0,)
+    camera = "keras_lotr.video.live.LiveCamera"
+    assert called(camera, "webcam", "--camera", 2)[0] == (2,)
+    assert called(camera, "webcam")[0] == (0,)
 
 
 def test_host_of_the_demo(called, monkeypatch):

@@ -5,18 +5,18 @@ import keras
 from keras_lotr.configured_model import dtype_policy
 from keras_lotr.number_checks import whole
 from keras_lotr.presets import checks
-from keras_lotr.presets.files import CONFIG
+from keras_lotr.presets.files import CONFIG, kind_of
 from keras_lotr.presets.saving import saved_shapes
 from keras_lotr.presets.weights import count_numbers
 
 FORMAT_VERSION = 1
 
 
-def is_of(files, cls):
-    """Whether a preset is that of the class or of one that it comes from."""
+def is_of(kind, cls):
+    """Whether presets of this `PresetFiles.kind` are of the class or of one that it comes from."""
     ours = [c for c in cls.__mro__ if not c.__module__.startswith("keras.") and c is not object]
     names = [keras.saving.get_registered_name(c) for c in ours]
-    return files.kind in names
+    return kind in names
 
 
 def read_config(files, cls):
@@ -24,9 +24,10 @@ def read_config(files, cls):
     config = files.json(CONFIG)
     if config is None:
         raise ValueError(f"Expected a preset. {files.name} has no {CONFIG}.")
-    if not is_of(files, cls):
+    kind = kind_of(config)
+    if not is_of(kind, cls):
         raise ValueError(
-            f"Expected a {cls.__name__} in {files.name}/{CONFIG}. Received: {files.kind}; load it "
+            f"Expected a {cls.__name__} in {files.name}/{CONFIG}. Received: {kind}; load it "
             "with the from_preset of that class."
         )
     version = whole(config.get("format_version", 0))

@@ -77,8 +77,7 @@ class PresetFiles:
     @property
     def kind(self):
         """`DETECTOR`, `LANDMARKS` or the registered name of another class; None if unknown."""
-        config = self.json(CONFIG)
-        return config.get("registered_name") if isinstance(config, dict) else None
+        return kind_of(self.json(CONFIG))
 
     def path(self, filename):
         """The local path of a file of the preset, fetched if need be; None if it has none.
@@ -111,6 +110,11 @@ class PresetFiles:
         if content is not None and not isinstance(content, dict):
             raise ValueError(f"Expected an object, {{name: value}}, in {filename} of {self.name}.")
         return content
+
+
+def kind_of(config):
+    """`PresetFiles.kind` of what stands in its config.json."""
+    return config.get("registered_name") if isinstance(config, dict) else None
 
 
 def _inside(path, folder):

@@ -69,7 +69,7 @@ class _Presets:
     def __get__(self, instance, owner):
         """{name: metadata} of all local presets that the class can load."""
         files = [PresetFiles(name, folder) for name, folder in local_presets().items()]
-        return {f.name: f.json_object(METADATA) or {} for f in files if is_of(f, owner)}
+        return {f.name: f.json_object(METADATA) or {} for f in files if is_of(f.kind, owner)}
 
 
 class PresetMixin:

@@ -2,8 +2,6 @@
 
 import click
 
-_LEVEL = 0.9  # of the true landmarks, how many lie in the ellipses
-
 
 def more_that_is_drawn(command):
     """The arguments of `overlays_of`."""
@@ -36,7 +34,9 @@ def overlays_of(ellipses, pose, is_drawn=True, needed=""):
     asked = ["--ellipses"] * ellipses + ["--pose"] * pose
     if asked and not is_drawn:
         raise ValueError(f"Expected {needed} with {' and '.join(asked)}. Received: none")
-    return {"ellipses": _LEVEL if ellipses else None, "pose": pose}
+    from keras_lotr.inference.certainty import LEVEL
+
+    return {"ellipses": LEVEL if ellipses else None, "pose": pose}
 
 
 def check_overlays(landmarker, preset, overlays):

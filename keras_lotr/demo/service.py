@@ -14,6 +14,7 @@ from keras_lotr.images.decoding import decode
 from keras_lotr.images.drawing import draw
 from keras_lotr.inference import formats
 from keras_lotr.inference.attention import attention_map, draw_attention
+from keras_lotr.inference.certainty import LEVEL
 from keras_lotr.inference.detectors import load_detector
 from keras_lotr.inference.landmarker import FaceLandmarker
 from keras_lotr.inference.pose import ANGLES
@@ -29,7 +30,6 @@ MAX_FRAMES = 900  # of a video: half a minute
 _MAX_SHOWN = 1600  # longer side in pixels of the image that goes back to the browser
 VIEW = 600  # pixels of that side in the page
 DRAWN = ("points", "contours", "numbers", "boxes", "ellipses", "pose")
-_LEVEL = 0.9  # of the true landmarks, how many lie in the ellipses
 ATTENTION = "attention"
 
 
@@ -71,7 +71,7 @@ class Settings:
     def drawn(self):
         """Arguments of `draw`."""
         wanted = {name: name in self.overlays for name in DRAWN}
-        return wanted | {"ellipses": _LEVEL if wanted["ellipses"] else None}
+        return wanted | {"ellipses": LEVEL if wanted["ellipses"] else None}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numbers
 import numpy as np
 
 FREEDOM = 8.0
+LEVEL = 0.9  # of the true landmarks, how many lie in the ellipses that are calibrated and drawn
 
 # A landmark counts as right within this part of the face's size in `quality`.
 CLOSE = 0.05
@@ -71,7 +72,7 @@ def radius(level):
     return float(np.sqrt(FREEDOM * ((1 - level) ** (-2 / FREEDOM) - 1)))
 
 
-def ellipses(sigma, level=0.9):
+def ellipses(sigma, level=LEVEL):
     """The ellipses that contain the true landmarks with a probability.
 
     Args:

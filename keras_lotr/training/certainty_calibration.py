@@ -12,10 +12,9 @@ import numpy as np
 
 from keras_lotr.datasets.batches import crops_in_chunks
 from keras_lotr.datasets.sets import sets_of
-from keras_lotr.inference.certainty import distances, radius
+from keras_lotr.inference.certainty import LEVEL, distances, radius
 from keras_lotr.schemes import get_scheme
 
-LEVEL = 0.9  # of the true landmarks, how many lie in their ellipses
 _COMPARED = 150  # faces of a set; more do not change a median
 _MOST = 3.0  # times that a ratio may be
 

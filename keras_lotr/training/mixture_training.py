@@ -1,6 +1,7 @@
 """What a training of a mixture consists of: its data, its model, its validation, its presets."""
 
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -48,15 +49,12 @@ def mixture_parts(recipe, data, out, init, reader, workers):
         mean = float(np.average(list(nme.values()), weights=weights))
         return {"val_nme": mean, **{f"val_nme_{name}": value for name, value in nme.items()}}
 
-    models = {}  # made once: that takes as long as several batches
+    model_of = cache(mixture.model_of)  # to make one takes as long as several batches
 
     def keep():
         for name in names:
-            if name in models:
-                mixture.copy_weights(name, models[name])
-            else:
-                models[name] = mixture.model_of(name)
-            models[name].save_to_preset(out / PRESETS / name, plain=True)
+            mixture.copy_weights(name, model_of(name))
+            model_of(name).save_to_preset(out / PRESETS / name, plain=True)
             write_json(out / PRESETS / name / RECIPE, asdict(recipe))
 
     return TrainingParts(

@@ -57,22 +57,20 @@ def annotate_video(
     Traceback (most recent call last):
     ValueError: Expected a .mp4, .m4v, .mov, .mkv, .webm file as output. Received: faces.gif
     """
-    found, count = None if on_faces else [], 0
+    found, count = [], 0
+    keep = on_faces or (lambda frame, faces: found.append(faces))
 
     def take(frame, faces, total):
         nonlocal count
         count += 1
-        if on_faces is None:
-            found.append(faces)
-        else:
-            on_faces(frame, faces)
+        keep(frame, faces)
         if progress is not None:
             progress(count, total)
 
     done = annotate(landmarker, source, output, take, overlays, max_frames)
     for sentence in done.sentences:
         warnings.warn(sentence, stacklevel=2)
-    return found
+    return None if on_faces else found
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
-from tiny import randomize, tiny_lotr
+from tiny import tiny_preset
 
 from keras_lotr.cli import main
 from keras_lotr.presets.files import CONFIG
@@ -44,9 +44,7 @@ def run(*words):
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    randomize(tiny_lotr(68)).save_to_preset(folder)
-    return folder
+    return tiny_preset(tmp_path_factory.mktemp("presets") / "tiny")
 
 
 # === Publishing ===

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tiny import randomize, tiny_lotr
+from tiny import randomize, tiny_lotr, tiny_preset
 
 from keras_lotr import landmark_scheme
 from keras_lotr.cli import main
@@ -24,9 +24,7 @@ RENDERED = Path(__file__).parents[1] / "examples" / "rendered_faces"
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evaluated") / "tiny68"
-    randomize(tiny_lotr(68)).save_to_preset(folder)
-    return folder
+    return tiny_preset(tmp_path_factory.mktemp("evaluated") / "tiny68")
 
 
 def test_nme_against_numpy(preset, rendered_faces):

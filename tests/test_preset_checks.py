@@ -8,7 +8,7 @@ import time
 
 import keras
 import pytest
-from tiny import randomize, tiny_lotr
+from tiny import tiny_lotr, tiny_preset
 
 from keras_lotr import LOTR
 from keras_lotr.datasets.samples import read_json as read_labels
@@ -25,9 +25,7 @@ from keras_lotr.training.recipe import Recipe
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny_68"
-    randomize(tiny_lotr(68)).save_to_preset(folder)
-    return folder
+    return tiny_preset(tmp_path_factory.mktemp("presets") / "tiny_68")
 
 
 @pytest.fixture

@@ -50,6 +50,12 @@ def use_tiny_variant():
     VARIANTS["lotr_m"] = tiny_variant()
 
 
+def tiny_preset(folder):
+    """The folder, with a preset of 68 landmarks in it."""
+    randomize(tiny_lotr(68)).save_to_preset(folder)
+    return folder
+
+
 def randomize(model, seed=0):
     """Weights that are the same on all backends and far from their start."""
     rng = np.random.default_rng(seed)
